@@ -88,7 +88,8 @@ struct totem_config {
 	uint64_t join_ns;
 	uint64_t consensus_ns;
 	uint64_t merge_ns;
-	uint64_t merge_hold_down_ns;
+	uint64_t merge_hold_down_ns; /* doubles with every flap */
+	uint64_t merge_hold_down_max_ns;
 	uint64_t token_loss_ns; /* 0: adaptive, 200 ms .. 1 s */
 	uint64_t first_seq;     /* test hook: seq of a ring's start, 0 */
 	bool is_tracing;        /* emit TOTEM_OUT_TRACE */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "libcommon/base/arena.h"
 
-#include <string.h>
-
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 
@@ -29,7 +27,6 @@ arena_take(struct arena *arena, size_t bytes)
 
 	void *taken = arena->base + arena->used_bytes;
 	arena->used_bytes += step;
-	memset(taken, 0, bytes);
 	return taken;
 }
 

@@ -22,8 +22,10 @@ struct arena {
 void arena_init(struct arena *arena, void *base, size_t size_bytes);
 
 /*
- * Gives bytes of zeroed memory aligned for any object.  The block must be
- * large enough and not sealed (ENSURE).  Answers NULL only when measuring.
+ * Gives bytes aligned to a cache line, as the block holds them: whoever takes
+ * memory initialises it, so that what is never used is never touched.  The
+ * block must be large enough and not sealed (ENSURE).  Answers NULL only when
+ * measuring.
  */
 void *arena_take(struct arena *arena, size_t bytes);
 
