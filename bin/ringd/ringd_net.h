@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The datagrams of ringd: sockets, sealing and opening around the core.
+ *
+ * In: receive a batch, find the sender, open straight into a cell of the
+ * core, step the core.  Out: seal each SEND once, whatever the number of its
+ * destinations, into one batch; send the batch when the next datagram does
+ * not fit it.  The sessions' handshake runs in here and the shell sees
+ * nothing of it.
+ *
+ * The shell: ringd_net_create, ringd_net_open, watch ringd_net_fd of every
+ * link, then
+ *   - a link is readable: ringd_net_readable;
+ *   - ringd_net_deadline_ns has come: ringd_net_deadline;
+ *   - a TOTEM_OUT_SEND was pulled: ringd_net_send;
+ *   - before it waits again: ringd_net_flush.
+ * Nothing is allocated after create.
+ */
+#ifndef RK_RINGD_NET_H
+#define RK_RINGD_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+#include "libcommon/base/limits.h"
+#include "libcommon/os/udp.h"
+
+#include "bin/ringd/session.h"
+
+struct arena;
+struct box_keyring;
+struct ringd_net;
+struct text;
+struct totem_effect;
+struct totem_input;
+
+/* The shell, as seen from here. */
+struct ringd_net_host {
+	void *arg;
+	/* totem_rx_cell */
+	uint8_t *(*cell)(void *arg);
+	/* totem_step, then pull all effects; SENDs come to ringd_net_send */
+	void (*step)(void *arg, const struct totem_input *in);
+	/* one line for the log, without LF */
+	void (*log)(void *arg, const char *line);
+	/* This machine was set back to an older state: nothing more is sent.
+	 * Leave the process, so that it starts as another incarnation. */
+	void (*rolled_back)(void *arg);
+};
+
+struct ringd_net_config {
+	uint32_t self;
+	uint32_t node_count;
+	uint32_t nodes[LIMIT_NODES]; /* ids, strictly ascending, self too */
+	uint32_t link_count;
+	union udp_addr addr[LIMIT_NODES][LIMIT_LINKS]; /* as nodes[] */
+	const char *cluster;            /* name; kept, must outlive the net */
+	const struct box_keyring *keys; /* kept */
+	uint64_t incarnation;
+	uint32_t frame_bytes;    /* largest datagram of the core */
+	int socket_buffer_bytes; /* 0: 8 MiB */
+	bool is_plain_cipher;    /* ChaCha20 even where AES would do */
+	bool is_segment_off;     /* never use UDP_SEGMENT (for tests) */
+	struct ringd_net_host host;
+};
+
+/*
+ * Takes all memory from the arena; NULL from a measuring arena.  cfg is
+ * copied.  box_init must have been called.
+ */
+struct ringd_net *ringd_net_create(
+    struct arena *arena, const struct ringd_net_config *cfg, uint64_t now_ns);
+
+/*
+ * Binds the sockets of all links.  On failure, -E… with the text of the
+ * address in why ("127.0.0.1:5410: Address already in use"), all closed.
+ */
+RK_MUST_CHECK int ringd_net_open(struct ringd_net *net, struct text *why);
+
+/* Closes the sockets and overwrites the keys. */
+void ringd_net_close(struct ringd_net *net);
+
+uint32_t ringd_net_link_count(const struct ringd_net *net);
+int ringd_net_fd(const struct ringd_net *net, uint32_t link);
+
+/*
+ * Receives until the link is drained or a bound is reached (64 messages or
+ * 512 datagrams), feeding the core with PACKETs.  true: drained.  When every
+ * readable link of a turn has been called, call ringd_net_idle.
+ */
+bool ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns);
+
+/* Feeds the core IDLE, then flushes. */
+void ringd_net_idle(struct ringd_net *net, uint64_t now_ns);
+
+uint64_t ringd_net_deadline_ns(const struct ringd_net *net);
+void ringd_net_deadline(struct ringd_net *net, uint64_t now_ns);
+
+/* A TOTEM_OUT_SEND; everything borrowed in it is done with on return. */
+void ringd_net_send(struct ringd_net *net, const struct totem_effect *effect);
+void ringd_net_flush(struct ringd_net *net);
+
+/* ---- administration ---------------------------------------------------- */
+
+enum ringd_net_direction {
+	RINGD_NET_IN = 1,
+	RINGD_NET_OUT = 2,
+	RINGD_NET_BOTH = 3,
+};
+
+/*
+ * Throws away what comes from and/or goes to a node until until_ns (0: stop
+ * doing so), as a firewall would.  -ENOENT: not a peer.
+ */
+RK_MUST_CHECK int ringd_net_drop(struct ringd_net *net, uint32_t node,
+    enum ringd_net_direction direction, uint64_t until_ns);
+
+/* ---- for status and stats ---------------------------------------------- */
+
+struct ringd_net_counters {
+	uint64_t sent_packets, sent_bytes;
+	uint64_t received_packets, received_bytes; /* believed ones */
+	uint64_t refused;                   /* from that node's address */
+	uint64_t filtered_in, filtered_out; /* by ringd_net_drop */
+};
+
+struct ringd_net_peer {
+	struct session_peer_status session;
+	uint64_t refused[SESSION_REFUSALS];
+	uint64_t drop_in_until_ns, drop_out_until_ns; /* 0: not dropping */
+	uint32_t link;                  /* the one that DATA takes */
+	uint64_t heard_ns[LIMIT_LINKS]; /* last believed datagram, 0 never */
+	struct ringd_net_counters links[LIMIT_LINKS];
+};
+
+/* false when node is not a peer. */
+bool ringd_net_peer(const struct ringd_net *net, uint32_t node, uint64_t now_ns,
+    struct ringd_net_peer *out);
+
+struct ringd_net_status {
+	uint64_t session;
+	const char *cipher; /* of DATA: "aes256gcm" or "chacha20poly1305" */
+	bool is_rolled_back;
+	uint64_t refused[SESSION_REFUSALS]; /* of all, strangers too */
+};
+void ringd_net_status(
+    const struct ringd_net *net, struct ringd_net_status *out);
+
+/* Borrowed; has_segment, has_gro, buffers and counters for `stats`. */
+const struct udp *ringd_net_udp(const struct ringd_net *net, uint32_t link);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* UDP sockets in batches: one system call for many datagrams.
+ *
+ * Sending uses the kernel's segmentation (UDP_SEGMENT) where it works and
+ * falls back to one message a datagram where it does not; receiving uses
+ * UDP_GRO.  Nothing here blocks, and a datagram that cannot be sent is
+ * dropped and counted: the ring's own retransmission is the remedy.
+ */
+#ifndef RK_UDP_H
+#define RK_UDP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+
+struct arena;
+struct text;
+
+enum {
+	UDP_BATCH_BYTES = 65000, /* of one send */
+	UDP_BATCH_SEGMENTS = 64,
+	UDP_RX_MESSAGES = 16, /* of one udp_receive */
+	UDP_RX_BYTES = 65536, /* of one message */
+	UDP_DESTINATIONS_MAX = 64,
+	UDP_ADDR_TEXT_BYTES = 64,
+};
+
+/* An IPv4 or IPv6 address and port. */
+union udp_addr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+enum { UDP_E_ADDRESS = 1 };
+
+/*
+ * Reads ADDR, V4:PORT or [V6]:PORT; literals only, V6 may have a %SCOPE.
+ * port is taken where the text has none.  UDP_E_ADDRESS: anything else.
+ */
+RK_MUST_CHECK int udp_addr_parse(
+    union udp_addr *addr, const char *string, uint16_t port);
+
+/* Same family, address, port and, where both have one, scope. */
+bool udp_addr_equal(const union udp_addr *a, const union udp_addr *b);
+
+/* V4:PORT or [V6]:PORT */
+void udp_addr_text(const union udp_addr *addr, struct text *out);
+
+struct udp_counters {
+	uint64_t sent_datagrams, sent_bytes, send_calls;
+	uint64_t received_datagrams, received_bytes, receive_calls;
+	uint64_t dropped_full;  /* not sent: EAGAIN, ENOBUFS */
+	uint64_t dropped_error; /* not sent: no route, too long, … */
+	uint64_t truncated;     /* received and too long to be ours */
+};
+
+struct udp {
+	int fd;           /* -1 when closed */
+	bool has_segment; /* UDP_SEGMENT has not been refused yet */
+	bool has_gro;
+	int rx_buffer_bytes, tx_buffer_bytes; /* what the kernel gave */
+	int last_error; /* errno of the last dropped_error, 0 */
+	struct udp_counters counters;
+};
+
+/*
+ * Binds a non-blocking socket to addr with kernel buffers of buffer_bytes
+ * each way (less when that is not allowed; see the struct), DSCP CS6 and
+ * "do not fragment what fits".  Leaves udp closed on failure.
+ */
+RK_MUST_CHECK int udp_open(
+    struct udp *udp, const union udp_addr *addr, int buffer_bytes);
+void udp_close(struct udp *udp);
+
+/* Datagrams the kernel threw away because the receive buffer was full. */
+uint64_t udp_kernel_drops(const struct udp *udp);
+
+/*
+ * Datagrams that lie one behind the other, all of segment_bytes but the last,
+ * which may be shorter: at most UDP_BATCH_SEGMENTS and UDP_BATCH_BYTES.
+ */
+struct udp_batch {
+	const uint8_t *bytes; /* borrowed */
+	size_t len;
+	size_t segment_bytes;
+};
+
+/* Sends the batch to each address; drops and counts what does not go. */
+void udp_send(struct udp *udp, const struct udp_batch *batch,
+    const union udp_addr *const *to, size_t to_count);
+
+/* What one receive call brought: buffers are reused by the next. */
+struct udp_rx;
+
+/* NULL from a measuring arena. */
+struct udp_rx *udp_rx_create(struct arena *arena);
+
+/* Datagrams from one sender, laid out as in struct udp_batch. */
+struct udp_message {
+	const union udp_addr *from;
+	const uint8_t *bytes;
+	size_t len;
+	size_t segment_bytes; /* >= 1 */
+};
+
+/*
+ * Receives up to UDP_RX_MESSAGES messages; answers how many, 0 when there is
+ * nothing (or nothing can be received now).
+ */
+uint32_t udp_receive(struct udp *udp, struct udp_rx *rx);
+
+/* Borrowed until the next udp_receive; i < what that answered (ENSURE). */
+struct udp_message udp_rx_message(const struct udp_rx *rx, uint32_t i);
+
+#endif
