@@ -3,8 +3,10 @@
 #ifndef RK_ATTR_H
 #define RK_ATTR_H
 
-#define RK_PRINTF(format, first) __attribute__((format(printf, format, first)))
-#define RK_MUST_CHECK            __attribute__((warn_unused_result))
-#define RK_NORETURN              __attribute__((noreturn))
+/* The names must not be words of the attribute: arguments are expanded. */
+#define RK_PRINTF(string_at, first_at) \
+	__attribute__((format(printf, string_at, first_at)))
+#define RK_MUST_CHECK __attribute__((warn_unused_result))
+#define RK_NORETURN   __attribute__((noreturn))
 
 #endif
