@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One line an event on standard error: a record whose first word is stable.
+ *
+ *     view-installed view=1.18 members=1,2,3 level=notice ts=2026-11-22T…
+ *
+ * A line never blocks the caller: what standard error cannot take at once is
+ * dropped, counted, and confessed by the next line that gets through.  Events
+ * from notice upwards are limited to LOG_BURST a second and event; the next
+ * one after that says how many were left out (suppressed=N).
+ */
+#ifndef RK_LOG_H
+#define RK_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVELS
+};
+
+enum {
+	LOG_LINE_BYTES = 2048, /* longer lines are cut */
+	LOG_BURST = 20,
+};
+
+/*
+ * Writes to fd from now on (standard error before that).  When it is the
+ * journal (JOURNAL_STREAM names it), lines get a <N> priority.
+ */
+void log_open(int fd, enum log_level level);
+
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+
+/* Worth preparing arguments for. */
+bool log_is_wanted(enum log_level level);
+
+/*
+ * event: a string literal, lower case and dashes.  format: the key=value
+ * words, or "".  Control bytes are escaped here; a value that came from
+ * outside must have been quoted by text_put_value.
+ */
+void log_line(enum log_level level, const char *event, const char *format, ...)
+    RK_PRINTF(3, 4);
+
+const char *log_level_name(enum log_level level);
+/* false when name is none. */
+bool log_level_from_name(const char *name, enum log_level *out);
+
+#endif
