@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/sim/sim_run.h"
+
+#include "libcommon/base/rng.h"
+
+#include "tests/sim/oracle.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_fault.h"
+#include "tests/sim/sim_watch.h"
+
+#define MS UINT64_C(1000000)
+
+enum {
+	RUN_POLL_MS = 10,
+	RUN_RING_MS = 60000,  /* the longest way to one ring */
+	RUN_DRAIN_MS = 20000, /* and to the last delivery */
+	RUN_LOADED_MS = 300,
+	RUN_QUIET_MS = 400,
+};
+
+bool
+sim_run_is_one_ring(struct sim *sim)
+{
+	struct totem_status status, first = { 0 };
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
+		struct sim_node *node = &sim->node[i];
+		if (node->power == SIM_OFF)
+			continue;
+		if (!sim_node_is_operational(sim, node, &status))
+			return false;
+		if (count++ == 0)
+			first = status;
+		else if (!totem_ring_equal(first.ring, status.ring))
+			return false;
+	}
+	return count == 0 || first.members.count == count;
+}
+
+static void
+start_all(struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->opt.node_count; i++)
+		sim_push(sim,
+		    (struct sim_event){
+			.time_ns = rng_below(
+			    &sim->rng, (uint64_t)sim->opt.start_skew_ns + 1),
+			.kind = SIM_EVENT_START,
+			.node = (uint16_t)i,
+			.a = sim->node[i].life });
+}
+
+/* Who is down comes back now, or stays down. */
+static void
+heal(struct sim *sim)
+{
+	sim_fault_heal(sim);
+	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
+		struct sim_node *node = &sim->node[i];
+		if (node->power != SIM_OFF)
+			continue;
+		node->life++;
+		if (rng_below(&sim->rng, 4) != 0)
+			sim_node_start(sim, node);
+	}
+	sim->opt.restart_ns = 0;
+	sim_watch_heal(sim, &(struct oracle_bounds){ 0 });
+}
+
+/* Runs until test holds; false when it did not in that time. */
+static bool
+run_until_true(struct sim *sim, bool (*test)(struct sim *), uint64_t span_ms)
+{
+	uint64_t end_ns = sim->now_ns + span_ms * MS;
+
+	while (!sim_has_failed(sim) && sim->now_ns < end_ns) {
+		if (test(sim))
+			return true;
+		sim_run_until(sim, sim->now_ns + RUN_POLL_MS * MS);
+	}
+	return false;
+}
+
+static bool
+is_drained(struct sim *sim)
+{
+	return sim_watch_is_drained(sim);
+}
+
+void
+sim_run_to_rest(struct sim *sim)
+{
+	if (!run_until_true(sim, sim_run_is_one_ring, RUN_RING_MS))
+		sim_fail(sim, "P14 no single ring in %d ms", RUN_RING_MS);
+	sim_watch_calm(sim);
+	sim_run_until(sim, sim->now_ns + RUN_LOADED_MS * MS);
+	sim->is_load_on = false;
+	if (!run_until_true(sim, is_drained, RUN_DRAIN_MS))
+		sim_fail(sim, "P15 not all delivered in %d ms", RUN_DRAIN_MS);
+	sim_run_until(sim, sim->now_ns + RUN_QUIET_MS * MS);
+	if (!sim_run_is_one_ring(sim))
+		sim_fail(sim, "P16 the ring did not stay");
+	sim_watch_end(sim);
+}
+
+bool
+sim_run_seed(struct sim *sim, uint64_t seed)
+{
+	struct sim_options opt;
+
+	sim_options_draw(&opt, seed);
+	if (sim->story)
+		sim_options_print(&opt);
+	sim_reset(sim, &opt);
+	sim_watch_fault(sim);
+	sim->is_load_on = true;
+	start_all(sim);
+	sim_fault_arm(sim);
+	sim_run_until(sim, opt.chaos_ns);
+	heal(sim);
+	sim_run_to_rest(sim);
+	return !sim_has_failed(sim);
+}

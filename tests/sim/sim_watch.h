@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Turns what a run shows into the oracle's events. */
+#ifndef RK_SIM_WATCH_H
+#define RK_SIM_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bin/ringd/totem.h"
+
+struct oracle_bounds;
+struct sim;
+struct sim_node;
+
+void sim_watch_reset(struct sim *sim);
+void sim_watch_fini(struct sim *sim);
+
+/* is_amnesic: its disk was lost. */
+void sim_watch_start(struct sim *sim, struct sim_node *node, bool is_amnesic);
+void sim_watch_stop(struct sim *sim, struct sim_node *node, bool is_leave);
+void sim_watch_pause(struct sim *sim, struct sim_node *node, bool is_paused);
+
+/* Before the core sees it; bytes is head and body together. */
+void sim_watch_submit(struct sim *sim, struct sim_node *node,
+    const struct totem_input *in, const uint8_t *bytes, size_t len);
+void sim_watch_dropped(struct sim *sim, struct sim_node *node, uint64_t msg_no);
+void sim_watch_deliver(struct sim *sim, struct sim_node *node,
+    const struct totem_delivery *deliver);
+void sim_watch_view(
+    struct sim *sim, struct sim_node *node, const struct totem_view *view);
+
+void sim_watch_join(struct sim *sim, struct sim_node *node);
+
+/* The world: see oracle.h. */
+void sim_watch_fault(struct sim *sim);
+void sim_watch_heal(struct sim *sim, const struct oracle_bounds *bounds);
+void sim_watch_calm(struct sim *sim);
+
+/* Every accepted message of a node that still lives was delivered. */
+bool sim_watch_is_drained(const struct sim *sim);
+
+/* The predicates that need the whole run. */
+void sim_watch_end(struct sim *sim);
+
+#endif
