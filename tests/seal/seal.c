@@ -16,10 +16,10 @@ struct arena;
 
 void __real_arena_seal(struct arena *arena);
 void __wrap_arena_seal(struct arena *arena);
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *old, size_t bytes);
-void *__libc_memalign(size_t align, size_t bytes);
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t nmemb, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 
 static bool seal_is_on;
 
@@ -43,29 +43,29 @@ __wrap_arena_seal(struct arena *arena)
 }
 
 void *
-malloc(size_t bytes)
+malloc(size_t size)
 {
 	check("malloc");
-	return __libc_malloc(bytes);
+	return __libc_malloc(size);
 }
 
 void *
-calloc(size_t count, size_t bytes)
+calloc(size_t nmemb, size_t size)
 {
 	check("calloc");
-	return __libc_calloc(count, bytes);
+	return __libc_calloc(nmemb, size);
 }
 
 void *
-realloc(void *old, size_t bytes)
+realloc(void *ptr, size_t size)
 {
 	check("realloc");
-	return __libc_realloc(old, bytes);
+	return __libc_realloc(ptr, size);
 }
 
 void *
-aligned_alloc(size_t align, size_t bytes)
+aligned_alloc(size_t alignment, size_t size)
 {
 	check("aligned_alloc");
-	return __libc_memalign(align, bytes);
+	return __libc_memalign(alignment, size);
 }

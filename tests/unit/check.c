@@ -21,24 +21,24 @@ check_case(const char *about)
 
 /* Starts a line about a check that failed, unless there were many. */
 static bool
-is_worth_a_line(const char *file, int line, const char *what)
+is_worth_a_line(const struct check_place *place)
 {
 	enum { LINES_MAX = 20 };
 
 	if (++check_misses > LINES_MAX)
 		return false;
-	printf("%s:%d: %s", file, line, what);
+	printf("%s:%d: %s", place->file, place->line, place->what);
 	if (check_about != NULL)
 		printf(" [%s]", check_about);
 	return true;
 }
 
 bool
-check_true(const char *file, int line, const char *what, bool holds)
+check_true(const struct check_place *place, bool holds)
 {
 	if (holds)
 		return true;
-	if (is_worth_a_line(file, line, what))
+	if (is_worth_a_line(place))
 		printf(" does not hold\n");
 	return false;
 }
@@ -53,12 +53,11 @@ print_integer(uint64_t value)
 }
 
 bool
-check_equal(
-    const char *file, int line, const char *what, uint64_t got, uint64_t want)
+check_equal(const struct check_place *place, uint64_t got, uint64_t want)
 {
 	if (got == want)
 		return true;
-	if (!is_worth_a_line(file, line, what))
+	if (!is_worth_a_line(place))
 		return false;
 	printf(" is ");
 	print_integer(got);
@@ -69,12 +68,11 @@ check_equal(
 }
 
 bool
-check_string(const char *file, int line, const char *what, const char *got,
-    const char *want)
+check_string(const struct check_place *place, const char *got, const char *want)
 {
 	if (got == want || (got && want && strcmp(got, want) == 0))
 		return true;
-	if (!is_worth_a_line(file, line, what))
+	if (!is_worth_a_line(place))
 		return false;
 	printf(" is \"%s\", not \"%s\"\n", got != NULL ? got : "(null)",
 	    want != NULL ? want : "(null)");
@@ -93,13 +91,13 @@ print_bytes(const unsigned char *bytes, size_t len)
 }
 
 bool
-check_bytes(const char *file, int line, const char *what, const void *got,
-    size_t got_len, const void *want, size_t want_len)
+check_bytes(const struct check_place *place, const void *got, size_t got_len,
+    const void *want, size_t want_len)
 {
 	if (got_len == want_len &&
 	    (got_len == 0 || memcmp(got, want, got_len) == 0))
 		return true;
-	if (!is_worth_a_line(file, line, what))
+	if (!is_worth_a_line(place))
 		return false;
 	printf(" is ");
 	print_bytes(got, got_len);
@@ -110,7 +108,7 @@ check_bytes(const char *file, int line, const char *what, const void *got,
 }
 
 bool
-check_aborts(const char *file, int line, const char *what, void (*run)(void))
+check_aborts(const struct check_place *place, void (*run)(void))
 {
 	int status = 0;
 
@@ -127,7 +125,7 @@ check_aborts(const char *file, int line, const char *what, void (*run)(void))
 	    WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 	if (is_aborted)
 		return true;
-	if (is_worth_a_line(file, line, what))
+	if (is_worth_a_line(place))
 		printf(" did not abort\n");
 	return false;
 }

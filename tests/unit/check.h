@@ -12,17 +12,15 @@
  * as failed and goes on; each answers whether it held, so a test can stop:
  *	if (!CHECK(p != NULL)) return;
  */
-#define CHECK(x) check_true(__FILE__, __LINE__, #x, (x))
+#define CHECK(x) check_true(CHECK_HERE(x), (x))
 /* Integers of any kind, sign and width. */
 #define CHECK_EQ(got, want) \
-	check_equal(__FILE__, __LINE__, #got, (uint64_t)(got), (uint64_t)(want))
-#define CHECK_STR(got, want) \
-	check_string(__FILE__, __LINE__, #got, (got), (want))
+	check_equal(CHECK_HERE(got), (uint64_t)(got), (uint64_t)(want))
+#define CHECK_STR(got, want) check_string(CHECK_HERE(got), (got), (want))
 #define CHECK_MEM(got, got_len, want, want_len) \
-	check_bytes(                            \
-	    __FILE__, __LINE__, #got, (got), (got_len), (want), (want_len))
+	check_bytes(CHECK_HERE(got), (got), (got_len), (want), (want_len))
 /* The function ends in abort(), as ENSURE does. */
-#define CHECK_ABORTS(run) check_aborts(__FILE__, __LINE__, #run, (run))
+#define CHECK_ABORTS(run) check_aborts(CHECK_HERE(run), (run))
 
 struct check_test {
 	const char *name;
@@ -45,14 +43,23 @@ int check_main(
 #define CHECK_MAIN(argc, argv, tests) \
 	check_main((argc), (argv), (tests), sizeof(tests) / sizeof((tests)[0]))
 
-bool check_true(const char *file, int line, const char *what, bool holds);
-bool check_equal(
-    const char *file, int line, const char *what, uint64_t got, uint64_t want);
-bool check_string(const char *file, int line, const char *what, const char *got,
-    const char *want);
-bool check_bytes(const char *file, int line, const char *what, const void *got,
+struct check_place {
+	const char *file;
+	int line;
+	const char *what;
+};
+#define CHECK_HERE(x)                  \
+	&(struct check_place)          \
+	{                              \
+		__FILE__, __LINE__, #x \
+	}
+
+bool check_true(const struct check_place *place, bool holds);
+bool check_equal(const struct check_place *place, uint64_t got, uint64_t want);
+bool check_string(
+    const struct check_place *place, const char *got, const char *want);
+bool check_bytes(const struct check_place *place, const void *got,
     size_t got_len, const void *want, size_t want_len);
-bool check_aborts(
-    const char *file, int line, const char *what, void (*run)(void));
+bool check_aborts(const struct check_place *place, void (*run)(void));
 
 #endif
