@@ -82,13 +82,14 @@ HELPERS := $(filter-out $(MAINS) $(FUZZ_C) tests/seal/%,$(TESTS_C))
 bins     = $(patsubst %.c,$B/%,$1)
 objs     = $(patsubst %.c,$B/%.o,$1)
 UNIT    := $(call bins,$(filter tests/unit/test_% tests/sim/test_%,$(MAINS)))
+SEALED  := $(call bins,$(filter tests/seal/test_%,$(MAINS)))
 FUZZ    := $(call bins,$(FUZZ_C))
 BENCH   := $(call bins,$(filter tests/bench/bench_%,$(MAINS)))
-AIDS    := $(filter-out $(UNIT) $(BENCH),$(call bins,$(filter-out \
-             tests/fuzz/%,$(MAINS))))
+AIDS    := $(filter-out $(UNIT) $(BENCH) $(SEALED),$(call bins,$(filter-out \
+             tests/fuzz/% tests/seal/%,$(MAINS))))
 SOURCES := $(sort $(wildcard libcommon/*/*.[ch] bin/*/*.[ch] tests/*/*.[ch]))
-SCRIPTS := .ci/run $(sort $(wildcard tests/*/*.sh tests/*/*.bash \
-             tests/*/*.bats examples/*.sh))
+SCRIPTS := $(sort $(wildcard .ci/run tests/*/*.sh tests/*/*.bash \
+             tests/*/*.bats examples/*.sh completions/*.bash))
 BATS    := $(sort $(wildcard tests/cli/*.bats))
 CLUSTER := $(sort $(wildcard tests/cluster/*.bats))
 REPLAY  := $(filter %/sim/replay,$(AIDS))
@@ -96,7 +97,7 @@ MUTANTS := $(wildcard tests/mutants/run.sh)
 
 .PHONY: all deps deps-lint demo check check-parallel check-alone check-unit \
   check-cli sim mutants fuzz fuzz-run lint bench install uninstall clean help \
-  format repro tests FORCE
+  format repro tests tidy FORCE
 
 all: $(PROGS:%=$B/%)                    ## build every program
 
@@ -120,20 +121,23 @@ $(TOOLS:%=$B/check/%) $(if $(SEAL),,$(DAEMONS:%=$B/check/%)):
 	@mkdir -p $(@D)
 	$(Q)ln -f $< $@
 ifneq ($(SEAL),)
-define SEALED
+UNIT += $(SEALED)
+$(SEALED): $B/%: $B/%.o $B/tests/seal/seal.o $B/modules.a
+	$(Q)$(CC) $(CALL) $(LDALL) -Wl,--wrap=arena_seal -o $@ $^ $(LIBS)
+define SEAL_PROGRAM
 $B/check/$1: $(call objs,$(sort $(wildcard bin/$1/*.c)) $(SEAL)) $B/libcommon.a
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CALL) $$(LDALL) -Wl,--wrap=arena_seal -o $$@ \
 	  $$(filter %.o %.a,$$^) $$(LIBS)
 endef
-$(foreach p,$(DAEMONS),$(eval $(call SEALED,$p)))
+$(foreach p,$(DAEMONS),$(eval $(call SEAL_PROGRAM,$p)))
 endif
 
 $B/libcommon.a: $(call objs,$(filter libcommon/%,$(MODULES)))
 $B/modules.a: $(call objs,$(MODULES) $(HELPERS))
 $B/libcommon.a $B/modules.a:
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
-$(UNIT) $(BENCH) $(AIDS): $B/%: $B/%.o $B/modules.a
+$(filter-out $(SEALED),$(UNIT)) $(BENCH) $(AIDS): $B/%: $B/%.o $B/modules.a
 	$(Q)$(CC) $(CALL) $(LDALL) -o $@ $^ $(LIBS)
 $(FUZZ): $B/%: $B/%.o $(if $(filter fuzz,$(SAN)),,$B/tests/fuzz/replay.o) \
     $B/modules.a
@@ -233,15 +237,23 @@ bench: all $(BENCH) $(AIDS)             ## measure; tab separated
 	  bash tests/bench/run.sh
 
 # ---- law --------------------------------------------------------------------
-export LINT_SOURCES = $(SOURCES)
-export LINT_SCRIPTS = $(wildcard $(SCRIPTS))
-export LINT_PROGS   = $(PROGS)
-export LINT_OBJECTS = $(call objs,$(MODULES))
-export LINT_PURE    = $(call objs,$(PURE))
+TIDY := $(patsubst %.c,$B/tidy/%.ok,$(filter %.c,$(SOURCES)))
+lint: export LINT_SOURCES = $(SOURCES)
+lint: export LINT_SCRIPTS = $(SCRIPTS)
+lint: export LINT_PROGS = $(PROGS)
+lint: export LINT_OBJECTS = $(call objs,$(MODULES) $(HELPERS))
+lint: export LINT_PURE = $(call objs,$(PURE))
 lint: deps-lint                         ## format, analysis, layers, names, sizes
-	$(AGAIN) $(PAR) -s $(call objs,$(MODULES))
-	$(Q)LINT_CPP='$(subst ','\'',$(CPPALL))' LINT_JOBS=$(JOBS) \
-	  sh tests/lint/all.sh
+	$(AGAIN) $(PAR) -s $(call objs,$(MODULES) $(HELPERS))
+	+$(Q)MAKE='$(MAKE)' sh tests/lint/all.sh
+# The object knows on which headers its source depends.
+tidy: $(TIDY)
+	@:
+$B/tidy/%.ok: $B/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $*.c -- $(CPPALL) $(if $(filter bin/ringkit/%,$*),$(PATHS)) \
+	  -std=c17 >$@.log 2>/dev/null || { cat $@.log; exit 1; }
+	@mv $@.log $@
 format:                                 ## rewrite every source as lint wants it
 	$(Q)clang-format -i $(SOURCES)
 repro:                                  ## two checkouts must build the same bytes

@@ -21,7 +21,8 @@ lint clang-format clang-format
 lint clang-tidy clang-tidy
 lint shellcheck shellcheck
 lint mandoc mandoc
-lint xargs findutils
+lint zsh zsh
+lint fish fish
 '
 
 has()

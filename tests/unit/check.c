@@ -142,9 +142,10 @@ is_named(const char *name, int argc, char **argv)
 int
 check_main(int argc, char **argv, const struct check_test *tests, size_t count)
 {
+	static char buffer[BUFSIZ];
 	unsigned passed = 0, failed = 0;
 
-	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
 	for (size_t i = 0; i < count; i++) {
 		if (!is_named(tests[i].name, argc, argv))
 			continue;
