@@ -369,6 +369,7 @@ loop_run(struct loop *loop)
 		loop->stats.busy_ns_max =
 		    num_max(loop->stats.busy_ns_max, clock_now_ns() - now_ns);
 	}
+	loop->is_stopped = false;
 	return loop->code;
 }
 

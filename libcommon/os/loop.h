@@ -71,7 +71,10 @@ void loop_add_flush(struct loop *loop, loop_fn *fn, void *arg);
 RK_MUST_CHECK int loop_add_signal(
     struct loop *loop, int signo, loop_signal_fn *fn, void *arg);
 
-/* Runs until loop_stop; answers its code, or -E… when waiting failed. */
+/*
+ * Runs until loop_stop; answers its code, or -E… when waiting failed.  May
+ * be called again.
+ */
 RK_MUST_CHECK int loop_run(struct loop *loop);
 
 /* loop_run answers code at the end of this iteration; the first one counts. */
