@@ -32,6 +32,8 @@ FNR == 1 {
 		bad(opened, FNR - opened - 1 " lines in a function")
 	opened = 0
 }
-# A string or an address that cannot be broken may stick out.
-width($0) > max_width && !/"[^"]*$|"[^"]*"[^"]*$/ { bad(FNR, "wider than " max_width) }
+# A string, or a word alone on its line, cannot be broken and may stick out.
+width($0) > max_width && !/"[^"]*$/ && !/^[ \t]*[^ \t]*$/ {
+	bad(FNR, "wider than " max_width)
+}
 END { if (f != "") end_of_file(); exit rc }' "$@"

@@ -79,7 +79,7 @@ put bin/ringd/x.c "$(yes ';' | head -n 700)"
 judge fail sizes bin/ringd/x.c
 put bin/ringd/x.c "$(yes '#include <a.h>' | head -n 15)"
 judge fail sizes bin/ringd/x.c
-put bin/ringd/x.c "	$(yes a | head -n 73 | tr -d '\n')"
+put bin/ringd/x.c "	$(yes 'a ' | head -n 37 | tr -d '\n')"
 judge fail sizes bin/ringd/x.c
 echo 'int x;' >bin/ringd/x.c
 judge fail sizes bin/ringd/x.c

@@ -5,6 +5,7 @@ set -eu
 
 # set, what proves it is there (a command, or pc:module), Debian package
 needs='
+make make make
 build cc gcc
 build cc libc6-dev
 build pkg-config pkg-config
