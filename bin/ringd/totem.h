@@ -240,6 +240,7 @@ struct totem_trace {
 	uint16_t state; /* enum totem_state when it happened */
 	uint32_t node;  /* the peer it is about, 0 when none */
 	uint64_t arg[4];
+	const struct totem_nodes *table; /* what the bits of a set stand for */
 };
 
 struct totem_effect {

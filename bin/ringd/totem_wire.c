@@ -154,7 +154,6 @@ totem_wire_put_record(struct wrbuf *wr, const struct totem_record *record)
 		wrbuf_varint(wr, record->total);
 		wrbuf_varint(wr, record->offset);
 	}
-	wrbuf_bytes(wr, record->bytes, record->len);
 }
 
 bool

@@ -113,7 +113,7 @@ struct totem_join {
 	bool is_fresh; /* has installed nothing but its first singleton */
 	uint64_t proc;
 	uint64_t fail;
-	uint64_t incarnation[LIMIT_NODES]; /* of proc, as the sender knows */
+	uint64_t incarnation[LIMIT_NODES]; /* of proc and rows, as known */
 	uint8_t why[LIMIT_NODES];          /* enum totem_reason, of fail */
 	struct totem_row row[LIMIT_NODES];
 };
@@ -184,6 +184,7 @@ void totem_wire_put_part(struct wrbuf *wr, const struct totem_part *part);
 /* Encoders; the caller asks wr->is_full. */
 void totem_wire_put_frame(struct wrbuf *wr, const struct totem_nodes *table,
     const struct totem_frame *frame);
+/* The record's header; its len bytes are to follow. */
 void totem_wire_put_record(struct wrbuf *wr, const struct totem_record *record);
 void totem_wire_put_token(struct wrbuf *wr, const struct totem_nodes *table,
     const struct totem_token *token);

@@ -97,7 +97,7 @@ totem_wire_put_join(struct wrbuf *wr, const struct totem_nodes *table,
 	put_bitmap(wr, &list, rows);
 	for (uint32_t i = 0; i < list.count; i++) {
 		uint32_t node = list.idx[i];
-		if (join->proc >> node & 1)
+		if ((join->proc | rows) >> node & 1)
 			wrbuf_u64(wr, join->incarnation[node]);
 		if (join->fail >> node & 1)
 			wrbuf_u8(wr, join->why[node]);
@@ -112,7 +112,7 @@ static bool
 get_join_node(struct rdbuf *rd, const struct list *list, uint64_t rows,
     uint32_t node, struct totem_join *out)
 {
-	if (out->proc >> node & 1)
+	if ((out->proc | rows) >> node & 1)
 		out->incarnation[node] = rdbuf_u64(rd);
 	if (out->fail >> node & 1) {
 		out->why[node] = rdbuf_u8(rd);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Two rings that hear each other become one, and a node that goes says so
+ * (3.10).
+ *
+ * Failing is fast, joining is slow: rings merge only when all of both hear
+ * each other, and have done so for a while that doubles with every recent
+ * failure of the same node.  The representative with the smaller id begins.
+ */
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/wrbuf.h"
+
+#include "bin/ringd/totem_internal.h"
+
+enum { LEAVE_REPEATS = 3, LEAVE_MAX_MS = 2000 };
+
+static uint64_t
+hold_down(const struct totem *t, const struct totem_peer *peer)
+{
+	uint64_t flaps = num_min(peer->flaps, TOTEM_FLAPS_MAX);
+
+	return num_min(
+	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
+}
+
+/* Everybody in the other ring has been well connected for long enough. */
+static bool
+is_ripe(const struct totem *t, uint64_t strangers)
+{
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		const struct totem_peer *peer = &t->peer[i];
+		if (!(strangers >> i & 1))
+			continue;
+		if (peer->both_since_ns == TOTEM_NEVER ||
+		    t->now_ns < peer->quarantine_until_ns ||
+		    t->now_ns - peer->both_since_ns < hold_down(t, peer))
+			return false;
+	}
+	return totem_is_complete(t, t->inst->members | strangers);
+}
+
+void
+totem_merge_timer(struct totem *t)
+{
+	struct totem_merge merge = { .ring = t->inst->id,
+		.ring_seq = t->max_seq,
+		.members = t->inst->members };
+	uint64_t to = totem_others(t) & ~t->inst->members;
+	struct wrbuf wr;
+
+	ENSURE(t->state == TOTEM_STATE_OPERATIONAL);
+	totem_timer_set(t, TOTEM_TIMER_MERGE, t->now_ns + t->cfg.merge_ns);
+	if (to == 0 || t->inst->order[0] != t->self)
+		return;
+	wrbuf_init(&wr, totem_ctl(t), t->cfg.frame_bytes);
+	totem_wire_put_merge(&wr, &t->table, &merge);
+	totem_send_ctl(t, to, &wr);
+}
+
+void
+totem_operational_on_merge(struct totem *t, const struct totem_rx *rx)
+{
+	struct totem_merge merge;
+	uint64_t from = TOTEM_BIT(rx->from);
+
+	if (!totem_wire_get_merge(&t->table, rx->bytes, rx->len, &merge)) {
+		t->count[TOTEM_COUNT_PACKETS_MALFORMED]++;
+		return;
+	}
+	t->max_seq = num_max(t->max_seq, merge.ring_seq);
+	totem_need_seq(t);
+	uint64_t strangers = merge.members & ~t->inst->members;
+	if (t->inst->order[0] != t->self || rx->from < t->self ||
+	    !(merge.members & from) || (t->inst->members & from) ||
+	    !is_ripe(t, strangers))
+		return;
+	totem_trace_peer(
+	    t, TOTEM_TRACE_MERGE_DETECTED, rx->from, merge.ring.seq);
+	totem_gather_enter(t, TOTEM_REASON_MERGE);
+	totem_gather_add(t, strangers);
+}
+
+/* ---- leaving ----------------------------------------------------------- */
+
+void
+totem_leave_send(struct totem *t, uint64_t to)
+{
+	struct wrbuf wr;
+
+	wrbuf_init(&wr, totem_ctl(t), t->cfg.frame_bytes);
+	totem_wire_put_leave(&wr, &t->inst->id);
+	totem_send_ctl(t, to, &wr);
+}
+
+void
+totem_leave_begin(struct totem *t)
+{
+	if (t->is_leaving)
+		return;
+	t->is_leaving = true;
+	totem_trace(t, TOTEM_TRACE_LEAVING, 0, 0, 0);
+	totem_timer_set(
+	    t, TOTEM_TIMER_LEAVE, t->now_ns + LEAVE_MAX_MS * TOTEM_MS);
+}
+
+/* All that this node sent has reached everybody and its own clients. */
+static bool
+is_drained(const struct totem *t)
+{
+	return t->state == TOTEM_STATE_OPERATIONAL && totem_pack_is_empty(t) &&
+	    t->inst->stable >= t->own_seq && t->inst->delivered >= t->own_seq;
+}
+
+void
+totem_leave_check(struct totem *t)
+{
+	bool is_overdue = t->now_ns >= t->deadline[TOTEM_TIMER_LEAVE];
+
+	if (!t->is_leaving || t->state == TOTEM_STATE_LEFT ||
+	    t->install.step != TOTEM_INSTALL_NONE)
+		return;
+	if (!is_drained(t) && !is_overdue)
+		return;
+	totem_pack_abandon(t);
+	totem_token_stop(t);
+	if (t->state == TOTEM_STATE_COMMIT || t->state == TOTEM_STATE_RECOVERY)
+		totem_drop_ring(t, t->form);
+	t->state = TOTEM_STATE_LEFT;
+	for (int timer = 0; timer < TOTEM_TIMERS; timer++)
+		totem_timer_stop(t, (enum totem_timer)timer);
+	for (int i = 0; i < LEAVE_REPEATS; i++)
+		totem_leave_send(t, totem_others(t));
+	totem_trace(t, TOTEM_TRACE_LEFT, 0, 0, 0);
+	totem_emit(t, TOTEM_OUT_LEFT, 0);
+}
