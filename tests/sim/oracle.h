@@ -120,6 +120,8 @@ struct oracle_event {
 			enum totem_class class;
 			size_t len;
 			uint64_t hash;
+			bool has_if_view; /* as in struct totem_input */
+			struct totem_ring_id if_view;
 		} submit;
 		uint64_t dropped_msg_no;
 		/* bytes are not looked at: hash stands for them. */
@@ -170,7 +172,8 @@ struct oracle_event {
 };
 
 struct oracle_failure {
-	const char *predicate; /* "P10"; "input": the events make no sense */
+	/* "P10"; "if_view": ordered elsewhere; "input": events make no sense */
+	const char *predicate;
 	uint64_t now_ns;
 	uint64_t event_no; /* the event to look at, counted from 1 */
 	char text[240];
