@@ -23,7 +23,7 @@ open_manager(void)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	int n = snprintf(addr.sun_path + 1, 60, "test_daemon.%d", getpid());
-	char name[80];
+	char name[120];
 
 	CHECK_EQ(bind(fd, (struct sockaddr *)&addr,
 		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
