@@ -26,5 +26,11 @@ for entry; do
 		ln -sf "$(relative_to "$from" "$to")" "$dest$to"
 	else
 		install -D -m "0$mode" "$from" "$dest$to"
+		case ${to##*/} in
+		_ringkit-*) # the command that it completes was renamed, too
+			sed -i "1s/compdef ${from##*/_}/compdef ${to##*/_}/" \
+				"$dest$to"
+			;;
+		esac
 	fi
 done
