@@ -185,10 +185,19 @@ ended_before(
 	    o->ring[o->stay[is->stay].ring].id.seq < ring_seq;
 }
 
+/* Is this place in a part of the stay that the record lacks? */
+static bool
+is_unseen(const struct oracle_stay *stay, struct oracle_position at)
+{
+	return stay->is_blind || stay->must_resync ||
+	    oracle_compare(at, stay->from) < 0;
+}
+
 static bool
 is_excused(
-    const struct oracle *o, const struct oracle_ring *ring, uint32_t seat)
+    struct oracle *o, const struct oracle_message *message, uint32_t seat)
 {
+	const struct oracle_ring *ring = &o->ring[message->ring];
 	const struct oracle_life *is = &o->life[ring->life[seat]];
 	bool may_end = is->is_ended || !o->is_healed;
 	if (is->is_unrecorded)
@@ -197,7 +206,7 @@ is_excused(
 		return o->options & ORACLE_LATE ||
 		    (may_end && ended_before(o, is, ring->id.seq));
 	const struct oracle_stay *stay = &o->stay[ring->stay[seat]];
-	return stay->is_partial || (may_end && !stay->is_left);
+	return is_unseen(stay, message->at) || (may_end && !stay->is_left);
 }
 
 static bool
@@ -208,10 +217,10 @@ all_have(struct oracle *o, uint32_t idx, uint64_t mask, uint64_t event_no,
 	const struct oracle_ring *ring = &o->ring[message->ring];
 	uint64_t missing = mask & ~message->delivered;
 	for (uint32_t i = 0; missing != 0 && i < ring->member_count; i++) {
-		if (!(missing >> i & 1) || is_excused(o, ring, i))
+		if (!(missing >> i & 1) || is_excused(o, message, i))
 			continue;
 		return oracle_fail(o, predicate, event_no,
-		    "safe %s at %s is not delivered by %s",
+		    "%s at %s is not delivered by %s",
 		    oracle_message_text(o, idx),
 		    oracle_slot_text(o, message->ring, message->at),
 		    oracle_life_text(o, ring->life[i]));
@@ -293,7 +302,9 @@ is_last_ring(const struct oracle *o, const struct oracle_ring *ring)
 {
 	for (uint32_t i = 0; i < ring->member_count; i++) {
 		const struct oracle_life *is = &o->life[ring->life[i]];
-		if (is->is_ended || is->is_paused || is->is_unrecorded ||
+		if (is->is_unrecorded)
+			continue;
+		if (is->is_ended || is->is_paused ||
 		    is->stay != ring->stay[i] || is->stay == ORACLE_NONE)
 			return false;
 	}
@@ -327,15 +338,9 @@ is_delivered_everywhere(struct oracle *o, uint32_t at)
 		uint32_t idx = ring->slot[k].message;
 		if (idx == ORACLE_NONE)
 			continue;
-		const struct oracle_message *is = &o->message[idx];
-		for (uint32_t i = 0; i < ring->member_count; i++)
-			if (!(is->delivered >> i & 1) &&
-			    !o->stay[ring->stay[i]].is_partial)
-				return oracle_fail(o, "P15", is->event_no,
-				    "%s is not delivered by %s",
-				    oracle_message_text(o, idx),
-				    oracle_life_text(o, ring->life[i]));
-		if (!is_delivered_in_time(o, idx, ring_ns))
+		if (!all_have(
+			o, idx, UINT64_MAX, o->message[idx].event_no, "P15") ||
+		    !is_delivered_in_time(o, idx, ring_ns))
 			return false;
 	}
 	return true;

@@ -128,8 +128,9 @@ agree_on_members(
 static void
 open_stay(struct oracle *o, uint32_t life, uint32_t at)
 {
+	const struct oracle_stay *before = stay_of(o, life);
 	bool is_late =
-	    o->options & ORACLE_LATE && o->life[life].stay == ORACLE_NONE;
+	    o->options & ORACLE_LATE && (before == NULL || before->must_resync);
 	o->stay = oracle_room(
 	    o->stay, &o->stay_room, o->stay_count, sizeof(*o->stay));
 	uint32_t idx = o->stay_count++;
@@ -252,10 +253,10 @@ same_deliveries(
 static bool
 complete_passage(struct oracle *o, uint32_t stay)
 {
-	struct oracle_passage *passage = &o->passage[o->stay[stay].passage];
 	o->stay[stay].is_left = true;
 	if (o->stay[stay].is_partial)
 		return true;
+	struct oracle_passage *passage = &o->passage[o->stay[stay].passage];
 	if (passage->stay == ORACLE_NONE) {
 		passage->stay = stay;
 		return true;
@@ -325,6 +326,8 @@ leave_ring(struct oracle *o, uint32_t life, const struct totem_view *view,
 		    "%s begins in a ring of %" PRIu32 " members",
 		    oracle_life_text(o, life), view->members.count);
 	}
+	if (o->options & ORACLE_LATE && o->stay[stay].must_resync)
+		return true; /* the record lacks how it came here */
 	return follows_passage(o, &o->stay[stay], view, lives) &&
 	    joined_is_right(o, &o->stay[stay], view, lives);
 }
@@ -491,7 +494,7 @@ on_transitional(struct oracle *o, uint32_t life, const struct totem_view *view,
 bool
 oracle_on_view(struct oracle *o, uint32_t life, const struct totem_view *view)
 {
-	uint32_t lives[LIMIT_NODES];
+	uint32_t lives[LIMIT_NODES] = { 0 };
 	o->view_total++;
 	if (!in_season(o, life) || !well_formed(o, life, view) ||
 	    !find_members(o, view, lives) || !oracle_group_settled(o, life))
@@ -509,7 +512,7 @@ is_present(const struct oracle_life *is)
 	return !is->is_ended && !is->is_paused && !is->is_unrecorded;
 }
 
-/* Every member is there, in this ring. */
+/* Every member is there, in this ring, unless nobody recorded it. */
 static bool
 is_whole(
     struct oracle *o, const struct oracle_stay *stay, const char *predicate)
@@ -517,12 +520,14 @@ is_whole(
 	const struct oracle_ring *ring = &o->ring[stay->ring];
 	for (uint32_t i = 0; i < ring->member_count; i++) {
 		const struct oracle_life *is = &o->life[ring->life[i]];
-		if (!is_present(is) || is->stay != ring->stay[i])
-			return oracle_fail(o, predicate, stay->event_no,
-			    "%s ends in ring %s, but %s does not",
-			    oracle_life_text(o, stay->life),
-			    oracle_ring_text(o, stay->ring),
-			    oracle_life_text(o, ring->life[i]));
+		if (is->is_unrecorded ||
+		    (is_present(is) && is->stay == ring->stay[i]))
+			continue;
+		return oracle_fail(o, predicate, stay->event_no,
+		    "%s ends in ring %s, but %s does not",
+		    oracle_life_text(o, stay->life),
+		    oracle_ring_text(o, stay->ring),
+		    oracle_life_text(o, ring->life[i]));
 	}
 	return true;
 }
@@ -531,7 +536,10 @@ is_whole(
 static bool
 is_for_all(struct oracle *o, const struct oracle_stay *stay, uint32_t present)
 {
-	uint32_t count = o->ring[stay->ring].member_count;
+	const struct oracle_ring *ring = &o->ring[stay->ring];
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < ring->member_count; i++)
+		count += !o->life[ring->life[i]].is_unrecorded;
 	if (o->has_graph || count == present)
 		return true;
 	return oracle_fail(o, "P14", stay->event_no,
