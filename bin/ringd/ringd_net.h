@@ -12,7 +12,7 @@
  *   - a link is readable: ringd_net_readable;
  *   - ringd_net_deadline_ns has come: ringd_net_deadline;
  *   - a TOTEM_OUT_SEND was pulled: ringd_net_send;
- *   - before it waits again: ringd_net_flush.
+ *   - at the end of every turn of the loop: ringd_net_flush.
  * Nothing is allocated after create.
  */
 #ifndef RK_RINGD_NET_H
@@ -42,8 +42,6 @@ struct ringd_net_host {
 	uint8_t *(*cell)(void *arg);
 	/* totem_step, then pull all effects; SENDs come to ringd_net_send */
 	void (*step)(void *arg, const struct totem_input *in);
-	/* one line for the log, without LF */
-	void (*log)(void *arg, const char *line);
 	/* This machine was set back to an older state: nothing more is sent.
 	 * Leave the process, so that it starts as another incarnation. */
 	void (*rolled_back)(void *arg);
@@ -62,6 +60,7 @@ struct ringd_net_config {
 	int socket_buffer_bytes; /* 0: 8 MiB */
 	bool is_plain_cipher;    /* ChaCha20 even where AES would do */
 	bool is_segment_off;     /* never use UDP_SEGMENT (for tests) */
+	uint64_t rekey_after;    /* as in struct session_config; 0: 2^40 */
 	struct ringd_net_host host;
 };
 
@@ -85,21 +84,23 @@ uint32_t ringd_net_link_count(const struct ringd_net *net);
 int ringd_net_fd(const struct ringd_net *net, uint32_t link);
 
 /*
- * Receives until the link is drained or a bound is reached (64 messages or
- * 512 datagrams), feeding the core with PACKETs.  true: drained.  When every
- * readable link of a turn has been called, call ringd_net_idle.
+ * Receives until the link is drained or a bound is reached (64 messages, or
+ * 512 datagrams and the rest of a batch), feeding the core with PACKETs.
  */
-bool ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns);
-
-/* Feeds the core IDLE, then flushes. */
-void ringd_net_idle(struct ringd_net *net, uint64_t now_ns);
+void ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns);
 
 uint64_t ringd_net_deadline_ns(const struct ringd_net *net);
 void ringd_net_deadline(struct ringd_net *net, uint64_t now_ns);
 
 /* A TOTEM_OUT_SEND; everything borrowed in it is done with on return. */
-void ringd_net_send(struct ringd_net *net, const struct totem_effect *effect);
-void ringd_net_flush(struct ringd_net *net);
+void ringd_net_send(
+    struct ringd_net *net, const struct totem_effect *effect, uint64_t now_ns);
+
+/*
+ * The end of a turn: feeds the core IDLE if datagrams came and all links that
+ * were readable are drained, then sends what waits in the batch.
+ */
+void ringd_net_flush(struct ringd_net *net, uint64_t now_ns);
 
 /* ---- administration ---------------------------------------------------- */
 
@@ -129,8 +130,9 @@ struct ringd_net_peer {
 	struct session_peer_status session;
 	uint64_t refused[SESSION_REFUSALS];
 	uint64_t drop_in_until_ns, drop_out_until_ns; /* 0: not dropping */
-	uint32_t link;                  /* the one that DATA takes */
-	uint64_t heard_ns[LIMIT_LINKS]; /* last believed datagram, 0 never */
+	uint32_t link; /* the one that DATA takes */
+	/* The last datagram of which it brought the first copy; 0: never. */
+	uint64_t heard_ns[LIMIT_LINKS];
 	struct ringd_net_counters links[LIMIT_LINKS];
 };
 

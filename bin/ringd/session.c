@@ -94,8 +94,8 @@ session_create(struct arena *arena, const struct session_config *cfg,
 	return s;
 }
 
-/* The place of a node id, by bisection; SESSION_NO_PEER. */
-static uint32_t
+/* By bisection. */
+uint32_t
 session_idx(const struct session *s, uint32_t node)
 {
 	uint32_t low = 0, high = s->cfg.node_count;
@@ -487,6 +487,12 @@ uint64_t
 session_self(const struct session *s)
 {
 	return s->session;
+}
+
+uint8_t
+session_cipher(const struct session *s)
+{
+	return s->cipher;
 }
 
 void

@@ -138,6 +138,8 @@ struct session *session_create(struct arena *arena,
 /* A peer is its place in nodes[]; this stands for "none of them". */
 enum { SESSION_NO_PEER = LIMIT_NODES };
 
+uint32_t session_idx(const struct session *s, uint32_t node);
+
 /*
  * What needs no memory of the past: OK with the sender's place in *peer, or
  * CLUSTER, NODE, DESTINATION.
@@ -220,7 +222,8 @@ void session_rekey(struct session *s, uint64_t session, uint64_t now_ns);
 
 /* ---- for status and stats ---------------------------------------------- */
 
-uint64_t session_self(const struct session *s); /* the session we seal under */
+uint64_t session_self(const struct session *s);  /* the session we seal under */
+uint8_t session_cipher(const struct session *s); /* of DATA, one bit */
 
 struct session_peer_status {
 	uint32_t node;

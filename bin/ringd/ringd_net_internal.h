@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The state behind ringd_net.h, for ringd_net*.c alone. */
+#ifndef RK_RINGD_NET_INTERNAL_H
+#define RK_RINGD_NET_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcommon/os/box.h"
+#include "libcommon/os/udp.h"
+
+#include "bin/ringd/ringd_net.h"
+#include "bin/ringd/session.h"
+
+/* A peer; its place is that in cfg.nodes and in the session's. */
+struct ringd_net_node {
+	struct box_key key; /* of the session that is believed */
+	uint64_t heard_ns[LIMIT_LINKS];
+	uint64_t drop_in_until_ns, drop_out_until_ns;
+	struct ringd_net_counters links[LIMIT_LINKS];
+};
+
+/* Sealed datagrams for the same nodes, as long as the first but the last. */
+struct ringd_net_batch {
+	uint8_t *bytes; /* UDP_BATCH_BYTES */
+	size_t len;
+	size_t segment_bytes;
+	uint32_t count;
+	uint64_t to;     /* bits by place */
+	bool is_control; /* goes over all links */
+	bool is_closed;  /* the last one was shorter */
+};
+
+struct ringd_net {
+	struct ringd_net_config cfg;
+	struct session *session;
+	struct box_key own;       /* what we seal with */
+	struct box_key candidate; /* of a HELLO that is not believed yet */
+	uint32_t salt;
+	bool is_salted;   /* in this turn */
+	bool has_arrived; /* since the last IDLE */
+	bool is_pending;  /* some link was not drained */
+	bool is_rolled_back;
+	uint64_t now_ns; /* of the latest call */
+	struct ringd_net_batch batch;
+	struct udp_rx *rx;
+	struct udp links[LIMIT_LINKS];
+	struct ringd_net_node nodes[LIMIT_NODES];
+};
+
+/* The session's effects, carried out. */
+void ringd_net_pull(struct ringd_net *net, uint64_t now_ns);
+
+/* The link that DATA for a peer takes. */
+uint32_t ringd_net_link_of(const struct ringd_net *net, uint32_t peer);
+
+/* Whose session, for deriving a key. */
+struct box_owner ringd_net_owner(
+    const struct ringd_net *net, uint32_t node, uint64_t session);
+
+#endif

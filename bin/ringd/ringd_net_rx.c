@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receiving.  Nothing of a datagram's content is looked at before it is
+ * authentic; the cheap tests (header, sender, address, window) come before the
+ * dear one (the tag).  DATA is opened straight into a cell of the core.
+ */
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/text.h"
+#include "libcommon/os/log.h"
+
+#include "bin/ringd/ringd_net.h"
+#include "bin/ringd/ringd_net_internal.h"
+#include "bin/ringd/totem.h"
+
+enum {
+	RINGD_NET_TURN_MESSAGES = 64,
+	RINGD_NET_TURN_DATAGRAMS = 512,
+};
+
+/* One received datagram and what is known of it so far. */
+struct ringd_net_rx {
+	uint32_t link;
+	const union udp_addr *from;
+	const uint8_t *bytes;
+	size_t len;
+	struct session_header header;
+	uint32_t peer; /* or SESSION_NO_PEER */
+	bool is_believed;
+};
+
+static void
+ringd_net_refuse(struct ringd_net *net, const struct ringd_net_rx *rx,
+    enum session_refusal refusal)
+{
+	char bytes[UDP_ADDR_TEXT_BYTES];
+	struct text from;
+
+	if (rx->peer != SESSION_NO_PEER && refusal != SESSION_REFUSED_ADDRESS)
+		net->nodes[rx->peer].links[rx->link].refused++;
+	if (!session_refuse(net->session, rx->peer, refusal, net->now_ns))
+		return;
+	/* Over several links every control packet comes as a replay, too. */
+	if (refusal == SESSION_REFUSED_REPLAY && net->cfg.link_count > 1)
+		return;
+	text_init(&from, bytes, sizeof bytes);
+	udp_addr_text(rx->from, &from);
+	log_line(LOG_LEVEL_WARNING, "datagram-refused",
+	    "reason=%s from=%s link=%u total=%llu",
+	    session_refusal_name(refusal), bytes, rx->link,
+	    (unsigned long long)session_refused_total(net->session, refusal));
+}
+
+static bool
+ringd_net_open_box(
+    const struct box_key *key, const struct ringd_net_rx *rx, uint8_t *plain)
+{
+	struct box_frame frame = {
+		.cipher = (enum box_cipher)rx->header.cipher,
+		.counter = rx->header.counter,
+		.salt = rx->header.salt,
+		.ad = rx->bytes,
+		.ad_len = SESSION_HEADER_BYTES,
+	};
+
+	return box_open(key, &frame, rx->bytes + SESSION_HEADER_BYTES,
+	    rx->len - SESSION_HEADER_BYTES, plain);
+}
+
+static void
+ringd_net_count(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct ringd_net_node *node = &net->nodes[rx->peer];
+
+	node->heard_ns[rx->link] = net->now_ns;
+	node->links[rx->link].received_packets++;
+	node->links[rx->link].received_bytes += rx->len;
+}
+
+static enum session_refusal
+ringd_net_data(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct totem_input in = {
+		.kind = TOTEM_IN_PACKET,
+		.now_ns = net->now_ns,
+		.packet.node = rx->header.sender,
+		.packet.link = rx->link,
+		.packet.len = rx->len - SESSION_OVERHEAD_BYTES,
+	};
+	uint8_t *cell;
+
+	if (in.packet.len > net->cfg.frame_bytes)
+		return SESSION_REFUSED_MALFORMED;
+	cell = net->cfg.host.cell(net->cfg.host.arg);
+	if (!ringd_net_open_box(&net->nodes[rx->peer].key, rx, cell))
+		return SESSION_REFUSED_TAG;
+	in.packet.bytes = cell;
+	in.packet.incarnation =
+	    session_pass(net->session, rx->peer, &rx->header);
+	ringd_net_count(net, rx);
+	net->has_arrived = true;
+	net->cfg.host.step(net->cfg.host.arg, &in);
+	return SESSION_OK;
+}
+
+static enum session_refusal
+ringd_net_hello(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	const struct session_header *header = &rx->header;
+	struct session_now now = { net->now_ns, box_random_u64() };
+	const struct box_key *key = &net->nodes[rx->peer].key;
+	uint8_t plain[SESSION_HELLO_BYTES];
+	struct session_hello hello;
+	enum session_refusal refusal;
+
+	ENSURE(rx->len == SESSION_OVERHEAD_BYTES + sizeof plain);
+	if (!rx->is_believed) {
+		struct box_owner owner =
+		    ringd_net_owner(net, header->sender, header->session);
+
+		if (!box_keyring_has(net->cfg.keys, header->key_id))
+			return SESSION_REFUSED_KEY_ID;
+		box_key_init(
+		    &net->candidate, net->cfg.keys, header->key_id, &owner);
+		key = &net->candidate;
+	}
+	if (!ringd_net_open_box(key, rx, plain))
+		return SESSION_REFUSED_TAG;
+	if (!session_hello_get(plain, sizeof plain, &hello))
+		return SESSION_REFUSED_MALFORMED;
+	refusal = session_hear(net->session, rx->peer, header, &hello, &now);
+	if (refusal == SESSION_OK)
+		ringd_net_count(net, rx);
+	ringd_net_pull(net, net->now_ns);
+	return refusal;
+}
+
+static bool
+ringd_net_is_dropped(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct ringd_net_node *node = &net->nodes[rx->peer];
+
+	if (node->drop_in_until_ns <= net->now_ns)
+		return false;
+	node->links[rx->link].filtered_in++;
+	return true;
+}
+
+/* Whose it claims to be, and whether it came from there. */
+static enum session_refusal
+ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
+{
+	enum session_refusal refusal =
+	    session_header_get(rx->bytes, rx->len, &rx->header);
+
+	rx->peer = SESSION_NO_PEER;
+	if (refusal == SESSION_OK)
+		refusal = session_find(net->session, &rx->header, &rx->peer);
+	if (refusal == SESSION_OK &&
+	    !udp_addr_equal(rx->from, &net->cfg.addr[rx->peer][rx->link]))
+		refusal = SESSION_REFUSED_ADDRESS;
+	return refusal;
+}
+
+static void
+ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
+{
+	enum session_refusal refusal = ringd_net_identify(net, rx);
+
+	if (refusal == SESSION_OK && ringd_net_is_dropped(net, rx))
+		return;
+	if (refusal == SESSION_OK)
+		refusal = session_check(net->session, rx->peer, &rx->header,
+		    net->now_ns, &rx->is_believed);
+	if (refusal == SESSION_OK && rx->header.kind == SESSION_HELLO)
+		refusal = ringd_net_hello(net, rx);
+	else if (refusal == SESSION_OK)
+		refusal = ringd_net_data(net, rx);
+	if (refusal != SESSION_OK)
+		ringd_net_refuse(net, rx, refusal);
+}
+
+/* The datagrams of one message; answers how many. */
+static uint32_t
+ringd_net_message(
+    struct ringd_net *net, uint32_t link, const struct udp_message *message)
+{
+	uint32_t count = 0;
+	size_t at = 0;
+
+	do { /* an empty datagram is one, too */
+		struct ringd_net_rx rx = {
+			.link = link,
+			.from = message->from,
+			.bytes = message->bytes + at,
+			.len =
+			    num_min(message->segment_bytes, message->len - at),
+		};
+
+		ringd_net_datagram(net, &rx);
+		count++;
+		at += message->segment_bytes;
+	} while (at < message->len);
+	return count;
+}
+
+void
+ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns)
+{
+	uint32_t messages = 0, datagrams = 0, got = UDP_RX_MESSAGES;
+
+	ENSURE(link < net->cfg.link_count);
+	net->now_ns = now_ns;
+	while (got == UDP_RX_MESSAGES && messages < RINGD_NET_TURN_MESSAGES &&
+	    datagrams < RINGD_NET_TURN_DATAGRAMS) {
+		got = udp_receive(&net->links[link], net->rx);
+		for (uint32_t i = 0; i < got; i++) {
+			struct udp_message message = udp_rx_message(net->rx, i);
+
+			datagrams += ringd_net_message(net, link, &message);
+		}
+		messages += got;
+	}
+	if (got == UDP_RX_MESSAGES)
+		net->is_pending = true;
+}
