@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which sessions are believed, and when whom is greeted.
- *
- * A peer is greeted with a challenge until its echo comes: at start, when it
- * speaks under a session we do not believe, and then with doubling gaps.
- * What an attacker can make us do without the key is bounded by those gaps,
- * and with recorded datagrams by the bucket of answers; both go to the address
- * the configuration has for the peer, never to where a datagram came from.
- *
- * Invariants: a challenge is echoed at most once (it is forgotten then); the
- * counter from which a session is believed is that of the datagram with the
- * echo, so nothing sealed before the challenge was drawn is ever taken; a
- * session once replaced is never believed again without a fresh echo, and
- * never if its incarnation is older.
+ * The state that sessions have, the gate of every datagram, the effects and
+ * the counters.  Who is greeted and believed when is in session_hello.c.
  */
 #include "bin/ringd/session.h"
 
@@ -26,38 +15,27 @@
 
 #define SESSION_MS ((uint64_t)1000000)
 
-static const uint64_t session_never_ns = UINT64_MAX;
-static const uint64_t session_gap_min_ns = 10 * SESSION_MS;
-static const uint64_t session_gap_max_ns = 1000 * SESSION_MS;
-/* After so long without a HELLO the gap is small again. */
-static const uint64_t session_gap_forget_ns = 10000 * SESSION_MS;
-static const uint64_t session_challenge_ns = 1000 * SESSION_MS;
-static const uint64_t session_report_ns = 1000 * SESSION_MS;
-static const uint64_t session_answer_ns = 5 * SESSION_MS;
 static const uint64_t session_log_ns = 10000 * SESSION_MS;
+static const uint64_t session_report_gap_ns = 10 * SESSION_MS;
 
-enum {
-	SESSION_ANSWERS = 8, /* at once, then one in session_answer_ns */
-	/* So many replays in a row are reported to the sender: copies of other
-	 * links come mixed with originals, a rolled-back sender's do not. */
-	SESSION_REPLAYS_REPORTED = 4,
-	SESSION_CIPHER_PLAIN = 1, /* what every machine has */
-};
+/* So many replays in a row are reported to the sender: copies of other links
+ * come mixed with originals, those of a rolled-back sender do not. */
+enum { SESSION_REPLAYS_REPORTED = 4 };
 
 /* ---- peers ------------------------------------------------------------- */
 
-static bool
-session_is_self(const struct session *s, uint32_t peer)
+bool
+session_is_self(const struct session *s, uint32_t idx)
 {
-	return s->cfg.nodes[peer] == s->cfg.self;
+	return s->cfg.nodes[idx] == s->cfg.self;
 }
 
-static struct session_peer *
-session_peer(struct session *s, uint32_t peer)
+struct session_peer *
+session_peer(struct session *s, uint32_t idx)
 {
-	ENSURE(peer < s->cfg.node_count);
-	ENSURE(!session_is_self(s, peer));
-	return &s->peers[peer];
+	ENSURE(idx < s->cfg.node_count);
+	ENSURE(!session_is_self(s, idx));
+	return &s->peers[idx];
 }
 
 struct session *
@@ -86,8 +64,8 @@ session_create(struct arena *arena, const struct session_config *cfg,
 		ENSURE(i == 0 || cfg->nodes[i - 1] < cfg->nodes[i]);
 		peer->node = cfg->nodes[i];
 		peer->hello_at_ns = boot->now_ns;
-		peer->hello_gap_ns = session_gap_min_ns;
-		peer->report_at_ns = session_never_ns;
+		peer->hello_gap_ns = SESSION_GAP_MIN_NS;
+		peer->report_at_ns = SESSION_NEVER_NS;
 		peer->answers = SESSION_ANSWERS;
 		peer->answers_ns = boot->now_ns;
 	}
@@ -114,133 +92,26 @@ session_idx(const struct session *s, uint32_t node)
 }
 
 enum session_refusal
-session_find(const struct session *s, const struct session_header *header,
-    uint32_t *peer)
+session_find(
+    const struct session *s, const struct session_header *header, uint32_t *idx)
 {
-	*peer = SESSION_NO_PEER;
+	*idx = SESSION_NO_PEER;
 	if (header->cluster_tag != s->cfg.cluster_tag)
 		return SESSION_REFUSED_CLUSTER;
 	if (header->sender == s->cfg.self)
 		return SESSION_REFUSED_NODE;
-	*peer = session_idx(s, header->sender);
-	if (*peer == SESSION_NO_PEER)
+	*idx = session_idx(s, header->sender);
+	if (*idx == SESSION_NO_PEER)
 		return SESSION_REFUSED_NODE;
 	if (header->dst != 0 && header->dst != s->cfg.self)
 		return SESSION_REFUSED_DESTINATION;
 	return SESSION_OK;
 }
 
-/* ---- greeting ---------------------------------------------------------- */
-
-/* Our outstanding challenge of a peer, drawn anew when there is none. */
-static uint64_t
-session_challenge(struct session_peer *peer, const struct session_now *now)
-{
-	if (peer->challenge == 0 || now->now_ns >= peer->challenge_until_ns) {
-		peer->challenge = num_max(now->random, 1);
-		peer->challenge_until_ns = now->now_ns + session_challenge_ns;
-	}
-	return peer->challenge;
-}
-
-/* The effect of a HELLO; its challenge and echo are 0 yet. */
-static struct session_hello *
-session_greet(struct session *s, struct session_peer *peer, uint64_t now_ns)
-{
-	peer->has_hello = true;
-	peer->greeted_ns = now_ns;
-	peer->report_at_ns = now_ns + session_report_ns;
-	peer->hello = (struct session_hello){
-		.incarnation = s->incarnation,
-		.to_session = peer->is_believed ? peer->session : 0,
-		.highest = peer->is_believed ? peer->window.highest : 0,
-		.table_hash = s->cfg.table_hash,
-		.ciphers = s->cfg.ciphers,
-	};
-	return &peer->hello;
-}
-
-static void
-session_greet_challenging(
-    struct session *s, struct session_peer *peer, const struct session_now *now)
-{
-	struct session_hello *hello = session_greet(s, peer, now->now_ns);
-
-	hello->challenge = session_challenge(peer, now);
-	peer->hello_last_ns = now->now_ns;
-	peer->hello_at_ns = now->now_ns + peer->hello_gap_ns;
-	peer->hello_gap_ns =
-	    num_min(2 * peer->hello_gap_ns, session_gap_max_ns);
-}
-
-/* The peer speaks under a session that we do not believe: ask it, but no
- * sooner than the gap allows. */
-static void
-session_want(struct session_peer *peer, uint64_t now_ns)
-{
-	uint64_t at_ns;
-
-	if (num_sub(now_ns, peer->hello_last_ns) >= session_gap_forget_ns)
-		peer->hello_gap_ns = session_gap_min_ns;
-	at_ns = num_max(now_ns, peer->hello_last_ns + peer->hello_gap_ns);
-	peer->hello_at_ns = num_min(peer->hello_at_ns, at_ns);
-}
-
-/*
- * May a HELLO of a session that is not believed be answered?  It may be a
- * recording, so these answers are rationed.  While they are used up a peer
- * still gets through: by the answer to our own HELLO, which is fresh.
+/* ---- the gate ---------------------------------------------------------------
  */
-static bool
-session_may_answer(struct session_peer *peer, uint64_t now_ns)
-{
-	uint64_t more = (now_ns - peer->answers_ns) / session_answer_ns;
 
-	if (more > 0) {
-		peer->answers =
-		    (uint32_t)num_min(peer->answers + more, SESSION_ANSWERS);
-		peer->answers_ns += more * session_answer_ns;
-	}
-	if (peer->answers == 0)
-		return false;
-	peer->answers--;
-	return true;
-}
-
-void
-session_tick(struct session *s, const struct session_now *now)
-{
-	for (uint32_t i = 0; i < s->cfg.node_count; i++) {
-		struct session_peer *peer = &s->peers[i];
-
-		if (session_is_self(s, i))
-			continue;
-		if (now->now_ns >= peer->hello_at_ns)
-			session_greet_challenging(s, peer, now);
-		else if (now->now_ns >= peer->report_at_ns)
-			(void)session_greet(s, peer, now->now_ns);
-	}
-}
-
-uint64_t
-session_deadline_ns(const struct session *s)
-{
-	uint64_t deadline_ns = session_never_ns;
-
-	for (uint32_t i = 0; i < s->cfg.node_count; i++) {
-		const struct session_peer *peer = &s->peers[i];
-
-		if (session_is_self(s, i))
-			continue;
-		deadline_ns = num_min(deadline_ns, peer->hello_at_ns);
-		deadline_ns = num_min(deadline_ns, peer->report_at_ns);
-	}
-	return num_max(deadline_ns, 1);
-}
-
-/* ---- hearing ----------------------------------------------------------- */
-
-static bool
+bool
 session_is_believed(
     const struct session_peer *peer, const struct session_header *header)
 {
@@ -267,7 +138,7 @@ session_check(struct session *s, uint32_t idx,
 		return SESSION_OK;
 	if (++peer->replays % SESSION_REPLAYS_REPORTED == 0)
 		peer->report_at_ns = num_min(peer->report_at_ns,
-		    num_max(now_ns, peer->greeted_ns + session_gap_min_ns));
+		    num_max(now_ns, peer->greeted_ns + session_report_gap_ns));
 	return SESSION_REFUSED_REPLAY;
 }
 
@@ -283,8 +154,7 @@ session_pass(
 	return peer->incarnation;
 }
 
-/* The best cipher for DATA: one that every believed peer can open. */
-static void
+void
 session_choose_cipher(struct session *s)
 {
 	uint8_t common = s->cfg.ciphers & (uint8_t)~SESSION_CIPHER_PLAIN;
@@ -293,84 +163,6 @@ session_choose_cipher(struct session *s)
 		if (s->peers[i].is_believed)
 			common &= s->peers[i].ciphers;
 	s->cipher = common != 0 ? common : SESSION_CIPHER_PLAIN;
-}
-
-static void
-session_believe(struct session *s, struct session_peer *peer,
-    const struct session_header *header, const struct session_hello *hello)
-{
-	ENSURE(!peer->is_believed || hello->incarnation >= peer->incarnation);
-	peer->has_believed = true;
-	peer->is_restart =
-	    peer->is_believed && hello->incarnation != peer->incarnation;
-	peer->is_believed = true;
-	peer->session = header->session;
-	peer->key_id = header->key_id;
-	peer->incarnation = hello->incarnation;
-	peer->ciphers = hello->ciphers;
-	peer->replays = 0;
-	peer->hello_gap_ns = session_gap_min_ns;
-	session_window_init(&peer->window, header->counter);
-	session_choose_cipher(s);
-}
-
-/* A HELLO of a session that is (now) believed, or not. */
-static void
-session_answer(struct session *s, struct session_peer *peer,
-    const struct session_hello *hello, const struct session_now *now,
-    bool is_believed)
-{
-	bool is_answer = hello->challenge != 0 &&
-	    (is_believed || session_may_answer(peer, now->now_ns));
-
-	if (!is_believed) {
-		if (is_answer)
-			peer->hello_gap_ns = session_gap_min_ns;
-		session_want(peer, now->now_ns);
-		if (is_answer || now->now_ns >= peer->hello_at_ns)
-			session_greet_challenging(s, peer, now);
-	} else if (is_answer) {
-		(void)session_greet(s, peer, now->now_ns);
-	}
-	if (is_answer)
-		peer->hello.echo = hello->challenge;
-}
-
-/* The peer has seen a counter that we have not reached: we were set back. */
-static void
-session_compare_counter(struct session *s, const struct session_hello *hello)
-{
-	if (hello->to_session == s->session && hello->highest > s->counter)
-		s->has_rolled_back = true;
-}
-
-enum session_refusal
-session_hear(struct session *s, uint32_t idx,
-    const struct session_header *header, const struct session_hello *hello,
-    const struct session_now *now)
-{
-	struct session_peer *peer = session_peer(s, idx);
-	bool is_believed = session_is_believed(peer, header);
-
-	ENSURE(header->kind == SESSION_HELLO);
-	session_compare_counter(s, hello);
-	if (!is_believed && peer->is_believed &&
-	    hello->incarnation < peer->incarnation)
-		return SESSION_REFUSED_INCARNATION;
-	if (is_believed)
-		(void)session_pass(s, idx, header);
-	if (hello->echo != 0 && hello->echo == peer->challenge &&
-	    now->now_ns < peer->challenge_until_ns) {
-		if (!is_believed)
-			session_believe(s, peer, header, hello);
-		is_believed = true;
-		peer->challenge = 0;
-		peer->hello_at_ns = session_never_ns;
-	}
-	if (is_believed)
-		peer->table_hash = hello->table_hash;
-	session_answer(s, peer, hello, now, is_believed);
-	return SESSION_OK;
 }
 
 /* ---- effects ----------------------------------------------------------- */
@@ -519,8 +311,8 @@ session_assert_peer(const struct session *s, uint32_t i)
 
 	ENSURE(peer->node == s->cfg.nodes[i]);
 	ENSURE(peer->answers <= SESSION_ANSWERS);
-	ENSURE(peer->hello_gap_ns >= session_gap_min_ns);
-	ENSURE(peer->hello_gap_ns <= session_gap_max_ns);
+	ENSURE(peer->hello_gap_ns >= SESSION_GAP_MIN_NS);
+	ENSURE(peer->hello_gap_ns <= SESSION_GAP_MAX_NS);
 	if (session_is_self(s, i))
 		ENSURE(!peer->is_believed && !peer->has_hello);
 	if (!peer->is_believed)
@@ -542,7 +334,7 @@ session_assert(const struct session *s)
 		session_assert_peer(s, i);
 		/* Not believed and nobody asks: it would stay so for ever. */
 		ENSURE(session_is_self(s, i) || s->peers[i].is_believed ||
-		    s->peers[i].hello_at_ns != session_never_ns);
+		    s->peers[i].hello_at_ns != SESSION_NEVER_NS);
 		refused += s->peers[i].refused[SESSION_REFUSED_REPLAY];
 	}
 	ENSURE(refused == s->refused[SESSION_REFUSED_REPLAY]);

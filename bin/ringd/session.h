@@ -135,17 +135,17 @@ struct session_boot {
 struct session *session_create(struct arena *arena,
     const struct session_config *cfg, const struct session_boot *boot);
 
-/* A peer is its place in nodes[]; this stands for "none of them". */
+/* A peer is its place in nodes[], idx; this stands for "none of them". */
 enum { SESSION_NO_PEER = LIMIT_NODES };
 
 uint32_t session_idx(const struct session *s, uint32_t node);
 
 /*
- * What needs no memory of the past: OK with the sender's place in *peer, or
+ * What needs no memory of the past: OK with the sender's place in *idx, or
  * CLUSTER, NODE, DESTINATION.
  */
 enum session_refusal session_find(const struct session *s,
-    const struct session_header *header, uint32_t *peer);
+    const struct session_header *header, uint32_t *idx);
 
 /*
  * Before opening: OK (then open it: with the key of the peer's believed
@@ -153,7 +153,7 @@ enum session_refusal session_find(const struct session *s,
  * SESSION, REPLAY.  The header is NOT authentic yet: all that a forged one
  * can do is to bring forward a rate-limited HELLO to the real peer.
  */
-enum session_refusal session_check(struct session *s, uint32_t peer,
+enum session_refusal session_check(struct session *s, uint32_t idx,
     const struct session_header *header, uint64_t now_ns, bool *is_believed);
 
 /*
@@ -161,7 +161,7 @@ enum session_refusal session_check(struct session *s, uint32_t peer,
  * Answers the incarnation of the sender.
  */
 uint64_t session_pass(
-    struct session *s, uint32_t peer, const struct session_header *header);
+    struct session *s, uint32_t idx, const struct session_header *header);
 
 /*
  * random must be fresh from the kernel for every call: it becomes the
@@ -175,7 +175,7 @@ struct session_now {
 };
 
 /* An authentic HELLO that session_check let through: OK or INCARNATION. */
-enum session_refusal session_hear(struct session *s, uint32_t peer,
+enum session_refusal session_hear(struct session *s, uint32_t idx,
     const struct session_header *header, const struct session_hello *hello,
     const struct session_now *now);
 
@@ -186,10 +186,10 @@ void session_tick(struct session *s, const struct session_now *now);
 uint64_t session_deadline_ns(const struct session *s);
 
 /*
- * Counts a refusal; peer may be SESSION_NO_PEER.  true: log it, now, with
+ * Counts a refusal; idx may be SESSION_NO_PEER.  true: log it, now, with
  * session_refused_total (at most one line a reason in 10 s).
  */
-bool session_refuse(struct session *s, uint32_t peer,
+bool session_refuse(struct session *s, uint32_t idx,
     enum session_refusal refusal, uint64_t now_ns);
 
 enum session_effect_kind {
@@ -233,10 +233,10 @@ struct session_peer_status {
 	bool is_table_different; /* its node table is not ours */
 };
 void session_peer_status(
-    const struct session *s, uint32_t peer, struct session_peer_status *out);
+    const struct session *s, uint32_t idx, struct session_peer_status *out);
 
 uint64_t session_refused(
-    const struct session *s, uint32_t peer, enum session_refusal refusal);
+    const struct session *s, uint32_t idx, enum session_refusal refusal);
 uint64_t session_refused_total(
     const struct session *s, enum session_refusal refusal);
 

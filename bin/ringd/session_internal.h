@@ -9,6 +9,15 @@
 #include "bin/ringd/session.h"
 #include "bin/ringd/session_window.h"
 
+#define SESSION_NEVER_NS   UINT64_MAX
+#define SESSION_GAP_MIN_NS ((uint64_t)10000000) /* between HELLOs */
+#define SESSION_GAP_MAX_NS ((uint64_t)1000000000)
+
+enum {
+	SESSION_ANSWERS = 8,      /* at once, then one in 5 ms */
+	SESSION_CIPHER_PLAIN = 1, /* what every machine has */
+};
+
 struct session_peer {
 	uint32_t node;
 
@@ -48,5 +57,20 @@ struct session {
 	uint64_t refused[SESSION_REFUSALS]; /* of all, strangers too */
 	uint64_t log_at_ns[SESSION_REFUSALS];
 };
+
+bool session_is_self(const struct session *s, uint32_t idx);
+
+/* idx is a peer's, not this node's (ENSURE). */
+struct session_peer *session_peer(struct session *s, uint32_t idx);
+
+/* Is it under the session that is believed? */
+bool session_is_believed(
+    const struct session_peer *peer, const struct session_header *header);
+
+/* The peer speaks under a session that is not believed: ask it. */
+void session_want(struct session_peer *peer, uint64_t now_ns);
+
+/* The best cipher for DATA: one that every believed peer can open. */
+void session_choose_cipher(struct session *s);
 
 #endif

@@ -17,15 +17,15 @@
 
 enum { BOX_NONCE_BYTES = 12 };
 
-static_assert(BOX_KEY_BYTES == crypto_aead_aes256gcm_KEYBYTES &&
-	BOX_KEY_BYTES == crypto_aead_chacha20poly1305_ietf_KEYBYTES,
-    "one derived key per cipher");
-static_assert(BOX_TAG_BYTES == crypto_aead_aes256gcm_ABYTES &&
-	BOX_TAG_BYTES == crypto_aead_chacha20poly1305_ietf_ABYTES,
-    "the layout of a datagram does not depend on the cipher");
-static_assert(BOX_NONCE_BYTES == crypto_aead_aes256gcm_NPUBBYTES &&
-	BOX_NONCE_BYTES == crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
-    "nor does the nonce");
+/* The layout of a datagram does not depend on the cipher. */
+static_assert(BOX_KEY_BYTES == crypto_aead_aes256gcm_KEYBYTES, "key");
+static_assert(BOX_TAG_BYTES == crypto_aead_aes256gcm_ABYTES, "tag");
+static_assert(BOX_NONCE_BYTES == crypto_aead_aes256gcm_NPUBBYTES, "nonce");
+static_assert(
+    BOX_KEY_BYTES == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "key");
+static_assert(BOX_TAG_BYTES == crypto_aead_chacha20poly1305_ietf_ABYTES, "tag");
+static_assert(
+    BOX_NONCE_BYTES == crypto_aead_chacha20poly1305_ietf_NPUBBYTES, "nonce");
 
 int
 box_init(void)

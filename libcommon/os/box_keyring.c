@@ -111,7 +111,7 @@ box_hex_digit(char c)
 static bool
 box_hex_key(uint8_t key[BOX_KEY_BYTES], const char *hex, size_t len)
 {
-	bool is_valid = len == 2 * BOX_KEY_BYTES;
+	bool is_valid = len == (size_t)2 * BOX_KEY_BYTES;
 
 	for (size_t i = 0; is_valid && i < BOX_KEY_BYTES; i++) {
 		int high = box_hex_digit(hex[2 * i]);

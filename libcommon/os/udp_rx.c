@@ -41,7 +41,8 @@ udp_rx_create(struct arena *arena)
 	rx->bytes = bytes;
 	for (uint32_t i = 0; i < UDP_RX_MESSAGES; i++) {
 		rx->pieces[i] =
-		    (struct iovec){ bytes + i * UDP_RX_BYTES, UDP_RX_BYTES };
+		    (struct iovec){ bytes + (size_t)i * UDP_RX_BYTES,
+			    UDP_RX_BYTES };
 		rx->messages[i].msg_hdr.msg_name = &rx->from[i];
 		rx->messages[i].msg_hdr.msg_iov = &rx->pieces[i];
 		rx->messages[i].msg_hdr.msg_iovlen = 1;

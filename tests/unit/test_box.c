@@ -29,6 +29,7 @@ read_keys(struct box_keyring *keys, const char *content, mode_t mode)
 	struct text text;
 	int fd;
 
+	*keys = (struct box_keyring){ 0 };
 	text_init(&text, why, sizeof why);
 	snprintf(path, sizeof path, "/tmp/test_box.XXXXXX");
 	fd = mkstemp(path);

@@ -109,7 +109,7 @@ land_something(struct rng *rng)
 static void
 step(struct rng *rng)
 {
-	uint32_t before = m.h.flight_count;
+	uint32_t before;
 	uint64_t dice = rng_below(rng, 100);
 
 	m.h.now_ns += rng_below(rng, 400000);

@@ -15,7 +15,9 @@
 
 #include "tests/unit/check.h"
 
-enum { SEGMENT = 1448, BUFFER = 1 << 20 };
+#define SEGMENT ((size_t)1448)
+
+enum { BUFFER = 1 << 20 };
 
 static struct udp_rx *rx;
 static uint8_t batch_bytes[UDP_BATCH_BYTES];
