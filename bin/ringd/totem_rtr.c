@@ -126,7 +126,7 @@ totem_rtr_add(struct totem *t, struct totem_ring *ring,
 {
 	uint64_t base = (ring->aru + 1) & ~UINT64_C(63);
 
-	for (; base <= limit && base - ring->gc <= LIMIT_STORE_FRAMES + 64;
+	for (; base <= limit && base <= ring->gc + LIMIT_STORE_FRAMES;
 	     base += 64) {
 		uint64_t bits = missing_bits(ring, base, limit);
 		if (bits == 0)

@@ -486,9 +486,12 @@ void
 totem_alone_visit(struct totem *t)
 {
 	struct totem_ring *ring = t->inst;
-	struct totem_token token = {
-		.ring = ring->id, .seq = ring->high, .window = LIMIT_WINDOW_MIN
-	};
+	bool is_amid_large = t->queue[TOTEM_CLASS_CLIENT].offset > 0 ||
+	    t->queue[TOTEM_CLASS_SYSTEM].offset > 0;
+	struct totem_token token = { .ring = ring->id,
+		.seq = ring->high,
+		.window = LIMIT_WINDOW_MIN,
+		.large = is_amid_large };
 	struct visit v = { .ring = ring, .token = &token };
 
 	ENSURE(ring->count == 1);
