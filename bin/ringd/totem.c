@@ -258,10 +258,11 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	uint64_t bit = TOTEM_BIT(node);
 
 	peer->incarnation = incarnation;
+	/* What others relayed may be of an older one. */
+	peer->row = (struct totem_row){ 0 };
 	if (is_first)
 		return;
 	totem_trace_peer(t, TOTEM_TRACE_PEER_RESTARTED, node, incarnation);
-	peer->row = (struct totem_row){ 0 };
 	peer->join_seen = 0;
 	peer->part_have = 0;
 	peer->both_since_ns = TOTEM_NEVER;
