@@ -249,7 +249,7 @@ lint: deps-lint                         ## format, analysis, layers, names, size
 # The object knows on which headers its source depends.
 tidy: $(TIDY)
 	@:
-$B/tidy/%.ok: $B/%.o .clang-tidy
+$B/tidy/%.ok: $B/%.o .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $*.c -- $(CPPALL) $(if $(filter bin/ringkit/%,$*),$(PATHS)) \
 	  -std=c17 >$@.log 2>/dev/null || { cat $@.log; exit 1; }

@@ -12,10 +12,7 @@
  */
 RK_NORETURN void ensure_fail(const char *file, int line, const char *what);
 
-#define ENSURE(x)                                            \
-	do {                                                 \
-		if (!(x))                                    \
-			ensure_fail(__FILE__, __LINE__, #x); \
-	} while (0)
+/* An expression, so that it adds neither a branch nor a level to its place. */
+#define ENSURE(x) ((x) ? (void)0 : ensure_fail(__FILE__, __LINE__, #x))
 
 #endif
