@@ -125,6 +125,7 @@ group_table_put(struct group_table *table, const struct group_name *name)
 static struct group_entry *
 entry_at(const struct group_table *table, uint16_t at)
 {
+	ENSURE(table->entries != NULL);
 	if (at == GROUP_TABLE_NONE)
 		return NULL;
 	ENSURE(at < 2 * table->members_max);

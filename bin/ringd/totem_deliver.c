@@ -52,7 +52,7 @@ static struct totem_slot *
 slot_begin(struct totem *t, uint32_t node, const struct totem_record *record)
 {
 	slot_release(t, node);
-	for (uint8_t i = 0; i < LIMIT_MESSAGES_LARGE; i++) {
+	for (uint32_t i = 0; i < LIMIT_MESSAGES_LARGE; i++) {
 		struct totem_slot *slot = &t->slot[i];
 		if (slot->is_used)
 			continue;
@@ -60,7 +60,7 @@ slot_begin(struct totem *t, uint32_t node, const struct totem_record *record)
 		slot->msg_no = record->msg_no;
 		slot->total = record->total;
 		slot->len = 0;
-		t->slot_of[node] = i;
+		t->slot_of[node] = (uint8_t)i;
 		return slot;
 	}
 	return NULL;

@@ -450,14 +450,14 @@ void totem_install(struct totem *t);
 /* ---- totem_detect.c ---------------------------------------------------- */
 
 void totem_detect_init(struct totem *t);
-void totem_detect_heard(struct totem *t, uint32_t peer);
+void totem_detect_heard(struct totem *t, uint32_t node);
 void totem_detect_row(
-    struct totem *t, uint32_t peer, const struct totem_row *row);
+    struct totem *t, uint32_t node, const struct totem_row *row);
 void totem_detect_timer(struct totem *t);
 void totem_detect_late(struct totem *t, uint64_t late_ns);
 void totem_detect_sent(struct totem *t, uint64_t to);
 void totem_detect_verdict(
-    struct totem *t, uint32_t peer, enum totem_reason reason);
+    struct totem *t, uint32_t node, enum totem_reason reason);
 void totem_heartbeat_send(struct totem *t, uint64_t to, bool wants_answer);
 uint64_t totem_suspect_after(const struct totem *t, uint32_t peer);
 uint64_t totem_dead_after(const struct totem *t, uint32_t peer);
@@ -465,7 +465,7 @@ bool totem_is_both_ways(const struct totem *t, uint32_t peer);
 /* Every two of the nodes hear each other, as far as is known. */
 bool totem_is_complete(const struct totem *t, uint64_t nodes);
 bool totem_has_edge(const struct totem *t, uint32_t a, uint32_t b);
-void totem_flap(struct totem *t, uint32_t peer);
+void totem_flap(struct totem *t, uint32_t node);
 
 /* ---- totem_merge.c: merge detection and leaving ------------------------ */
 

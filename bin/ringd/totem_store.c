@@ -77,6 +77,7 @@ totem_ring_members(struct totem *t, struct totem_ring *ring, uint64_t members)
 		ring->order[ring->count++] = (uint8_t)i;
 	}
 	ENSURE(ring->count == totem_wire_count(members));
+	ENSURE(ring->count > 0);
 	ring->successor = ring->order[(mine + 1) % ring->count];
 	ring->predecessor = ring->order[(mine + ring->count - 1) % ring->count];
 }

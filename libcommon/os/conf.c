@@ -38,7 +38,7 @@ put_mistake(
 		bool is_control = (unsigned char)*words < ' ' ||
 		    (unsigned char)*words == 0x7f;
 
-		text_put_char(conf->report, is_control ? '?' : *words);
+		text_put_char(conf->report, (char)(is_control ? '?' : *words));
 	}
 	text_put_char(conf->report, '\n');
 }
@@ -184,7 +184,7 @@ on_read(char *out, int size, void *stream)
 {
 	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 files */
 	struct conf *conf = stream;
-	char bytes[CONF_LINE_BYTES];
+	char bytes[CONF_LINE_BYTES] = "";
 	char *line = bytes;
 	bool has_control;
 	long len = read_line(conf->file, bytes, sizeof bytes, &has_control);

@@ -28,6 +28,8 @@
  * A ring's order is an array of slots sorted by place; almost everything is
  * appended.  Sets of members are masks of seats.  All is linear in events.
  */
+#include "tests/sim/oracle.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
