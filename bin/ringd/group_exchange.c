@@ -340,6 +340,7 @@ complete(struct group_layer *g)
 	for (uint32_t i = 0; i < g->peer_count; i++)
 		g->peers[i].is_known = g->peers[i].is_present;
 	g->is_synced = true;
+	g->is_sync_due = false;
 	g->is_gate_due = g->pos.phase == TOTEM_PHASE_REGULAR;
 	group_emit_views(g, g->pos);
 	group_emit(g, GROUP_OUT_SYNCED)->synced = g->pos;
