@@ -63,6 +63,8 @@ handle(struct group_world *w, uint32_t node, const struct group_effect *effect)
 	struct node *n = &w->nodes[node];
 
 	if (effect->kind == GROUP_OUT_SUBMIT) {
+		if (effect->core.submit.class == TOTEM_CLASS_SYSTEM)
+			CHECK(n->phase == TOTEM_PHASE_REGULAR);
 		enqueue(w, node, &effect->core);
 		group_submitted(n->layer, n->msg_no);
 	} else if (effect->kind == GROUP_OUT_OPEN_GATE) {
@@ -278,7 +280,11 @@ end_ring(struct group_world *w, uint32_t node, uint32_t together,
 		if (at < cut[1] || is_along)
 			deliver_at(w, node, at);
 	}
-	pump(w, node); /* nothing of the old ring may come of it */
+	/* whatever room there is now, no SYNC of the old ring may come */
+	size_t room = n->room;
+	n->room = SIZE_MAX;
+	pump(w, node);
+	n->room = room;
 }
 
 /* All of a new ring's members that are in the ring of node. */
@@ -429,8 +435,9 @@ group_world_install(
 struct totem_ring_id
 group_world_ring(const struct group_world *w, uint32_t node)
 {
-	ENSURE(w->nodes[node].ring != NULL);
-	return w->nodes[node].ring->id;
+	const struct ring *ring = w->nodes[node].ring;
+
+	return ring == NULL ? (struct totem_ring_id){ 0 } : ring->id;
 }
 
 /* ---- lives ------------------------------------------------------------- */

@@ -54,6 +54,7 @@ uint64_t group_world_incarnation(const struct group_world *w, uint32_t node);
  */
 void group_world_install(struct group_world *w, const char *nodes,
     const struct group_world_cut *cut);
+/* All 0 before its first. */
 struct totem_ring_id group_world_ring(
     const struct group_world *w, uint32_t node);
 

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libcommon/base/num.h"
+#include "libcommon/base/arena.h"
 
+#include "bin/ringd/group_wire.h"
 #include "tests/unit/check.h"
 #include "tests/unit/group_world.h"
 
@@ -173,6 +174,19 @@ test_group_join_waits_for_room_and_no_publish_overtakes_it(void)
 	    "done 1.1\n"
 	    "a < 1.1 x\n"
 	    "done 1.1\n");
+	group_world_destroy(w);
+}
+
+static void
+test_group_short_publish_does_not_overtake_a_long_join(void)
+{
+	struct group_world *w = group_world_ring_of("1");
+
+	group_world_room(w, 1, 20);
+	group_world_join(w, 1, 1, "a group of a rather long name");
+	group_world_publish(w, 1, 1, "a", "x");
+	group_world_settle(w);
+	STORY(w, 1, "failed 1.1 again\n");
 	group_world_destroy(w);
 }
 
@@ -510,6 +524,81 @@ test_group_client_message_before_the_exchange_is_refused_everywhere(void)
 	group_world_destroy(w);
 }
 
+/* ---- one layer, by hand ------------------------------------------------- */
+
+static void
+tell_view(struct group_layer *g, enum totem_phase phase, uint64_t seq,
+    uint64_t incarnation_of_2)
+{
+	struct totem_view view = { .phase = phase,
+		.ring = { .seq = seq, .rep = 1 },
+		.members = { 2, { 1, 2 } },
+		.incarnation = { 1, incarnation_of_2 } };
+	struct totem_effect effect = { .kind = TOTEM_OUT_VIEW, .view = &view };
+
+	group_step(g,
+	    &(struct group_input){ .kind = GROUP_IN_TOTEM, .totem = &effect });
+}
+
+static void
+tell_message(struct group_layer *g, uint32_t node, uint64_t incarnation,
+    const struct group_name *bytes)
+{
+	struct totem_effect effect = { .kind = TOTEM_OUT_DELIVER };
+
+	effect.deliver.node = node;
+	effect.deliver.incarnation = incarnation;
+	effect.deliver.class = bytes->bytes[0] == GROUP_WIRE_SYNC
+	    ? TOTEM_CLASS_SYSTEM
+	    : TOTEM_CLASS_CLIENT;
+	effect.deliver.ring = (struct totem_ring_id){ .seq = 1, .rep = 1 };
+	effect.deliver.bytes = bytes->bytes;
+	effect.deliver.len = bytes->len;
+	group_step(g,
+	    &(struct group_input){ .kind = GROUP_IN_TOTEM, .totem = &effect });
+}
+
+/* A node that a view names in another life did not come along. */
+static void
+test_group_knows_lives_not_nodes(void)
+{
+	static const uint8_t sync[] = { 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1,
+		0, 0, 0, 0, 1, 0, 1, 'a', 9, 1, 1, 0 };
+	static const uint8_t join[] = { 2, 8, 1, 'a', 1, 1, 0 };
+	const struct group_name none = { sync, 19 };
+	const struct group_name one = { sync, sizeof(sync) };
+	const struct group_name more = { join, sizeof(join) };
+	static _Alignas(64) uint8_t memory[4 << 20];
+	struct group_config cfg = { 1, 1, 65536, 4, 4 };
+	struct group_effect effect;
+	struct arena arena;
+
+	arena_init(&arena, memory, sizeof(memory));
+	struct group_layer *g = group_create(&arena, &cfg);
+	tell_view(g, TOTEM_PHASE_REGULAR, 1, 1);
+	CHECK(!group_next(g, &effect));
+	tell_message(g, 1, 1, &none);
+	CHECK(!group_next(g, &effect));
+	tell_message(g, 2, 3, &one);
+	CHECK(!group_next(g, &effect));
+	tell_message(g, 2, 1, &one);
+	CHECK(group_next(g, &effect) && effect.kind == GROUP_OUT_VIEW);
+	CHECK(group_next(g, &effect) && effect.kind == GROUP_OUT_SYNCED);
+	CHECK(!group_next(g, &effect));
+	tell_message(g, 2, 3, &more);
+	CHECK(!group_next(g, &effect));
+	CHECK_EQ(group_total(g), 1);
+	tell_view(g, TOTEM_PHASE_TRANSITIONAL, 1, 2);
+	CHECK(group_next(g, &effect) && effect.kind == GROUP_OUT_VIEW);
+	CHECK_EQ(effect.view.left_count, 1);
+	CHECK_EQ(effect.view.left[0].reason, GROUP_REASON_NODEDOWN);
+	CHECK(!group_next(g, &effect));
+	tell_view(g, TOTEM_PHASE_REGULAR, 2, 2);
+	CHECK(!group_next(g, &effect)); /* it needs an exchange */
+	CHECK_EQ(group_count(g, GROUP_COUNT_EXCHANGES), 2);
+	group_check(g);
+}
+
 static void
 test_group_words_are_all_there(void)
 {
@@ -534,6 +623,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_group_two_connections_are_two_members),
 		CHECK_TEST(
 		    test_group_join_waits_for_room_and_no_publish_overtakes_it),
+		CHECK_TEST(
+		    test_group_short_publish_does_not_overtake_a_long_join),
 		CHECK_TEST(test_group_close_cancels_what_was_not_sent),
 		CHECK_TEST(test_group_publish_too_long_fails),
 		CHECK_TEST(test_group_connections_and_requests_have_a_limit),
@@ -551,6 +642,7 @@ main(int argc, char **argv)
 		    test_group_sync_of_another_ring_or_out_of_turn_counts_for_nothing),
 		CHECK_TEST(
 		    test_group_client_message_before_the_exchange_is_refused_everywhere),
+		CHECK_TEST(test_group_knows_lives_not_nodes),
 		CHECK_TEST(test_group_words_are_all_there),
 	};
 	return CHECK_MAIN(argc, argv, tests);

@@ -216,6 +216,9 @@ test_group_rings_exchange_ends_in_the_transitional_phase_when_it_must(void)
 		group_world_order(w, node);
 	while (group_world_deliver(w, 3))
 		;
+	group_world_deliver(w, 1);
+	group_world_deliver(w, 2);
+	group_world_deliver(w, 2);
 	STORY(w, 3, "a = 1.1 2.1 +1.1:nodeup +2.1:nodeup\nsynced\n");
 	group_world_publish(w, 3, 1, "a", "safe");
 	group_world_join(w, 3, 1, "a");
@@ -226,6 +229,25 @@ test_group_rings_exchange_ends_in_the_transitional_phase_when_it_must(void)
 	STORY(w, 1, "synced ~\na < 3.1 safe ~\nsynced\n");
 	STORY(w, 2, "synced ~\na < 3.1 safe ~\nsynced\n");
 	GROUPS(w, 1, "a:1.1,2.1");
+	group_world_destroy(w);
+}
+
+/* A node is the authority on its own processes, even where it surprises. */
+static void
+test_group_rings_sync_of_a_known_node_may_name_more_and_less(void)
+{
+	static const uint8_t sync[] = { 5, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1,
+		0, 0, 0, 14, 1, 0, 1, 'z', 9, 1, 1, 0 };
+	struct group_world *w = group_world_ring_of("12");
+
+	group_world_join_all(w, "12", "a");
+	group_world_start(w, "3");
+	group_world_install(w, "123", NULL);
+	CHECK_EQ(group_world_ring(w, 1).nonce, 14);
+	group_world_inject(w, 2, TOTEM_CLASS_SYSTEM, sync, sizeof(sync));
+	group_world_settle(w);
+	STORY(w, 1, "a = 1.1 -2.1:procdown\nz = 2.9 +2.9:join\nsynced\n");
+	STORY(w, 3, "a = 1.1 +1.1:nodeup\nz = 2.9 +2.9:nodeup\nsynced\n");
 	group_world_destroy(w);
 }
 
@@ -330,6 +352,8 @@ main(int argc, char **argv)
 		    test_group_rings_join_of_a_node_that_is_gone_makes_no_ghost),
 		CHECK_TEST(
 		    test_group_rings_exchange_ends_in_the_transitional_phase_when_it_must),
+		CHECK_TEST(
+		    test_group_rings_sync_of_a_known_node_may_name_more_and_less),
 		CHECK_TEST(
 		    test_group_rings_exchange_aborted_at_every_boundary_leaves_no_ghost),
 		CHECK_TEST(
