@@ -249,6 +249,9 @@ get_deadline_ns(const void *arg)
 			continue;
 		if (client->is_backlogged && svc_serve_is_open(client))
 			return 0;
+		/* Queued while others were flushed. */
+		if (client->queue.bytes > 0 && !client->is_blocked)
+			return 0;
 		if (client->is_closing)
 			first_ns = num_min(first_ns, client->linger_ns);
 	}

@@ -55,6 +55,8 @@ struct svc_verb {
 	svc_verb_fn *run;
 	enum svc_right right;
 	const char *usage; /* the words behind the verb */
+	bool is_ordered;   /* puts its reply behind those that are under way
+			      itself; others wait until there are none */
 };
 
 struct svc_config {
@@ -72,6 +74,8 @@ struct svc_config {
 	void (*greet)(void *arg, struct text *out);
 	/* What somebody may do (enum svc_right, or-ed). */
 	uint32_t (*rights)(void *arg, const struct unixsock_peer *peer);
+	/* Replies to it are under way. */
+	bool (*is_busy)(void *arg, const struct svc_client *client);
 	void (*opened)(void *arg, struct svc_client *client);
 	/* The last moment at which the client may be touched. */
 	void (*closed)(void *arg, struct svc_client *client);
@@ -103,7 +107,7 @@ struct svc_client *svc_client_next(
 
 /* 1, 2, … : never used twice. */
 uint32_t svc_client_id(const struct svc_client *client);
-void *svc_client_user(struct svc_client *client);
+void *svc_client_user(const struct svc_client *client);
 const struct unixsock_peer *svc_client_peer(const struct svc_client *client);
 bool svc_client_may(const struct svc_client *client, enum svc_right right);
 size_t svc_client_queued(const struct svc_client *client);

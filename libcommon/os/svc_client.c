@@ -23,7 +23,7 @@ svc_client_id(const struct svc_client *client)
 }
 
 void *
-svc_client_user(struct svc_client *client)
+svc_client_user(const struct svc_client *client)
 {
 	return client->user;
 }

@@ -153,11 +153,11 @@ run_log_level(void *arg, struct svc_request *req)
 static svc_verb_fn run_help;
 
 static const struct svc_verb common_verbs[] = {
-	{ "ping", run_ping, SVC_RIGHT_READ, "" },
-	{ "help", run_help, SVC_RIGHT_READ, "" },
+	{ "ping", run_ping, SVC_RIGHT_READ, "", false },
+	{ "help", run_help, SVC_RIGHT_READ, "", false },
 	{ "log-level", run_log_level, SVC_RIGHT_ADMIN,
-	    "[level=error|warning|notice|info|debug]" },
-	{ "quit", run_quit, SVC_RIGHT_READ, "" },
+	    "[level=error|warning|notice|info|debug]", false },
+	{ "quit", run_quit, SVC_RIGHT_READ, "", false },
 };
 
 static void
@@ -230,7 +230,10 @@ run(struct svc *svc, struct svc_request *req)
 {
 	const char *name = req->word->verb[0];
 	const struct svc_verb *verb = find_verb(svc, name);
+	bool is_ordered = verb != NULL && verb->is_ordered;
 
+	if (!is_ordered && svc->cfg.is_busy(svc->cfg.arg, req->client))
+		return SVC_WAIT;
 	if (verb == NULL) {
 		svc_err(
 		    req->client, req->tag, "unknown", "%s: no such verb", name);
@@ -242,6 +245,8 @@ run(struct svc *svc, struct svc_request *req)
 		return SVC_DONE;
 	}
 	if (!svc_client_may(req->client, verb->right)) {
+		if (svc->cfg.is_busy(svc->cfg.arg, req->client))
+			return SVC_WAIT;
 		deny(req, name);
 		return SVC_DONE;
 	}
@@ -268,6 +273,8 @@ svc_verb_run(
 		return run(svc, &req);
 	if (rc == WORD_E_EMPTY && frame->line_len == 0)
 		return SVC_DONE; /* a blank line asks for nothing */
+	if (svc->cfg.is_busy(svc->cfg.arg, client))
+		return SVC_WAIT;
 	svc_err(client, req.tag, "usage", "%s%s%s", word_error_text(rc),
 	    svc->word.about[0] != '\0' ? ": " : "", svc->word.about);
 	return SVC_DONE;

@@ -32,7 +32,8 @@ static struct {
 	struct unixsock sock;
 	void *block;
 	uint64_t wake_ns;
-	bool is_busy; /* "wait" answers SVC_WAIT */
+	bool is_busy;      /* "wait" answers SVC_WAIT */
+	bool is_answering; /* replies to client 1 are under way */
 	uint32_t rights;
 	int opened, closed, drained;
 } world;
@@ -91,6 +92,13 @@ get_rights(void *arg, const struct unixsock_peer *peer)
 	return world.rights;
 }
 
+static bool
+is_busy(void *arg, const struct svc_client *client)
+{
+	(void)arg;
+	return world.is_answering && svc_client_id(client) == 1;
+}
+
 static void
 on_opened(void *arg, struct svc_client *client)
 {
@@ -116,9 +124,9 @@ on_drained(void *arg, struct svc_client *client)
 }
 
 static const struct svc_verb verbs[] = {
-	{ "echo", run_echo, SVC_RIGHT_READ, "[text=TEXT]" },
-	{ "wait", run_wait, SVC_RIGHT_WRITE, "" },
-	{ "listen", run_listen, SVC_RIGHT_READ, "" },
+	{ "echo", run_echo, SVC_RIGHT_READ, "[text=TEXT]", false },
+	{ "wait", run_wait, SVC_RIGHT_WRITE, "", true },
+	{ "listen", run_listen, SVC_RIGHT_READ, "", false },
 };
 
 /* ---- its world --------------------------------------------------------- */
@@ -159,6 +167,7 @@ make_world(struct arena *arena)
 		.user_bytes = sizeof(int),
 		.greet = greet,
 		.rights = get_rights,
+		.is_busy = is_busy,
 		.opened = on_opened,
 		.closed = on_closed,
 		.drained = on_drained };
@@ -405,6 +414,30 @@ test_svc_waiting_request_keeps_its_place(void)
 	finish();
 }
 
+/* Only what orders its own replies goes on while some are under way. */
+static void
+test_svc_replies_keep_the_order_of_requests(void)
+{
+	int fd;
+
+	start();
+	world.is_answering = true;
+	fd = open_client();
+	SAY(fd, "wait\nping\nfrob\n\x01\n");
+	turn(3);
+	CHECK_STR(hear(fd), "ok waited=yes\n");
+
+	svc_resume(world.svc);
+	turn(2);
+	CHECK_STR(hear(fd), "");
+	world.is_answering = false;
+	svc_resume(world.svc);
+	turn(2);
+	CHECK(strncmp(hear(fd), "ok\nerr code=unknown", 19) == 0);
+	fd_close(&fd);
+	finish();
+}
+
 static void
 test_svc_half_closed_client_is_answered_then_closed(void)
 {
@@ -602,6 +635,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_svc_data_may_be_short_long_or_split),
 		CHECK_TEST(test_svc_closes_who_breaks_the_framing),
 		CHECK_TEST(test_svc_waiting_request_keeps_its_place),
+		CHECK_TEST(test_svc_replies_keep_the_order_of_requests),
 		CHECK_TEST(test_svc_half_closed_client_is_answered_then_closed),
 		CHECK_TEST(test_svc_serves_what_was_sent_before_the_hang_up),
 		CHECK_TEST(test_svc_more_clients_than_places_are_told),
