@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A right that no line of the file gives is everybody's, but for admin, which
+ * then is nobody's; root and this process's own user have all rights always.
+ * A user id that has no meaning here (of a foreign namespace) can only read.
+ */
+#include "bin/ringd/ringd_acl.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/glob.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/os/conf.h"
+#include "libcommon/os/svc.h"
+#include "libcommon/os/unixsock.h"
+
+#include "bin/ringd/ringd_conf.h"
+
+enum { OVERFLOW_UID = 65534 };
+
+/* NAME or a number: its id; false when there is none. */
+static bool
+find_user(const char *name, uint32_t *id)
+{
+	const struct passwd *user = getpwnam(name);
+	uint64_t number;
+
+	if (user != NULL) {
+		*id = user->pw_uid;
+		return true;
+	}
+	if (parse_u64(name, strlen(name), 0, UINT32_MAX - 1, &number) != 0)
+		return false;
+	*id = (uint32_t)number;
+	return true;
+}
+
+static bool
+find_group(const char *name, uint32_t *id)
+{
+	const struct group *group = getgrnam(name);
+	uint64_t number;
+
+	if (group != NULL) {
+		*id = group->gr_gid;
+		return true;
+	}
+	if (parse_u64(name, strlen(name), 0, UINT32_MAX - 1, &number) != 0)
+		return false;
+	*id = (uint32_t)number;
+	return true;
+}
+
+/* "*", "user:NAME" or "group:NAME" */
+static bool
+parse_who(struct ringd_conf_rule *rule, const char *who)
+{
+	if (strcmp(who, "*") == 0) {
+		rule->who = RINGD_CONF_ANYBODY;
+		return true;
+	}
+	if (strncmp(who, "user:", 5) == 0) {
+		rule->who = RINGD_CONF_USER;
+		return find_user(who + 5, &rule->id);
+	}
+	if (strncmp(who, "group:", 6) == 0) {
+		rule->who = RINGD_CONF_GROUP;
+		return find_group(who + 6, &rule->id);
+	}
+	return false;
+}
+
+/* "read", "admin" or "pub GLOB" */
+static bool
+parse_right(struct ringd_conf_rule *rule, const char *key)
+{
+	size_t len;
+
+	if (strcmp(key, "read") == 0) {
+		rule->right = SVC_RIGHT_READ;
+		return true;
+	}
+	if (strcmp(key, "admin") == 0) {
+		rule->right = SVC_RIGHT_ADMIN;
+		return true;
+	}
+	if (strncmp(key, "pub ", 4) != 0)
+		return false;
+	key += 4 + strspn(key + 4, " \t");
+	len = strlen(key);
+	if (len == 0 || len >= sizeof rule->glob || !glob_is_valid(key, len))
+		return false;
+	rule->right = SVC_RIGHT_WRITE;
+	memcpy(rule->glob, key, len + 1);
+	return true;
+}
+
+static void
+add_rule(struct conf *file, struct ringd_conf *conf,
+    const struct ringd_conf_rule *rule)
+{
+	if (conf->rule_count == RINGD_CONF_RULES) {
+		conf_fail(
+		    file, "[acl]: expected at most %d names", RINGD_CONF_RULES);
+		return;
+	}
+	conf->rules[conf->rule_count++] = *rule;
+}
+
+void
+ringd_acl_add(struct conf *file, struct ringd_conf *conf, const char *key,
+    const char *value)
+{
+	struct ringd_conf_rule rule = { 0 };
+	char list[CONF_LINE_BYTES];
+	char *rest = list, *who;
+
+	if (!parse_right(&rule, key)) {
+		conf_fail(file, "%s: expected read, admin or pub GROUPS", key);
+		return;
+	}
+	ENSURE(strlen(value) < sizeof list);
+	memcpy(list, value, strlen(value) + 1);
+	while ((who = strsep(&rest, ",")) != NULL) {
+		who += strspn(who, " \t");
+		who[strcspn(who, " \t")] = '\0';
+		if (parse_who(&rule, who))
+			add_rule(file, conf, &rule);
+		else
+			conf_fail(file,
+			    "%s: expected *, user:NAME or group:NAME, known "
+			    "on this machine",
+			    who);
+	}
+}
+
+static bool
+is_master(const struct unixsock_peer *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
+static bool
+is_named(const struct ringd_conf_rule *rule, const struct unixsock_peer *peer)
+{
+	switch (rule->who) {
+	case RINGD_CONF_ANYBODY:
+		return true;
+	case RINGD_CONF_USER:
+		return peer->uid == rule->id;
+	case RINGD_CONF_GROUP:
+		return unixsock_peer_has_group(peer, rule->id);
+	}
+	return false;
+}
+
+/* One of the rules names the peer; no_rule: there is none for that right. */
+static bool
+has_right(const struct ringd_conf *conf, const struct unixsock_peer *peer,
+    uint32_t right, bool no_rule)
+{
+	bool has_rule = false;
+
+	for (uint32_t i = 0; i < conf->rule_count; i++) {
+		if (conf->rules[i].right != right)
+			continue;
+		has_rule = true;
+		if (is_named(&conf->rules[i], peer))
+			return true;
+	}
+	return has_rule ? false : no_rule;
+}
+
+uint32_t
+ringd_acl_rights(
+    const struct ringd_conf *conf, const struct unixsock_peer *peer)
+{
+	uint32_t rights = 0;
+
+	if (is_master(peer))
+		return SVC_RIGHT_ALL;
+	if (has_right(conf, peer, SVC_RIGHT_READ, true))
+		rights |= SVC_RIGHT_READ;
+	if (peer->uid == OVERFLOW_UID)
+		return rights;
+	if (has_right(conf, peer, SVC_RIGHT_WRITE, true))
+		rights |= SVC_RIGHT_WRITE;
+	if (has_right(conf, peer, SVC_RIGHT_ADMIN, false))
+		rights |= SVC_RIGHT_ADMIN;
+	return rights;
+}
+
+bool
+ringd_acl_may_publish(const struct ringd_conf *conf,
+    const struct unixsock_peer *peer, const void *group, size_t len)
+{
+	bool has_rule = false;
+
+	if (is_master(peer))
+		return true;
+	for (uint32_t i = 0; i < conf->rule_count; i++) {
+		const struct ringd_conf_rule *rule = &conf->rules[i];
+
+		if (rule->right != SVC_RIGHT_WRITE)
+			continue;
+		has_rule = true;
+		if (is_named(rule, peer) &&
+		    glob_match(rule->glob, strlen(rule->glob), group, len))
+			return true;
+	}
+	return !has_rule;
+}

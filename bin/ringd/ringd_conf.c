@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bin/ringd/ringd_conf.h"
+
+#include <sys/socket.h>
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/base/text.h"
+#include "libcommon/os/box.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/conf.h"
+#include "libcommon/os/fd.h"
+
+#include "bin/ringd/ringd_acl.h"
+#include "bin/ringd/session.h"
+
+/* Sections of the other daemons, which read the same file. */
+static const char *const foreign_sections[] = { "quorum", "store", "member",
+	"hooks", NULL };
+
+enum section {
+	SECTION_NONE, /* one that is not ours, or was refused */
+	SECTION_CLUSTER,
+	SECTION_NODE,
+	SECTION_RING,
+	SECTION_ACL,
+	SECTION_LOG,
+};
+
+/* While the file is read. */
+struct reading {
+	struct ringd_conf *conf;
+	enum section section;
+	struct conf_table cluster, ring, log, node;
+	struct ringd_conf_node *at; /* the node at hand */
+};
+
+static const char *const transports[] = { "unicast", NULL };
+static const char *const levels[] = { "error", "warning", "notice", "info",
+	"debug", NULL };
+
+#define CLUSTER(field) offsetof(struct ringd_conf, field)
+#define RING(field)    offsetof(struct ringd_conf_ring, field)
+#define NODE(field)    offsetof(struct ringd_conf_node, field)
+#define MS(n)          ((n)*CLOCK_MS_NS)
+
+static const struct conf_setting cluster_settings[] = {
+	{ "name", CONF_STRING, CLUSTER(cluster), 0, RINGD_CONF_NAME_BYTES, NULL,
+	    false },
+	{ "key_file", CONF_STRING, CLUSTER(key_file), 0, RINGD_CONF_PATH_BYTES,
+	    NULL, false },
+};
+
+static const struct conf_setting ring_settings[] = {
+	{ "transport", CONF_WORD, RING(transport), 0, 0, transports, false },
+	{ "port", CONF_COUNT, RING(port), 1, 65535 - LIMIT_LINKS, NULL, false },
+	{ "frame_bytes", CONF_COUNT, RING(frame_bytes), LIMIT_FRAME_BYTES_MIN,
+	    LIMIT_FRAME_BYTES_MAX, NULL, false },
+	{ "window", CONF_COUNT, RING(window), LIMIT_WINDOW_MIN,
+	    LIMIT_WINDOW_MAX, NULL, true },
+	{ "token", CONF_DURATION, RING(token_loss_ns), MS(50), MS(60000), NULL,
+	    true },
+	{ "heartbeat", CONF_DURATION, RING(heartbeat_ns), MS(5), MS(5000), NULL,
+	    true },
+	{ "idle_hold", CONF_DURATION, RING(idle_hold_ns), MS(1), MS(1000), NULL,
+	    true },
+	{ "join", CONF_DURATION, RING(join_ns), MS(1), MS(5000), NULL, true },
+	{ "consensus", CONF_DURATION, RING(consensus_ns), MS(20), MS(60000),
+	    NULL, true },
+	{ "merge", CONF_DURATION, RING(merge_ns), MS(20), MS(60000), NULL,
+	    true },
+	{ "message_bytes_max", CONF_SIZE, RING(message_bytes_max), 1024,
+	    LIMIT_MESSAGE_BYTES_MAX - 4096, NULL, false },
+	{ "queue_bytes", CONF_SIZE, RING(queue_bytes), 65536, 256 << 20, NULL,
+	    true },
+	{ "socket_buffer", CONF_SIZE, RING(socket_buffer_bytes), 65536,
+	    256 << 20, NULL, true },
+	{ "rt_priority", CONF_COUNT, RING(rt_priority), 0, 99, NULL, false },
+};
+
+static const struct conf_setting node_settings[] = {
+	{ "id", CONF_COUNT, NODE(id), 1, LIMIT_NODE_ID_MAX, NULL, false },
+	{ "votes", CONF_COUNT, NODE(votes), 0, 65535, NULL, false },
+};
+
+static const struct conf_setting log_settings[] = {
+	{ "level", CONF_WORD, 0, 0, 0, levels, false },
+};
+
+/* ---- sections ---------------------------------------------------------- */
+
+/* A letter or two must be in it: all digits would be an id. */
+static bool
+is_node_name(const char *name)
+{
+	static const char digits[] = "0123456789";
+	static const char allowed[] = "0123456789._-"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz";
+	size_t len = strlen(name);
+
+	return len > 0 && len < RINGD_CONF_NAME_BYTES &&
+	    strspn(name, allowed) == len && strspn(name, digits) < len;
+}
+
+static void
+begin_node(struct conf *file, struct reading *reading, const char *name)
+{
+	struct ringd_conf *conf = reading->conf;
+
+	if (!is_node_name(name)) {
+		conf_fail(file,
+		    "[node %s]: expected a name of A-Z a-z 0-9 . _ -, at most "
+		    "63, not all digits",
+		    name);
+		return;
+	}
+	for (uint32_t i = 0; i < conf->node_count; i++) {
+		if (strcmp(conf->nodes[i].name, name) == 0) {
+			conf_fail(file,
+			    "[node %s]: given twice, also in "
+			    "line %u, expected once",
+			    name, conf->nodes[i].line);
+			return;
+		}
+	}
+	if (conf->node_count == LIMIT_NODES) {
+		conf_fail(file, "[node %s]: expected at most %d nodes", name,
+		    LIMIT_NODES);
+		return;
+	}
+	reading->at = &conf->nodes[conf->node_count++];
+	*reading->at =
+	    (struct ringd_conf_node){ .votes = 1, .line = file->line };
+	memcpy(reading->at->name, name, strlen(name) + 1);
+	reading->node = (struct conf_table){ node_settings,
+		ARRAY_COUNT(node_settings), reading->at, 0 };
+	reading->section = SECTION_NODE;
+}
+
+static bool
+is_foreign(const char *section)
+{
+	for (int i = 0; foreign_sections[i] != NULL; i++)
+		if (strcmp(foreign_sections[i], section) == 0)
+			return true;
+	/* [fence NODE] and the like. */
+	return strncmp(section, "fence ", 6) == 0;
+}
+
+static void
+on_section(struct conf *file, void *arg, const char *section)
+{
+	static const struct {
+		const char *name;
+		enum section section;
+	} ours[] = {
+		{ "cluster", SECTION_CLUSTER },
+		{ "ring", SECTION_RING },
+		{ "acl", SECTION_ACL },
+		{ "log", SECTION_LOG },
+	};
+	struct reading *reading = arg;
+
+	reading->section = SECTION_NONE;
+	if (strncmp(section, "node ", 5) == 0) {
+		begin_node(file, reading, section + 5);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(ours); i++)
+		if (strcmp(ours[i].name, section) == 0)
+			reading->section = ours[i].section;
+	if (reading->section == SECTION_NONE && !is_foreign(section))
+		conf_fail(file,
+		    "[%s]: expected [cluster], [node NAME], [ring], [acl] or "
+		    "[log]",
+		    section);
+}
+
+/* ---- values ------------------------------------------------------------ */
+
+static uint16_t *
+port_of(union udp_addr *addr)
+{
+	return addr->any.sa_family == AF_INET6 ? &addr->v6.sin6_port
+					       : &addr->v4.sin_port;
+}
+
+/*
+ * An address, with port 0 when it names none: [ring] port may stand further
+ * down.  Two defaults tell whether the default was used.
+ */
+static bool
+parse_address(union udp_addr *addr, const char *value)
+{
+	union udp_addr other;
+
+	if (udp_addr_parse(addr, value, 1) != 0 ||
+	    udp_addr_parse(&other, value, 2) != 0)
+		return false;
+	if (*port_of(addr) != *port_of(&other))
+		*port_of(addr) = 0;
+	return true;
+}
+
+/* linkN: an address, and perhaps a port. */
+static void
+set_link(struct conf *file, struct ringd_conf_node *node, const char *key,
+    const char *value)
+{
+	uint64_t link;
+
+	if (parse_u64(key + 4, strlen(key + 4), 0, LIMIT_LINKS - 1, &link) !=
+	    0) {
+		conf_fail(
+		    file, "%s: expected link0 to link%d", key, LIMIT_LINKS - 1);
+		return;
+	}
+	if (link < node->link_count) {
+		conf_fail(file, "%s: given twice, expected once", key);
+		return;
+	}
+	if (link > node->link_count) {
+		conf_fail(
+		    file, "%s: expected link%u first", key, node->link_count);
+		return;
+	}
+	if (!parse_address(&node->link[link], value)) {
+		conf_fail(file,
+		    "%s = %s: expected an address, ADDR:PORT or [V6]:PORT", key,
+		    value);
+		return;
+	}
+	node->link_count++;
+}
+
+static void
+on_value(struct conf *file, void *arg, const char *key, const char *value)
+{
+	struct reading *reading = arg;
+
+	switch (reading->section) {
+	case SECTION_NONE:
+		break;
+	case SECTION_CLUSTER:
+		conf_set(file, &reading->cluster, key, value);
+		break;
+	case SECTION_NODE:
+		if (strncmp(key, "link", 4) == 0)
+			set_link(file, reading->at, key, value);
+		else
+			conf_set(file, &reading->node, key, value);
+		break;
+	case SECTION_RING:
+		conf_set(file, &reading->ring, key, value);
+		break;
+	case SECTION_ACL:
+		ringd_acl_add(file, reading->conf, key, value);
+		break;
+	case SECTION_LOG:
+		conf_set(file, &reading->log, key, value);
+		break;
+	}
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+/* Link N of a node without a port of its own has the default plus N. */
+static void
+set_ports(struct ringd_conf *conf)
+{
+	for (uint32_t i = 0; i < conf->node_count; i++) {
+		struct ringd_conf_node *node = &conf->nodes[i];
+
+		for (uint32_t link = 0; link < node->link_count; link++) {
+			uint16_t *port = port_of(&node->link[link]);
+
+			if (*port == 0)
+				*port =
+				    htons((uint16_t)(conf->ring.port + link));
+		}
+	}
+}
+
+static int
+compare_nodes(const void *a, const void *b)
+{
+	const struct ringd_conf_node *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The same address twice, at whatever nodes and links. */
+static void
+check_addresses(struct conf *file, const struct ringd_conf *conf)
+{
+	enum { ALL = LIMIT_NODES * LIMIT_LINKS };
+
+	for (uint32_t i = 0; i < ALL; i++) {
+		const struct ringd_conf_node *a = &conf->nodes[i / LIMIT_LINKS];
+
+		if (i / LIMIT_LINKS >= conf->node_count)
+			return;
+		if (i % LIMIT_LINKS >= a->link_count)
+			continue;
+		for (uint32_t j = i + 1; j < ALL; j++) {
+			const struct ringd_conf_node *b =
+			    &conf->nodes[j / LIMIT_LINKS];
+
+			if (j / LIMIT_LINKS < conf->node_count &&
+			    j % LIMIT_LINKS < b->link_count &&
+			    udp_addr_equal(&a->link[i % LIMIT_LINKS],
+				&b->link[j % LIMIT_LINKS]))
+				conf_fail_at(file, b->line,
+				    "[node %s] link%u: the address of [node "
+				    "%s] link%u, expected another",
+				    b->name, j % LIMIT_LINKS, a->name,
+				    i % LIMIT_LINKS);
+		}
+	}
+}
+
+static void
+check_nodes(struct conf *file, const struct ringd_conf *conf)
+{
+	for (uint32_t i = 0; i < conf->node_count; i++) {
+		const struct ringd_conf_node *node = &conf->nodes[i];
+
+		if (node->id == 0)
+			conf_fail_at(file, node->line,
+			    "[node %s]: no id, expected id = 1 to %d",
+			    node->name, LIMIT_NODE_ID_MAX);
+		else if (i > 0 && node[-1].id == node->id)
+			conf_fail_at(file, node->line,
+			    "[node %s]: id %u is that of [node %s], expected "
+			    "another",
+			    node->name, node->id, node[-1].name);
+		if (node->link_count == 0)
+			conf_fail_at(file, node->line,
+			    "[node %s]: no link0, expected an address",
+			    node->name);
+		else if (node->link_count != conf->nodes[0].link_count)
+			conf_fail_at(file, node->line,
+			    "[node %s]: %u links, expected as many as [node "
+			    "%s] has",
+			    node->name, node->link_count, conf->nodes[0].name);
+	}
+}
+
+/* May this machine bind to it?  Tells for aliases and all of 127/8, too. */
+static bool
+is_own_address(const union udp_addr *addr)
+{
+	union udp_addr any_port = *addr;
+	socklen_t len =
+	    addr->any.sa_family == AF_INET6 ? sizeof addr->v6 : sizeof addr->v4;
+	int fd = socket(addr->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is_own;
+
+	if (fd < 0)
+		return false;
+	*port_of(&any_port) = 0;
+	is_own = bind(fd, &any_port.any, len) == 0;
+	fd_close(&fd);
+	return is_own;
+}
+
+static bool
+is_this_machine(const struct ringd_conf_node *node)
+{
+	for (uint32_t i = 0; i < node->link_count; i++)
+		if (is_own_address(&node->link[i]))
+			return true;
+	return false;
+}
+
+static void
+find_self(struct conf *file, struct ringd_conf *conf, const char *name)
+{
+	uint32_t found = 0;
+
+	if (name != NULL) {
+		int i = ringd_conf_find(conf, name);
+
+		if (i < 0)
+			conf_fail_at(file, 0,
+			    "no [node %s], expected the --node of this file",
+			    name);
+		conf->self = i < 0 ? 0 : (uint32_t)i;
+		return;
+	}
+	for (uint32_t i = 0; i < conf->node_count; i++) {
+		if (is_this_machine(&conf->nodes[i])) {
+			conf->self = i;
+			found++;
+		}
+	}
+	if (found == 0)
+		conf_fail_at(file, 0,
+		    "no node has an address of this machine, expected one, "
+		    "or --node NAME");
+	else if (found > 1)
+		conf_fail_at(file, 0,
+		    "%u nodes have addresses of this machine, expected one, "
+		    "or --node NAME",
+		    found);
+}
+
+static void
+check(struct conf *file, struct ringd_conf *conf, const char *name)
+{
+	qsort(conf->nodes, conf->node_count, sizeof conf->nodes[0],
+	    compare_nodes);
+	set_ports(conf);
+	if (conf->cluster[0] == '\0')
+		conf_fail_at(
+		    file, 0, "no cluster name, expected [cluster] name = NAME");
+	if (conf->node_count == 0) {
+		conf_fail_at(file, 0, "no nodes, expected [node NAME]");
+		return;
+	}
+	check_nodes(file, conf);
+	check_addresses(file, conf);
+	conf->link_count = conf->nodes[0].link_count;
+	if (file->errors == 0)
+		find_self(file, conf, name);
+}
+
+/* A relative key file lies beside the configuration. */
+static void
+place_key_file(struct conf *file, struct ringd_conf *conf)
+{
+	const char *slash = strrchr(file->path, '/');
+	char name[CONF_LINE_BYTES];
+	size_t dir_len = slash != NULL ? (size_t)(slash - file->path) + 1 : 0;
+
+	if (conf->key_file[0] == '\0')
+		strcpy(conf->key_file, "/etc/ringkit/key");
+	if (conf->key_file[0] == '/')
+		return;
+	ENSURE(strlen(conf->key_file) < sizeof name);
+	strcpy(name, conf->key_file);
+	if (dir_len + strlen(name) >= sizeof conf->key_file) {
+		conf_fail_at(file, 0, "key_file: expected a shorter path");
+		return;
+	}
+	memcpy(conf->key_file, file->path, dir_len);
+	strcpy(conf->key_file + dir_len, name);
+}
+
+int
+ringd_conf_read(struct ringd_conf *conf, const char *path, const char *node,
+    struct text *report)
+{
+	int level = LOG_LEVEL_NOTICE;
+	struct reading reading = { .conf = conf };
+	struct conf_handler handler = { on_section, on_value, &reading };
+	struct conf file;
+	int rc;
+
+	memset(conf, 0, sizeof *conf);
+	conf->ring.port = RINGD_CONF_PORT;
+	conf->ring.frame_bytes = LIMIT_FRAME_BYTES_DEFAULT;
+	conf->ring.message_bytes_max = LIMIT_MESSAGE_BYTES_DEFAULT;
+	conf->ring.rt_priority = 20;
+	reading.cluster = (struct conf_table){ cluster_settings,
+		ARRAY_COUNT(cluster_settings), conf, 0 };
+	reading.ring = (struct conf_table){ ring_settings,
+		ARRAY_COUNT(ring_settings), &conf->ring, 0 };
+	reading.log = (struct conf_table){ log_settings,
+		ARRAY_COUNT(log_settings), &level, 0 };
+	rc = conf_read(&file, path, &handler, report);
+	if (rc < 0)
+		return rc;
+	conf->log_level = (enum log_level)level;
+	place_key_file(&file, conf);
+	check(&file, conf, node);
+	return file.errors > 0 ? CONF_E_INVALID : 0;
+}
+
+int
+ringd_conf_find(const struct ringd_conf *conf, const char *name_or_id)
+{
+	uint32_t id = 0;
+
+	if (parse_node_id(name_or_id, strlen(name_or_id), &id) != 0)
+		id = 0;
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		if ((id != 0 && conf->nodes[i].id == id) ||
+		    strcmp(conf->nodes[i].name, name_or_id) == 0)
+			return (int)i;
+	return -1;
+}
+
+const struct ringd_conf_node *
+ringd_conf_node(const struct ringd_conf *conf, uint32_t id)
+{
+	uint32_t i = 0;
+
+	while (conf->nodes[i].id != id)
+		ENSURE(++i < conf->node_count);
+	return &conf->nodes[i];
+}
+
+uint64_t
+ringd_conf_hash(const struct ringd_conf *conf)
+{
+	char bytes[2 * RINGD_CONF_NAME_BYTES + 64];
+	struct text text;
+
+	text_init(&text, bytes, sizeof bytes);
+	text_put(&text, conf->cluster);
+	text_put(&text, " wire ");
+	text_put_u64(&text, SESSION_VERSION);
+	text_put(&text, " message ");
+	text_put_u64(&text, conf->ring.message_bytes_max);
+	text_put(&text, " ring accelerated");
+	ENSURE(!text.is_full);
+	return box_hash(text.bytes, text.len);
+}
