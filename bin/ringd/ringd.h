@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shell's state: the core, the groups, datagrams, clients, the disk. */
+#ifndef RK_RINGD_H
+#define RK_RINGD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+#include "libcommon/base/limits.h"
+#include "libcommon/os/svc.h"
+#include "libcommon/os/unixsock.h"
+
+#include "bin/ringd/ringd_disk.h"
+
+struct arena;
+struct box_keyring;
+struct group_input;
+struct group_layer;
+struct loop;
+struct ringd_client_table;
+struct ringd_conf;
+struct ringd_net;
+struct text;
+struct totem;
+struct totem_input;
+
+/* What is decided before memory is taken. */
+struct ringd_plan {
+	const struct box_keyring *keys; /* kept */
+	uint64_t now_ns;
+	uint64_t seed;
+};
+
+/* What a link's callback gets. */
+struct ringd_link {
+	struct ringd *r;
+	uint32_t index;
+};
+
+struct ringd {
+	const struct ringd_conf *conf;
+	struct loop *loop;
+	struct totem *totem;
+	struct group_layer *groups;
+	struct ringd_net *net;
+	struct svc *svc;
+	struct ringd_client_table *clients;
+	struct ringd_disk disk;
+	struct unixsock sock;
+	struct ringd_link links[LIMIT_LINKS];
+	int disk_slot;
+	uint64_t start_ns;
+	uint64_t now_ns;            /* of this turn; never decreases */
+	uint64_t leave_deadline_ns; /* leaving: when to end anyway; 0: not */
+	uint64_t tick_ns;           /* when views get their next tick */
+	bool is_resumed;            /* requests that wait may go on */
+	bool is_leave_wanted;       /* at the end of this turn */
+	bool is_left;
+	int exit_code;
+	size_t memory_bytes;
+	size_t totem_place, totem_bytes; /* of the core: worth locking */
+	const char *scheduling;          /* "rr", "nice" or "other" */
+	bool is_locked;                  /* the store is locked in memory */
+};
+
+/* ---- ringd_make.c ------------------------------------------------------ */
+
+/*
+ * Takes all memory there will ever be, and makes every part in it, by conf,
+ * disk and scheduling, which must be there: 0 or -E….
+ */
+RK_MUST_CHECK int ringd_create(struct ringd *r, const struct ringd_plan *plan);
+
+/* ---- ringd.c ----------------------------------------------------------- */
+
+/* Opens loop, links and the disk's answers: 0 or -E… with the reason. */
+RK_MUST_CHECK int ringd_open(struct ringd *r, struct text *why);
+
+/* Feeds the core or the groups, then carries out all effects of both. */
+void ringd_step(struct ringd *r, const struct totem_input *in);
+void ringd_group_step(struct ringd *r, const struct group_input *in);
+
+/* The time that a callback was given. */
+void ringd_set_now(struct ringd *r, uint64_t now_ns);
+
+/* Leaves the ring; the loop ends when that is done, or a second later. */
+void ringd_leave(struct ringd *r, uint64_t now_ns);
+
+void ringd_close(struct ringd *r);
+
+/* ---- ringd_svc.c ------------------------------------------------------- */
+
+/* The service of ring.sock; NULL from a measuring arena. */
+struct svc *ringd_svc_create(struct ringd *r, struct arena *arena);
+
+/* ---- ringd_svc_status.c ------------------------------------------------ */
+
+enum svc_result ringd_svc_status(void *arg, struct svc_request *req);
+enum svc_result ringd_svc_stats(void *arg, struct svc_request *req);
+
+/* What status says, line by line, to the log. */
+void ringd_svc_dump(struct ringd *r);
+
+#endif

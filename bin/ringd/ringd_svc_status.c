@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ringd tells about itself: status, stats, and the dump in the log. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/num.h"
+#include "libcommon/base/text.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/log.h"
+#include "libcommon/os/loop.h"
+
+#include "bin/ringd/group.h"
+#include "bin/ringd/ringd.h"
+#include "bin/ringd/ringd_client.h"
+#include "bin/ringd/ringd_conf.h"
+#include "bin/ringd/ringd_net.h"
+#include "bin/ringd/totem.h"
+
+enum { LINE_BYTES = 2048 };
+
+#define LINK_UP_NS CLOCK_S_NS /* heard within that */
+
+/* Where the lines go: to a client, or into the log. */
+struct report {
+	struct ringd *r;
+	struct svc_request *req; /* NULL: the log */
+	uint64_t items;
+	struct text out;
+	char bytes[LINE_BYTES];
+};
+
+/* ---- lines ------------------------------------------------------------- */
+
+static void
+begin(struct report *report, const char *kind)
+{
+	text_init(&report->out, report->bytes, sizeof report->bytes);
+	if (report->req != NULL) {
+		svc_put_tag(&report->out, report->req->tag);
+		text_put(&report->out, "item ");
+	}
+	text_put(&report->out, kind);
+}
+
+static void
+put(struct report *report, const char *key, const char *value)
+{
+	text_put_char(&report->out, ' ');
+	text_put(&report->out, key);
+	text_put_char(&report->out, '=');
+	text_put(&report->out, value);
+}
+
+static void
+put_number(struct report *report, const char *key, uint64_t number)
+{
+	put(report, key, "");
+	text_put_u64(&report->out, number);
+}
+
+static void
+end(struct report *report)
+{
+	report->items++;
+	if (report->req == NULL) {
+		log_line(LOG_LEVEL_INFO, "dump", "%s", report->out.bytes);
+		return;
+	}
+	text_put_char(&report->out, '\n');
+	svc_put(report->req->client, report->out.bytes, report->out.len);
+}
+
+/* ---- status ------------------------------------------------------------ */
+
+static void
+put_ring(struct report *report, const struct totem_status *status)
+{
+	begin(report, "kind=ring");
+	put(report, "state", totem_state_name(status->state));
+	put(report, "view", "");
+	totem_ring_text(status->ring, &report->out);
+	put(report, "members", "");
+	ringd_client_put_nodes(&report->out, &status->members);
+	put(report, "gate", status->is_gate_open ? "open" : "closed");
+	put_number(report, "token_age_ms", status->token_age_ns / CLOCK_MS_NS);
+	put_number(report, "rotation_us", status->rotation_ns / 1000);
+	put_number(report, "window", status->window);
+	put_number(report, "queue_bytes", status->queue_bytes_used);
+	put_number(report, "aru", status->aru);
+	put_number(report, "high", status->high);
+	put_number(report, "delivered", status->delivered);
+	put_number(report, "stable", status->stable);
+	put(report, "reason", totem_reason_name(status->gather_reason));
+	end(report);
+}
+
+static bool
+is_member(const struct totem_nodes *nodes, uint32_t node)
+{
+	for (uint32_t i = 0; i < nodes->count; i++)
+		if (nodes->id[i] == node)
+			return true;
+	return false;
+}
+
+static void
+put_node(
+    struct report *report, const struct totem_status *status, uint32_t index)
+{
+	const struct ringd *r = report->r;
+	const struct ringd_conf_node *node = &r->conf->nodes[index];
+	bool is_local = index == r->conf->self;
+	struct totem_peer_status peer = { .is_alive = is_local };
+
+	if (!is_local)
+		(void)totem_peer_status(r->totem, node->id, r->now_ns, &peer);
+	begin(report, "kind=node");
+	put_number(report, "node", node->id);
+	put(report, "name", node->name);
+	put(report, "state",
+	    is_member(&status->members, node->id) ? "member" : "absent");
+	put(report, "local", is_local ? "yes" : "no");
+	put_number(
+	    report, "inc", is_local ? r->disk.incarnation : peer.incarnation);
+	put(report, "alive", peer.is_alive ? "yes" : "no");
+	if (!is_local) {
+		put_number(report, "silent_ms", peer.silent_ns / CLOCK_MS_NS);
+		put_number(
+		    report, "dead_after_ms", peer.dead_after_ns / CLOCK_MS_NS);
+	}
+	put_number(report, "votes", node->votes);
+	end(report);
+}
+
+static void
+put_links(struct report *report, const struct ringd_conf_node *node)
+{
+	const struct ringd *r = report->r;
+	struct ringd_net_peer peer;
+
+	if (!ringd_net_peer(r->net, node->id, r->now_ns, &peer))
+		return;
+	for (uint32_t i = 0; i < node->link_count; i++) {
+		bool is_up = peer.session.is_believed &&
+		    peer.heard_ns[i] != 0 &&
+		    r->now_ns - peer.heard_ns[i] < LINK_UP_NS;
+
+		begin(report, "kind=link");
+		put_number(report, "node", node->id);
+		put_number(report, "link", i);
+		put(report, "addr", "");
+		udp_addr_text(&node->link[i], &report->out);
+		put(report, "state", is_up ? "up" : "down");
+		put(report, "active", peer.link == i ? "yes" : "no");
+		end(report);
+	}
+}
+
+static void
+put_drop(struct report *report, uint32_t node, const char *direction,
+    uint64_t until_ns)
+{
+	if (until_ns <= report->r->now_ns)
+		return;
+	begin(report, "kind=drop");
+	put_number(report, "node", node);
+	put(report, "dir", direction);
+	put_number(
+	    report, "left_ms", (until_ns - report->r->now_ns) / CLOCK_MS_NS);
+	end(report);
+}
+
+static void
+put_peer_notes(struct report *report, const struct ringd_conf_node *node)
+{
+	struct ringd_net_peer peer;
+
+	if (!ringd_net_peer(report->r->net, node->id, report->r->now_ns, &peer))
+		return;
+	put_drop(report, node->id, "in", peer.drop_in_until_ns);
+	put_drop(report, node->id, "out", peer.drop_out_until_ns);
+	if (!peer.session.is_table_different)
+		return;
+	begin(report, "kind=warning");
+	put_number(report, "node", node->id);
+	put(report, "msg", "its\\0040table\\0040of\\0040nodes\\0040differs");
+	end(report);
+}
+
+static void
+put_clients(struct report *report)
+{
+	struct ringd *r = report->r;
+	struct svc_client *client = NULL;
+
+	while ((client = svc_client_next(r->svc, client)) != NULL) {
+		const struct unixsock_peer *peer = svc_client_peer(client);
+		const struct ringd_client *c = ringd_client_of(client);
+		uint64_t subs = 0, lost = 0;
+
+		for (uint32_t i = 0; i < RINGD_CLIENT_SUBS; i++) {
+			subs += c->subs[i].kind != RINGD_SUB_NONE;
+			lost += c->subs[i].lost_total;
+		}
+		begin(report, "kind=client");
+		put_number(report, "conn", c->conn);
+		put_number(report, "pid", (uint64_t)peer->pid);
+		put_number(report, "uid", peer->uid);
+		put(report, "name", "");
+		text_put_value(&report->out, c->name, c->name_len);
+		put_number(report, "groups", ringd_client_groups(r, c));
+		put_number(report, "subs", subs);
+		put_number(report, "pending", c->pending_count);
+		put_number(report, "queue_bytes", svc_client_queued(client));
+		put_number(report, "lost", lost);
+		end(report);
+	}
+}
+
+static void
+put_process(struct report *report)
+{
+	const struct ringd *r = report->r;
+	struct ringd_net_status net;
+	struct group_status groups;
+
+	ringd_net_status(r->net, &net);
+	group_status(r->groups, &groups);
+	begin(report, "kind=process");
+	put(report, "version", RINGKIT_VERSION);
+	put_number(report, "pid", (uint64_t)getpid());
+	put_number(
+	    report, "uptime_ms", (r->now_ns - r->start_ns) / CLOCK_MS_NS);
+	put(report, "sched", r->scheduling);
+	put(report, "mlock", r->is_locked ? "yes" : "no");
+	put(report, "cipher", net.cipher);
+	put_number(report, "memory_bytes", r->memory_bytes);
+	put_number(report, "groups", groups.groups);
+	put_number(report, "members", groups.members);
+	put(report, "synced", groups.is_synced ? "yes" : "no");
+	put(report, "leaving", r->leave_deadline_ns != 0 ? "yes" : "no");
+	end(report);
+}
+
+static void
+put_status(struct report *report)
+{
+	const struct ringd_conf *conf = report->r->conf;
+	struct totem_status status;
+
+	totem_status(report->r->totem, report->r->now_ns, &status);
+	put_ring(report, &status);
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		put_node(report, &status, i);
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		put_links(report, &conf->nodes[i]);
+	put_process(report);
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		put_peer_notes(report, &conf->nodes[i]);
+}
+
+enum svc_result
+ringd_svc_status(void *arg, struct svc_request *req)
+{
+	struct report report = { .r = arg, .req = req };
+
+	ringd_set_now(arg, req->now_ns);
+	put_status(&report);
+	put_clients(&report);
+	svc_ok(
+	    req->client, req->tag, "n=%llu", (unsigned long long)report.items);
+	return SVC_DONE;
+}
+
+void
+ringd_svc_dump(struct ringd *r)
+{
+	struct report report = { .r = r };
+
+	put_status(&report);
+	put_clients(&report);
+}
+
+/* ---- stats ------------------------------------------------------------- */
+
+static void
+put_count(
+    struct report *report, const char *group, const char *name, uint64_t value)
+{
+	begin(report, "name=");
+	text_put(&report->out, group);
+	text_put(&report->out, name);
+	put_number(report, "value", value);
+	end(report);
+}
+
+static void
+put_core_counts(struct report *report)
+{
+	const struct ringd *r = report->r;
+	struct totem_status status;
+
+	for (int i = 0; i < TOTEM_COUNTERS; i++)
+		put_count(report, "ring_",
+		    totem_counter_name((enum totem_counter)i),
+		    totem_count(r->totem, (enum totem_counter)i));
+	totem_status(r->totem, r->now_ns, &status);
+	for (int i = 0; i < TOTEM_REASONS; i++) {
+		begin(report, "name=ring_gathers_by_reason");
+		put(report, "reason", totem_reason_name((enum totem_reason)i));
+		put_number(report, "value", status.gathers[i]);
+		end(report);
+	}
+	put_count(report, "ring_", "rotation_ns", status.rotation_ns);
+	put_count(report, "ring_", "rotation_dev_ns", status.rotation_dev_ns);
+	for (int i = 0; i < GROUP_COUNTERS; i++)
+		put_count(report, "group_",
+		    group_counter_name((enum group_counter)i),
+		    group_count(r->groups, (enum group_counter)i));
+}
+
+static void
+put_udp_counts(struct report *report)
+{
+	const struct ringd *r = report->r;
+
+	for (uint32_t i = 0; i < ringd_net_link_count(r->net); i++) {
+		const struct udp *udp = ringd_net_udp(r->net, i);
+		const struct {
+			const char *name;
+			uint64_t value;
+		} counts[] = {
+			{ "sent_datagrams", udp->counters.sent_datagrams },
+			{ "sent_bytes", udp->counters.sent_bytes },
+			{ "send_calls", udp->counters.send_calls },
+			{ "received_datagrams",
+			    udp->counters.received_datagrams },
+			{ "received_bytes", udp->counters.received_bytes },
+			{ "receive_calls", udp->counters.receive_calls },
+			{ "dropped_full", udp->counters.dropped_full },
+			{ "dropped_error", udp->counters.dropped_error },
+			{ "truncated", udp->counters.truncated },
+			{ "has_segment", udp->has_segment },
+			{ "has_gro", udp->has_gro },
+		};
+
+		for (size_t k = 0; k < ARRAY_COUNT(counts); k++) {
+			begin(report, "name=udp_");
+			text_put(&report->out, counts[k].name);
+			put_number(report, "link", i);
+			put_number(report, "value", counts[k].value);
+			end(report);
+		}
+	}
+}
+
+static void
+put_refused_counts(struct report *report)
+{
+	struct ringd_net_status net;
+
+	ringd_net_status(report->r->net, &net);
+	for (int i = SESSION_OK + 1; i < SESSION_REFUSALS; i++) {
+		begin(report, "name=net_refused");
+		put(report, "reason",
+		    session_refusal_name((enum session_refusal)i));
+		put_number(report, "value", net.refused[i]);
+		end(report);
+	}
+}
+
+static void
+put_peer_counts(struct report *report, const struct ringd_conf_node *node)
+{
+	const struct ringd *r = report->r;
+	struct ringd_net_peer peer;
+
+	if (!ringd_net_peer(r->net, node->id, r->now_ns, &peer))
+		return;
+	for (uint32_t i = 0; i < node->link_count; i++) {
+		const struct ringd_net_counters *link = &peer.links[i];
+		const struct {
+			const char *name;
+			uint64_t value;
+		} counts[] = {
+			{ "sent_packets", link->sent_packets },
+			{ "sent_bytes", link->sent_bytes },
+			{ "received_packets", link->received_packets },
+			{ "received_bytes", link->received_bytes },
+			{ "refused", link->refused },
+			{ "filtered_in", link->filtered_in },
+			{ "filtered_out", link->filtered_out },
+		};
+
+		for (size_t k = 0; k < ARRAY_COUNT(counts); k++) {
+			begin(report, "name=peer_");
+			text_put(&report->out, counts[k].name);
+			put_number(report, "peer", node->id);
+			put_number(report, "link", i);
+			put_number(report, "value", counts[k].value);
+			end(report);
+		}
+	}
+}
+
+static void
+put_shell_counts(struct report *report)
+{
+	const struct ringd *r = report->r;
+	struct svc_stats svc;
+	struct loop_stats loop;
+
+	svc_stats(r->svc, &svc);
+	loop_stats(r->loop, &loop);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{ "clients", svc.clients },
+		{ "clients_accepted", svc.accepted },
+		{ "clients_refused", svc.refused },
+		{ "clients_closed_slow", svc.closed_slow },
+		{ "requests", svc.requests },
+		{ "requests_failed", svc.failed },
+		{ "bytes_in", svc.bytes_in },
+		{ "bytes_out", svc.bytes_out },
+		{ "queued_bytes", svc.queued_bytes },
+		{ "loop_turns", loop.iterations },
+		{ "loop_busy_ns_max", loop.busy_ns_max },
+		{ "loop_late_ns_max", loop.late_ns_max },
+		{ "cpu_ns", clock_cpu_ns() },
+	};
+
+	for (size_t k = 0; k < ARRAY_COUNT(counts); k++)
+		put_count(report, "", counts[k].name, counts[k].value);
+}
+
+enum svc_result
+ringd_svc_stats(void *arg, struct svc_request *req)
+{
+	struct report report = { .r = arg, .req = req };
+	const struct ringd_conf *conf = report.r->conf;
+
+	ringd_set_now(arg, req->now_ns);
+	put_core_counts(&report);
+	put_shell_counts(&report);
+	put_udp_counts(&report);
+	put_refused_counts(&report);
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		put_peer_counts(&report, &conf->nodes[i]);
+	svc_ok(
+	    req->client, req->tag, "n=%llu", (unsigned long long)report.items);
+	return SVC_DONE;
+}
