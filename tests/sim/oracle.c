@@ -414,7 +414,7 @@ on_gap(struct oracle *o, uint32_t life)
 		return true;
 	struct oracle_stay *stay = &o->stay[at];
 	stay->is_partial = true;
-	stay->must_resync = true;
+	stay->must_resync = stay->is_lost = true;
 	if (stay->passage != ORACLE_NONE)
 		stay->is_blind = true;
 	return true;

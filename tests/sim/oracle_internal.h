@@ -129,7 +129,8 @@ struct oracle_stay {
 	bool is_left;     /* the next ring is installed */
 	bool is_partial;  /* the record lacks something of it */
 	bool is_blind;    /* the record cannot judge what it skipped */
-	bool must_resync; /* the next delivery may be any */
+	bool must_resync; /* the next delivery may be any, */
+	bool is_lost;     /* and so may the next view */
 	bool is_synced;
 	uint64_t installed_ns;
 	uint64_t event_no;

@@ -130,7 +130,7 @@ open_stay(struct oracle *o, uint32_t life, uint32_t at)
 {
 	const struct oracle_stay *before = stay_of(o, life);
 	bool is_late =
-	    o->options & ORACLE_LATE && (before == NULL || before->must_resync);
+	    o->options & ORACLE_LATE && (before == NULL || before->is_lost);
 	o->stay = oracle_room(
 	    o->stay, &o->stay_room, o->stay_count, sizeof(*o->stay));
 	uint32_t idx = o->stay_count++;
@@ -326,7 +326,7 @@ leave_ring(struct oracle *o, uint32_t life, const struct totem_view *view,
 		    "%s begins in a ring of %" PRIu32 " members",
 		    oracle_life_text(o, life), view->members.count);
 	}
-	if (o->options & ORACLE_LATE && o->stay[stay].must_resync)
+	if (o->options & ORACLE_LATE && o->stay[stay].is_lost)
 		return true; /* the record lacks how it came here */
 	return follows_passage(o, &o->stay[stay], view, lives) &&
 	    joined_is_right(o, &o->stay[stay], view, lives);
@@ -488,6 +488,7 @@ on_transitional(struct oracle *o, uint32_t life, const struct totem_view *view,
 	if (oracle_compare(passage->before, stay->last) < 0)
 		passage->before = stay->last;
 	stay->is_blind = stay->is_blind || stay->must_resync;
+	stay->is_lost = false;
 	return oracle_group_transitional(o, life);
 }
 

@@ -230,6 +230,10 @@ static const struct oracle_case view_cases[] = {
 		"trans 2 1.3 1,2; !dlv 2 1 1 1.2:4.0 tr; reg 1 1.3 1,2;"
 		"reg 2 1.3 1,2",
 	    "P10" },
+	{ "late: the view after the gap hides nothing", L,
+	    "start 1; reg 1 1.7 1; gap 1; reg 1 1.8 1; !reg 1 1.9 1", "P3" },
+	{ "late: a gap before a transitional view", L,
+	    "start 1; reg 1 1.7 1; gap 1; trans 1 1.8 1; !reg 1 1.9 1", "P3" },
 	{ "a view in the calm", S, UP1 "calm; !trans 1 1.2 1", "P16" },
 	{ "a view too late", S, UP1 "heal views=5; at 6; !trans 1 1.2 1",
 	    "P14" },
