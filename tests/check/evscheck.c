@@ -29,8 +29,8 @@ enum { OK = 0, BROKEN = 1, USAGE = 64, BAD_DATA = 65, NO_INPUT = 66 };
 static const char usage[] =
     "usage: evscheck [--settled] [--submitted NODE=FILE]...\n"
     "                [--accepted NODE=FILE]... RECORDING...\n"
-    "Checks recordings of `msgcat --json` or of ring.sock against P1 to P15\n"
-    "of tests/sim/oracle.c.\n"
+    "Checks recordings of `msgcat --json --views` or of ring.sock (`views` and\n"
+    "`listen`) against P1 to P15 of tests/sim/oracle.c.\n"
     "  --settled              the run came to rest before it ended\n"
     "  --submitted NODE=FILE  lines that were sent at NODE, in this order\n"
     "  --accepted NODE=FILE   the same, and each was answered ok\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/check/evscheck_feed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,36 +224,43 @@ on_view(struct evscheck_feed *feed, const struct evscheck_record *record)
 /* ---- messages
  * ---------------------------------------------------------------- */
 
-/* data, or data_b64 decoded; NULL when there is neither. */
-static const char *
-find_data(struct evscheck_record *record, struct evscheck_field *data)
+/*
+ * The bytes of KEY, or of KEY_b64 decoded in place, once; bytes NULL when
+ * there is neither.  false: no base64.
+ */
+static bool
+find_bytes(struct evscheck_record *record, const char *key,
+    struct evscheck_field *bytes)
 {
-	const struct evscheck_field *field =
-	    evscheck_read_field(record, "data");
-	*data = (struct evscheck_field){ 0 };
+	char coded[16];
+	const struct evscheck_field *field = evscheck_read_field(record, key);
+	*bytes = (struct evscheck_field){ 0 };
 	if (field != NULL) {
-		*data = *field;
-		return NULL;
+		*bytes = *field;
+		return true;
 	}
-	field = evscheck_read_field(record, "data_b64");
+	snprintf(coded, sizeof(coded), "%s_b64", key);
+	field = evscheck_read_field(record, coded);
 	if (field == NULL)
-		return NULL;
-	*data = *field;
+		return true;
+	*bytes = *field;
 	char *text = (char *)(uintptr_t)field->value;
-	return evscheck_read_base64(text, &data->len) ? NULL
-						      : "msg: bad data_b64=";
+	return evscheck_read_base64(text, &bytes->len);
 }
 
-/* All that must be the same everywhere but its place. */
+/* Of all that must be the same everywhere, but the place; 0: no base64. */
 static uint64_t
-hash_of(const struct evscheck_record *record, const struct evscheck_field *data)
+hash_of(struct evscheck_record *record, const struct evscheck_field *data)
 {
 	static const char *const keys[] = { "conn", "group", "id" };
 	struct oracle_hash hash;
 	oracle_hash_init(&hash);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *text = evscheck_read_text(record, keys[i]);
-		oracle_hash_add(&hash, text, strlen(text) + 1);
+		struct evscheck_field bytes;
+		if (!find_bytes(record, keys[i], &bytes))
+			return 0;
+		oracle_hash_add(&hash, &bytes.len, sizeof(bytes.len));
+		oracle_hash_add(&hash, bytes.value, bytes.len);
 	}
 	oracle_hash_add(&hash, data->value, data->len);
 	return oracle_hash_end(&hash);
@@ -325,15 +333,17 @@ on_msg(struct evscheck_feed *feed, struct evscheck_record *record)
 	const char *why = read_sender(record, &got);
 	if (why == NULL)
 		why = read_place(record, &got);
-	if (why == NULL)
-		why = find_data(record, &data);
 	if (why != NULL)
 		return why;
+	if (!find_bytes(record, "data", &data))
+		return "msg: bad data_b64=";
 	if (data.value != NULL && data.len != got.len)
 		return "msg: len= is not the length of the data";
 	struct oracle_event event = { .kind = ORACLE_DELIVER };
 	event.deliver.is = &got;
 	event.deliver.hash = hash_of(record, &data);
+	if (event.deliver.hash == 0)
+		return "msg: bad group_b64= or id_b64=";
 	tell(feed, &event);
 	if (data.value != NULL && feed->failure == NULL)
 		check_sent(feed, &got, &data);

@@ -375,6 +375,19 @@ bad() # STATUS ARGUMENTS...
 	[[ $output == usage:* ]]
 }
 
+@test "a group whose name is no UTF-8 is the same in JSON and ring.sock" {
+	{ who 1 17; ready 1.18 1,2 17,4
+	  msg 1 17 1 1.18:40.0 one | sed 's/"group":"g"/"group_b64":"\/wA="/'; } >r1
+	{ echo 'ringkit node=2 inc=4'
+	  echo 'ev 1 ready view=1.18 members=1,2 inc=17,4'
+	  echo 'ev 1 msg group=\0377\0000 node=1 inc=17 conn=3 mid=1 svc=agreed view=1.18 phase=regular pos=1.18:40.0 len=3'
+	  echo one; } >r2
+	run "$evscheck" --settled r1 r2
+	[ "$output" = "evscheck: ok 2 messages 2 views" ]
+	sed -i 's/0377/0376/' r2
+	broken r2:3 P1 -- --settled r1 r2
+}
+
 @test "a malformed record exits 65 and names its line" {
 	good 1 17 >good1
 	while read -r edit; do
@@ -394,6 +407,7 @@ bad() # STATUS ARGUMENTS...
 		3s/"len":3/"len":4/
 		3s/"data":"one"/"data_b64":"b25"/
 		3s/"data":"one"/"data":"one","data":"one"/
+		3s/"group":"g"/"group_b64":"g"/
 		3s/}$//
 		3s/}$/}}/
 		3s/"one"/"o\\qe"/
