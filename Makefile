@@ -215,7 +215,7 @@ $(LOGS_CLI) $(CLUSTER:%=$B/log/%.log): $B/log/%.log: % tests FORCE
 $B/log/seeds.log: $(REPLAY) FORCE
 	$(ONE) sh tests/run/seeds.sh $(REPLAY) $(CHECK_SEEDS) 1 $(JOBS)
 $B/log/mutants.log: FORCE
-	$(ONE) sh $(MUTANTS) 5 "$$(git rev-parse HEAD 2>/dev/null || echo 0)"
+	$(ONE) bash $(MUTANTS) 5 "$$(git rev-parse HEAD 2>/dev/null || echo 0)"
 
 SEEDS ?= 2000
 FIRST ?= 1
@@ -224,7 +224,7 @@ sim: $(REPLAY)                          ## SEEDS=n random runs from FIRST=s on
 	$(Q)sh tests/run/seeds.sh $(REPLAY) $(SEEDS) $(FIRST) $(JOBS)
 mutants:                                ## put every known bug back: all must die
 	$(if $(MUTANTS),,$(error there is no tests/mutants/run.sh))
-	$(Q)sh $(MUTANTS)
+	$(Q)bash $(MUTANTS)
 FUZZ_S ?= 60
 fuzz: deps-lint                         ## run every fuzzer, FUZZ_S seconds each
 	$(AGAIN) SAN=fuzz fuzz-run
