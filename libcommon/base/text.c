@@ -132,3 +132,19 @@ text_put_value(struct text *text, const void *bytes, size_t len)
 		at += is_plain ? run : 1;
 	}
 }
+
+bool
+text_is_utf8(const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+	size_t at = 0;
+
+	while (at < len) {
+		size_t run = b[at] < 0x80 ? 1 : utf8_len(b + at, len - at);
+
+		if (run == 0)
+			return false;
+		at += run;
+	}
+	return true;
+}

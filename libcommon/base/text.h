@@ -33,4 +33,7 @@ void text_put_hex(struct text *text, uint64_t value);
  */
 void text_put_value(struct text *text, const void *bytes, size_t len);
 
+/* All of it is valid UTF-8 (RFC 3629). */
+bool text_is_utf8(const void *bytes, size_t len);
+
 #endif
