@@ -64,7 +64,7 @@ end(struct report *report)
 {
 	report->items++;
 	if (report->req == NULL) {
-		log_line(LOG_LEVEL_INFO, "dump", "%s", report->out.bytes);
+		log_always("dump", "%s", report->out.bytes);
 		return;
 	}
 	text_put_char(&report->out, '\n');
@@ -315,8 +315,7 @@ put_core_counts(struct report *report)
 	put_count(report, "ring_", "rotation_ns", status.rotation_ns);
 	put_count(report, "ring_", "rotation_dev_ns", status.rotation_dev_ns);
 	for (int i = 0; i < GROUP_COUNTERS; i++)
-		put_count(report, "group_",
-		    group_counter_name((enum group_counter)i),
+		put_count(report, "", group_counter_name((enum group_counter)i),
 		    group_count(r->groups, (enum group_counter)i));
 }
 

@@ -18,7 +18,7 @@
 #include "libcommon/base/text.h"
 #include "libcommon/os/clock.h"
 
-enum { LIMITED_EVENTS = 64 };
+enum { LIMITED_EVENTS = 64, TAIL_BYTES = 160 };
 
 /* What one event word has used of its allowance. */
 struct allowance {
@@ -189,25 +189,15 @@ put_tail(struct text *out, enum log_level level, uint64_t suppressed)
 	text_put_char(out, '\n');
 }
 
-void
-log_line(enum log_level level, const char *event, const char *format, ...)
+/* words may be what a format made of anything: they are cut, the tail not. */
+static void
+build_line(enum log_level level, const char *event, const char *words,
+    uint64_t suppressed)
 {
 	static const char priority[LOG_LEVELS] = { '3', '4', '5', '6', '7' };
-	enum { TAIL_BYTES = 160 };
-	char words[LOG_LINE_BYTES - TAIL_BYTES], line[LOG_LINE_BYTES];
-	uint64_t suppressed = 0;
+	char line[LOG_LINE_BYTES];
 	struct text out;
-	va_list args;
 
-	if (!log_is_wanted(level))
-		return;
-	if (level <= LOG_LEVEL_NOTICE && !is_allowed(event, &suppressed))
-		return;
-	va_start(args, format);
-	vsnprintf(words, sizeof words, format, args);
-	va_end(args);
-
-	/* The words are cut first, so that the tail always fits. */
 	text_init(&out, line, sizeof line - TAIL_BYTES);
 	if (state.has_priority) {
 		text_put_char(&out, '<');
@@ -222,4 +212,33 @@ log_line(enum log_level level, const char *event, const char *format, ...)
 	out.size = sizeof line;
 	put_tail(&out, level, suppressed);
 	write_line(out.bytes, out.len);
+}
+
+void
+log_line(enum log_level level, const char *event, const char *format, ...)
+{
+	char words[LOG_LINE_BYTES];
+	uint64_t suppressed = 0;
+	va_list args;
+
+	if (!log_is_wanted(level))
+		return;
+	if (level <= LOG_LEVEL_NOTICE && !is_allowed(event, &suppressed))
+		return;
+	va_start(args, format);
+	vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	build_line(level, event, words, suppressed);
+}
+
+void
+log_always(const char *event, const char *format, ...)
+{
+	char words[LOG_LINE_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	build_line(LOG_LEVEL_INFO, event, words, 0);
 }

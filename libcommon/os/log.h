@@ -50,6 +50,9 @@ bool log_is_wanted(enum log_level level);
 void log_line(enum log_level level, const char *event, const char *format, ...)
     RK_PRINTF(3, 4);
 
+/* A line that somebody asked for: whatever the level, however many. */
+void log_always(const char *event, const char *format, ...) RK_PRINTF(2, 3);
+
 const char *log_level_name(enum log_level level);
 /* false when name is none. */
 bool log_level_from_name(const char *name, enum log_level *out);

@@ -105,6 +105,18 @@ test_log_flood_is_limited_and_says_so(void)
 }
 
 static void
+test_log_what_was_asked_for_is_never_left_out(void)
+{
+	open_pipe(LOG_LEVEL_ERROR);
+
+	for (int i = 0; i < 3 * LOG_BURST; i++)
+		log_always("dump", "i=%d", i);
+
+	CHECK_EQ(count_lines(read_lines()), 3 * LOG_BURST);
+	close_pipe();
+}
+
+static void
 test_log_full_pipe_does_not_block_and_is_confessed(void)
 {
 	open_pipe(LOG_LEVEL_DEBUG);
@@ -141,6 +153,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_log_level_below_threshold_is_silent),
 		CHECK_TEST(test_log_value_cannot_forge_a_line),
 		CHECK_TEST(test_log_flood_is_limited_and_says_so),
+		CHECK_TEST(test_log_what_was_asked_for_is_never_left_out),
 		CHECK_TEST(test_log_full_pipe_does_not_block_and_is_confessed),
 		CHECK_TEST(test_log_long_line_is_cut_but_whole),
 	};
