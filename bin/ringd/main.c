@@ -165,10 +165,10 @@ make_ringd(void)
 		.seed = box_random_u64() };
 	char bytes[WHY_BYTES];
 	struct text why;
-	int rc = ringd_create(&ringd, &plan);
+	int rc;
 
-	if (rc < 0)
-		daemon_die(EXITCODE_OS, "memory: %s", strerror(-rc));
+	if (!ringd_create(&ringd, &plan))
+		daemon_die(EXITCODE_OS, "not enough memory");
 	text_init(&why, bytes, sizeof bytes);
 	rc = ringd_open(&ringd, &why);
 	if (rc < 0)

@@ -68,9 +68,9 @@ struct ringd {
 
 /*
  * Takes all memory there will ever be, and makes every part in it, by conf,
- * disk and scheduling, which must be there: 0 or -E….
+ * disk and scheduling, which must be there.  false: there is too little.
  */
-RK_MUST_CHECK int ringd_create(struct ringd *r, const struct ringd_plan *plan);
+RK_MUST_CHECK bool ringd_create(struct ringd *r, const struct ringd_plan *plan);
 
 /* ---- ringd.c ----------------------------------------------------------- */
 

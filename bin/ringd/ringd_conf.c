@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bin/ringd/ringd_conf.h"
 
-#include <sys/socket.h>
-
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libcommon/base/ensure.h"
@@ -15,7 +11,6 @@
 #include "libcommon/os/box.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/conf.h"
-#include "libcommon/os/fd.h"
 
 #include "bin/ringd/ringd_acl.h"
 #include "bin/ringd/session.h"
@@ -185,13 +180,6 @@ on_section(struct conf *file, void *arg, const char *section)
 
 /* ---- values ------------------------------------------------------------ */
 
-static uint16_t *
-port_of(union udp_addr *addr)
-{
-	return addr->any.sa_family == AF_INET6 ? &addr->v6.sin6_port
-					       : &addr->v4.sin_port;
-}
-
 /*
  * An address, with port 0 when it names none: [ring] port may stand further
  * down.  Two defaults tell whether the default was used.
@@ -204,8 +192,8 @@ parse_address(union udp_addr *addr, const char *value)
 	if (udp_addr_parse(addr, value, 1) != 0 ||
 	    udp_addr_parse(&other, value, 2) != 0)
 		return false;
-	if (*port_of(addr) != *port_of(&other))
-		*port_of(addr) = 0;
+	if (*ringd_conf_port(addr) != *ringd_conf_port(&other))
+		*ringd_conf_port(addr) = 0;
 	return true;
 }
 
@@ -271,167 +259,6 @@ on_value(struct conf *file, void *arg, const char *key, const char *value)
 
 /* ---- the whole --------------------------------------------------------- */
 
-/* Link N of a node without a port of its own has the default plus N. */
-static void
-set_ports(struct ringd_conf *conf)
-{
-	for (uint32_t i = 0; i < conf->node_count; i++) {
-		struct ringd_conf_node *node = &conf->nodes[i];
-
-		for (uint32_t link = 0; link < node->link_count; link++) {
-			uint16_t *port = port_of(&node->link[link]);
-
-			if (*port == 0)
-				*port =
-				    htons((uint16_t)(conf->ring.port + link));
-		}
-	}
-}
-
-static int
-compare_nodes(const void *a, const void *b)
-{
-	const struct ringd_conf_node *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* The same address twice, at whatever nodes and links. */
-static void
-check_addresses(struct conf *file, const struct ringd_conf *conf)
-{
-	enum { ALL = LIMIT_NODES * LIMIT_LINKS };
-
-	for (uint32_t i = 0; i < ALL; i++) {
-		const struct ringd_conf_node *a = &conf->nodes[i / LIMIT_LINKS];
-
-		if (i / LIMIT_LINKS >= conf->node_count)
-			return;
-		if (i % LIMIT_LINKS >= a->link_count)
-			continue;
-		for (uint32_t j = i + 1; j < ALL; j++) {
-			const struct ringd_conf_node *b =
-			    &conf->nodes[j / LIMIT_LINKS];
-
-			if (j / LIMIT_LINKS < conf->node_count &&
-			    j % LIMIT_LINKS < b->link_count &&
-			    udp_addr_equal(&a->link[i % LIMIT_LINKS],
-				&b->link[j % LIMIT_LINKS]))
-				conf_fail_at(file, b->line,
-				    "[node %s] link%u: the address of [node "
-				    "%s] link%u, expected another",
-				    b->name, j % LIMIT_LINKS, a->name,
-				    i % LIMIT_LINKS);
-		}
-	}
-}
-
-static void
-check_nodes(struct conf *file, const struct ringd_conf *conf)
-{
-	for (uint32_t i = 0; i < conf->node_count; i++) {
-		const struct ringd_conf_node *node = &conf->nodes[i];
-
-		if (node->id == 0)
-			conf_fail_at(file, node->line,
-			    "[node %s]: no id, expected id = 1 to %d",
-			    node->name, LIMIT_NODE_ID_MAX);
-		else if (i > 0 && node[-1].id == node->id)
-			conf_fail_at(file, node->line,
-			    "[node %s]: id %u is that of [node %s], expected "
-			    "another",
-			    node->name, node->id, node[-1].name);
-		if (node->link_count == 0)
-			conf_fail_at(file, node->line,
-			    "[node %s]: no link0, expected an address",
-			    node->name);
-		else if (node->link_count != conf->nodes[0].link_count)
-			conf_fail_at(file, node->line,
-			    "[node %s]: %u links, expected as many as [node "
-			    "%s] has",
-			    node->name, node->link_count, conf->nodes[0].name);
-	}
-}
-
-/* May this machine bind to it?  Tells for aliases and all of 127/8, too. */
-static bool
-is_own_address(const union udp_addr *addr)
-{
-	union udp_addr any_port = *addr;
-	socklen_t len =
-	    addr->any.sa_family == AF_INET6 ? sizeof addr->v6 : sizeof addr->v4;
-	int fd = socket(addr->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool is_own;
-
-	if (fd < 0)
-		return false;
-	*port_of(&any_port) = 0;
-	is_own = bind(fd, &any_port.any, len) == 0;
-	fd_close(&fd);
-	return is_own;
-}
-
-static bool
-is_this_machine(const struct ringd_conf_node *node)
-{
-	for (uint32_t i = 0; i < node->link_count; i++)
-		if (is_own_address(&node->link[i]))
-			return true;
-	return false;
-}
-
-static void
-find_self(struct conf *file, struct ringd_conf *conf, const char *name)
-{
-	uint32_t found = 0;
-
-	if (name != NULL) {
-		int i = ringd_conf_find(conf, name);
-
-		if (i < 0)
-			conf_fail_at(file, 0,
-			    "no [node %s], expected the --node of this file",
-			    name);
-		conf->self = i < 0 ? 0 : (uint32_t)i;
-		return;
-	}
-	for (uint32_t i = 0; i < conf->node_count; i++) {
-		if (is_this_machine(&conf->nodes[i])) {
-			conf->self = i;
-			found++;
-		}
-	}
-	if (found == 0)
-		conf_fail_at(file, 0,
-		    "no node has an address of this machine, expected one, "
-		    "or --node NAME");
-	else if (found > 1)
-		conf_fail_at(file, 0,
-		    "%u nodes have addresses of this machine, expected one, "
-		    "or --node NAME",
-		    found);
-}
-
-static void
-check(struct conf *file, struct ringd_conf *conf, const char *name)
-{
-	qsort(conf->nodes, conf->node_count, sizeof conf->nodes[0],
-	    compare_nodes);
-	set_ports(conf);
-	if (conf->cluster[0] == '\0')
-		conf_fail_at(
-		    file, 0, "no cluster name, expected [cluster] name = NAME");
-	if (conf->node_count == 0) {
-		conf_fail_at(file, 0, "no nodes, expected [node NAME]");
-		return;
-	}
-	check_nodes(file, conf);
-	check_addresses(file, conf);
-	conf->link_count = conf->nodes[0].link_count;
-	if (file->errors == 0)
-		find_self(file, conf, name);
-}
-
 /* A relative key file lies beside the configuration. */
 static void
 place_key_file(struct conf *file, struct ringd_conf *conf)
@@ -480,7 +307,7 @@ ringd_conf_read(struct ringd_conf *conf, const char *path, const char *node,
 		return rc;
 	conf->log_level = (enum log_level)level;
 	place_key_file(&file, conf);
-	check(&file, conf, node);
+	ringd_conf_check(conf, &file, node);
 	return file.errors > 0 ? CONF_E_INVALID : 0;
 }
 

@@ -89,4 +89,15 @@ const struct ringd_conf_node *ringd_conf_node(
 /* What all nodes of a ring must have in common. */
 uint64_t ringd_conf_hash(const struct ringd_conf *conf);
 
+/* ---- between the files of this module ---------------------------------- */
+
+struct conf;
+
+/* Where an address keeps its port, in network order. */
+uint16_t *ringd_conf_port(union udp_addr *addr);
+
+/* Completes and checks what was read. */
+void ringd_conf_check(
+    struct ringd_conf *conf, struct conf *file, const char *name);
+
 #endif

@@ -11,14 +11,10 @@
 #include "bin/ringd/ringd_disk.h"
 
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -30,7 +26,7 @@
 #include "libcommon/os/clock.h"
 #include "libcommon/os/fd.h"
 
-enum { FILE_BYTES = 256, FDS = 1024 };
+enum { FILE_BYTES = 256 };
 
 #define LOCK_NS (2 * CLOCK_S_NS)
 
@@ -110,9 +106,8 @@ write_new(int dir_fd, const struct text *text)
 	return rc;
 }
 
-/* Makes disk's incarnation and reserved mark durable. */
-static int
-write_file(const struct ringd_disk *disk)
+int
+ringd_disk_write(const struct ringd_disk *disk)
 {
 	char bytes[FILE_BYTES];
 	struct text text;
@@ -201,109 +196,11 @@ ringd_disk_open(struct ringd_disk *disk, const char *statedir, struct text *why)
 	rc = open_folder(disk, statedir, why);
 	if (rc == 0) {
 		read_marks(disk);
-		rc = write_file(disk);
+		rc = ringd_disk_write(disk);
 		if (rc < 0)
 			fail(why, statedir, rc);
 	}
 	if (rc < 0)
 		ringd_disk_close(disk);
 	return rc;
-}
-
-/* ---- the writer -------------------------------------------------------- */
-
-/* What was inherited would be held open after the parent's death. */
-static void
-close_others(const struct ringd_disk *disk, int fd)
-{
-	for (int i = STDERR_FILENO + 1; i < FDS; i++)
-		if (i != fd && i != disk->dir_fd && i != disk->lock_fd)
-			close(i);
-}
-
-/*
- * Lives until its parent closes the other end, not until somebody signals the
- * process group: the parent's last request must still be served.
- */
-RK_NORETURN static void
-be_writer(struct ringd_disk *disk, int fd)
-{
-	uint64_t ring_seq;
-
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	close_others(disk, fd);
-	(void)prctl(PR_SET_NAME, "ringd-writer", 0, 0, 0);
-	while (recv(fd, &ring_seq, sizeof ring_seq, 0) == sizeof ring_seq) {
-		int rc = 0;
-
-		if (ring_seq > disk->reserved) {
-			disk->reserved = ring_seq;
-			rc = write_file(disk);
-		}
-		/* 0 tells the parent that it failed. */
-		ring_seq = rc < 0 ? 0 : disk->reserved;
-		if (send(fd, &ring_seq, sizeof ring_seq, MSG_NOSIGNAL) < 0)
-			break;
-	}
-	_exit(0);
-}
-
-int
-ringd_disk_start(struct ringd_disk *disk)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	disk->writer = fork();
-	if (disk->writer < 0) {
-		int rc = -errno;
-
-		fd_close(&ends[0]);
-		fd_close(&ends[1]);
-		return rc;
-	}
-	if (disk->writer == 0) {
-		fd_close(&ends[0]);
-		be_writer(disk, ends[1]);
-	}
-	fd_close(&ends[1]);
-	disk->fd = ends[0];
-	return fd_set_nonblock(disk->fd, true);
-}
-
-int
-ringd_disk_ask(struct ringd_disk *disk, uint64_t ring_seq)
-{
-	ssize_t n = send(disk->fd, &ring_seq, sizeof ring_seq, MSG_NOSIGNAL);
-
-	return n < 0 ? -errno : 0;
-}
-
-int
-ringd_disk_answer(struct ringd_disk *disk, uint64_t *ring_seq)
-{
-	ssize_t n = recv(disk->fd, ring_seq, sizeof *ring_seq, 0);
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (n != sizeof *ring_seq)
-		return -EPIPE; /* it died */
-	if (*ring_seq == 0)
-		return -EIO;
-	disk->reserved = *ring_seq;
-	return 1;
-}
-
-void
-ringd_disk_close(struct ringd_disk *disk)
-{
-	fd_close(&disk->fd);
-	if (disk->writer > 0)
-		(void)waitpid(disk->writer, NULL, 0);
-	disk->writer = 0;
-	fd_close(&disk->lock_fd);
-	fd_close(&disk->dir_fd);
 }

@@ -38,6 +38,9 @@ struct ringd_disk {
 RK_MUST_CHECK int ringd_disk_open(
     struct ringd_disk *disk, const char *statedir, struct text *why);
 
+/* Makes disk's incarnation and reserved mark durable, which takes its time. */
+RK_MUST_CHECK int ringd_disk_write(const struct ringd_disk *disk);
+
 /* Forks the writer: 0 or -E….  Before memory is locked. */
 RK_MUST_CHECK int ringd_disk_start(struct ringd_disk *disk);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Making the parts of ringd, all from one arena, out of the configuration. */
-#include <sys/mman.h>
 
-#include <errno.h>
 #include <string.h>
 
 #include "libcommon/base/arena.h"
@@ -157,7 +155,7 @@ create_parts(
 	return r->loop != NULL;
 }
 
-int
+bool
 ringd_create(struct ringd *r, const struct ringd_plan *plan)
 {
 	struct ringd_plan now = *plan;
@@ -166,11 +164,9 @@ ringd_create(struct ringd *r, const struct ringd_plan *plan)
 
 	arena_init(&measure, NULL, 0);
 	ENSURE(!create_parts(r, &measure, &now));
-	/* Untouched pages cost nothing: what is not used is not resident. */
-	base = mmap(NULL, measure.used_bytes, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (base == MAP_FAILED)
-		return -errno;
+	base = daemon_map_memory(measure.used_bytes);
+	if (base == NULL)
+		return false;
 	/* Locking takes its time: the core's begins afterwards. */
 	r->is_locked =
 	    daemon_lock_memory(base + r->totem_place, r->totem_bytes) == 0;
@@ -182,5 +178,5 @@ ringd_create(struct ringd *r, const struct ringd_plan *plan)
 	    "total_bytes=%zu core_bytes=%zu mlock=%s sched=%s", r->memory_bytes,
 	    r->totem_bytes, r->is_locked ? "yes" : "no", r->scheduling);
 	arena_seal(&arena);
-	return 0;
+	return true;
 }

@@ -4,7 +4,6 @@
  * A verb that takes its place among the replies under way (is_ordered) may
  * only answer at once when there are none; otherwise it waits for its turn.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "libcommon/base/arena.h"

@@ -41,6 +41,15 @@ daemon_die(enum exitcode code, const char *format, ...)
 	exit((int)code);
 }
 
+void *
+daemon_map_memory(size_t bytes)
+{
+	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return base != MAP_FAILED ? base : NULL;
+}
+
 int
 daemon_lock_memory(const void *base, size_t bytes)
 {

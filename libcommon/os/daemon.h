@@ -19,6 +19,12 @@ RK_NORETURN void daemon_die(enum exitcode code, const char *format, ...)
 /* The name daemon_die begins with; kept. */
 void daemon_set_name(const char *program);
 
+/*
+ * All memory that the daemon will ever have: zeroed, for life, and resident
+ * only where it is touched.  NULL when there is not so much.
+ */
+void *daemon_map_memory(size_t bytes);
+
 /* Keeps bytes at base in memory: 0, or -E… when that is not allowed. */
 RK_MUST_CHECK int daemon_lock_memory(const void *base, size_t bytes);
 

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/text.h"
+#include "libcommon/os/conf.h"
+#include "libcommon/os/fd.h"
+#include "libcommon/os/svc.h"
+#include "libcommon/os/unixsock.h"
+
+#include "bin/ringd/ringd_acl.h"
+#include "bin/ringd/ringd_conf.h"
+#include "tests/unit/check.h"
+
+static char path[] = "/tmp/test_ringd_conf.XXXXXX";
+static struct ringd_conf conf;
+static char report[8192];
+
+#define CLUSTER "[cluster]\nname = prod\nkey_file = /k\n"
+#define ALPHA \
+	"[node alpha]\nid = 7\nlink0 = 192.0.2.1\nlink1 = [2001:db8::1]:99\n"
+#define BETA "[node beta]\nid = 2\nlink0 = 192.0.2.2:77\nlink1 = 198.51.100.2\n"
+
+/* Reads a file of that text; the report is without the file's name. */
+static int
+read_conf(const char *text, const char *node)
+{
+	static char full[8192];
+	FILE *file = fopen(path, "w");
+	struct text out;
+	int rc;
+
+	CHECK_EQ(fputs(text, file) >= 0, true);
+	fclose(file);
+	text_init(&out, full, sizeof full);
+	rc = ringd_conf_read(&conf, path, node, &out);
+	report[0] = '\0';
+	for (char *line = strtok(full, "\n"); line != NULL;
+	     line = strtok(NULL, "\n"))
+		strcat(strcat(report, line + strlen(path)), "\n");
+	return rc;
+}
+
+static const char *
+addr_text(uint32_t node, uint32_t link)
+{
+	static char bytes[UDP_ADDR_TEXT_BYTES];
+	struct text out;
+
+	text_init(&out, bytes, sizeof bytes);
+	udp_addr_text(&conf.nodes[node].link[link], &out);
+	return bytes;
+}
+
+static void
+test_ringd_conf_reads_nodes_by_id_with_default_ports(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA BETA "votes = 3\n"
+					      "[ring]\nport = 6000\n"
+					      "message_bytes_max = 2MiB\n"
+					      "token = 300ms\nwindow = auto\n"
+					      "[quorum]\nwhatever = 1\n"
+					      "[log]\nlevel = debug\n",
+		     "alpha"),
+	    0);
+	CHECK_STR(report, "");
+	CHECK_STR(conf.cluster, "prod");
+	CHECK_STR(conf.key_file, "/k");
+	CHECK_EQ(conf.node_count, 2);
+	CHECK_EQ(conf.link_count, 2);
+	CHECK_EQ(conf.nodes[0].id, 2);
+	CHECK_EQ(conf.nodes[0].votes, 3);
+	CHECK_EQ(conf.nodes[1].votes, 1);
+	CHECK_STR(conf.nodes[conf.self].name, "alpha");
+	CHECK_STR(addr_text(0, 0), "192.0.2.2:77");
+	CHECK_STR(addr_text(0, 1), "198.51.100.2:6001");
+	CHECK_STR(addr_text(1, 0), "192.0.2.1:6000");
+	CHECK_STR(addr_text(1, 1), "[2001:db8::1]:99");
+	CHECK_EQ(conf.ring.message_bytes_max, 2 << 20);
+	CHECK_EQ(conf.ring.token_loss_ns, UINT64_C(300000000));
+	CHECK_EQ(conf.log_level, LOG_LEVEL_DEBUG);
+	CHECK_EQ(ringd_conf_find(&conf, "beta"), 0);
+	CHECK_EQ(ringd_conf_find(&conf, "7"), 1);
+	CHECK_EQ(ringd_conf_find(&conf, "8"), -1);
+}
+
+static void
+test_ringd_conf_finds_itself_by_address(void)
+{
+	CHECK_EQ(read_conf("[cluster]\nname=x\n"
+			   "[node a]\nid=1\nlink0=192.0.2.1\n"
+			   "[node b]\nid=2\nlink0=127.0.0.1\n",
+		     NULL),
+	    0);
+	CHECK_STR(conf.nodes[conf.self].name, "b");
+	CHECK_EQ(read_conf("[cluster]\nname=x\n"
+			   "[node a]\nid=1\nlink0=127.0.0.2\n"
+			   "[node b]\nid=2\nlink0=127.0.0.1\n",
+		     NULL),
+	    CONF_E_INVALID);
+	CHECK_STR(report,
+	    ": 2 nodes have addresses of this machine, expected one, or "
+	    "--node NAME\n");
+	CHECK_EQ(
+	    read_conf(
+		"[cluster]\nname=x\n[node a]\nid=1\nlink0=192.0.2.1\n", NULL),
+	    CONF_E_INVALID);
+	CHECK_EQ(read_conf(CLUSTER ALPHA, "gamma"), CONF_E_INVALID);
+	CHECK_STR(
+	    report, ": no [node gamma], expected the --node of this file\n");
+}
+
+static void
+test_ringd_conf_tells_every_mistake(void)
+{
+	CHECK_EQ(read_conf("[cluster]\n"
+			   "nmae = x\n"
+			   "[node 12]\n"
+			   "[node a]\n"
+			   "id = 0\n"
+			   "link1 = 192.0.2.1\n"
+			   "link0 = example.org\n"
+			   "[node b]\n"
+			   "id = 2\n"
+			   "link0 = 192.0.2.1\n"
+			   "link0 = 192.0.2.9\n"
+			   "[node b]\n"
+			   "[node c]\n"
+			   "id = 2\n"
+			   "link0 = 192.0.2.1\n"
+			   "linkx = 1\n"
+			   "[rnig]\n"
+			   "port = x\n"
+			   "[ring]\n"
+			   "transport = pigeon\n"
+			   "[acl]\n"
+			   "write = *\n"
+			   "pub a = user:no-such-user-here, everybody\n",
+		     NULL),
+	    CONF_E_INVALID);
+	CHECK_STR(report,
+	    ":2: warning: nmae: unknown key\n"
+	    ":3: [node 12]: expected a name of A-Z a-z 0-9 . _ -, at most "
+	    "63, not all digits\n"
+	    ":5: id = 0: expected a number from 1 to 65535\n"
+	    ":6: link1: expected link0 first\n"
+	    ":7: link0 = example.org: expected an address, ADDR:PORT or "
+	    "[V6]:PORT\n"
+	    ":11: link0: given twice, expected once\n"
+	    ":12: [node b]: given twice, also in line 8, expected once\n"
+	    ":16: linkx: expected link0 to link7\n"
+	    ":17: [rnig]: expected [cluster], [node NAME], [ring], [acl] or "
+	    "[log]\n"
+	    ":20: transport = pigeon: expected unicast\n"
+	    ":22: write: expected read, admin or pub GROUPS\n"
+	    ":23: user:no-such-user-here: expected *, user:NAME or "
+	    "group:NAME, known on this machine\n"
+	    ":23: everybody: expected *, user:NAME or group:NAME, known on "
+	    "this machine\n"
+	    ": no cluster name, expected [cluster] name = NAME\n"
+	    ":4: [node a]: no id, expected id = 1 to 65535\n"
+	    ":4: [node a]: no link0, expected an address\n"
+	    ":8: [node b]: 1 links, expected as many as [node a] has\n"
+	    ":13: [node c]: id 2 is that of [node b], expected another\n"
+	    ":13: [node c]: 1 links, expected as many as [node a] has\n"
+	    ":13: [node c] link0: the address of [node b] link0, expected "
+	    "another\n");
+}
+
+static void
+test_ringd_conf_empty_file_says_what_is_missing(void)
+{
+	CHECK_EQ(read_conf("", NULL), CONF_E_INVALID);
+	CHECK_STR(report,
+	    ": no cluster name, expected [cluster] name = NAME\n"
+	    ": no nodes, expected [node NAME]\n");
+	CHECK_EQ(ringd_conf_read(&conf, "/nonexistent", NULL, NULL), -ENOENT);
+}
+
+static void
+test_ringd_conf_relative_key_file_lies_beside_the_file(void)
+{
+	CHECK_EQ(read_conf("[cluster]\nname=x\nkey_file=key\n" ALPHA, "7"), 0);
+	CHECK_STR(conf.key_file, "/tmp/key");
+	CHECK_EQ(read_conf("[cluster]\nname=x\n" ALPHA, "7"), 0);
+	CHECK_STR(conf.key_file, "/etc/ringkit/key");
+}
+
+static void
+test_ringd_conf_hash_covers_what_must_agree(void)
+{
+	uint64_t hash;
+
+	CHECK_EQ(read_conf(CLUSTER ALPHA, "7"), 0);
+	hash = ringd_conf_hash(&conf);
+	CHECK_EQ(read_conf(CLUSTER ALPHA BETA "[ring]\ntoken=1s\n", "7"), 0);
+	CHECK_EQ(ringd_conf_hash(&conf), hash);
+	CHECK_EQ(
+	    read_conf(CLUSTER ALPHA "[ring]\nmessage_bytes_max=2MiB\n", "7"),
+	    0);
+	CHECK(ringd_conf_hash(&conf) != hash);
+	CHECK_EQ(read_conf("[cluster]\nname=y\n" ALPHA, "7"), 0);
+	CHECK(ringd_conf_hash(&conf) != hash);
+}
+
+/* ---- [acl] ------------------------------------------------------------- */
+
+enum { JOE = 4001, ANN = 4002, OPS = 5001 };
+
+static bool
+may_publish(uint32_t uid, uint32_t gid, const char *group)
+{
+	struct unixsock_peer peer = { .uid = uid, .gid = gid };
+
+	return ringd_acl_may_publish(&conf, &peer, group, strlen(group));
+}
+
+static uint32_t
+rights(uint32_t uid, uint32_t gid)
+{
+	struct unixsock_peer peer = {
+		.uid = uid, .gid = 1, .group_count = 1, .groups = { gid }
+	};
+
+	return ringd_acl_rights(&conf, &peer);
+}
+
+static void
+test_ringd_acl_without_rules_lets_all_but_administer(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA, "7"), 0);
+	CHECK_EQ(rights(JOE, 1), SVC_RIGHT_READ | SVC_RIGHT_WRITE);
+	CHECK_EQ(rights(0, 0), SVC_RIGHT_ALL);
+	CHECK_EQ(rights(geteuid(), 1), SVC_RIGHT_ALL);
+	CHECK_EQ(rights(65534, 1), SVC_RIGHT_READ);
+	CHECK(may_publish(JOE, 1, "any/thing"));
+}
+
+static void
+test_ringd_acl_rules_name_users_and_groups(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA "[acl]\n"
+					 "read = user:4001, group:5001\n"
+					 "admin = group:5001\n"
+					 "pub deploy/* = user:4001\n"
+					 "pub ** = group:5001\n",
+		     "7"),
+	    0);
+	CHECK_EQ(rights(JOE, 1), SVC_RIGHT_READ | SVC_RIGHT_WRITE);
+	CHECK_EQ(rights(ANN, OPS), SVC_RIGHT_ALL);
+	CHECK_EQ(rights(ANN, 1), 0);
+	CHECK(may_publish(JOE, 1, "deploy/web"));
+	CHECK(!may_publish(JOE, 1, "deploy/web/1"));
+	CHECK(!may_publish(JOE, 1, "drbd"));
+	CHECK(may_publish(ANN, OPS, "drbd"));
+	CHECK(!may_publish(ANN, 1, "deploy/web"));
+	CHECK(may_publish(0, 1, "drbd"));
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct check_test tests[] = {
+		CHECK_TEST(
+		    test_ringd_conf_reads_nodes_by_id_with_default_ports),
+		CHECK_TEST(test_ringd_conf_finds_itself_by_address),
+		CHECK_TEST(test_ringd_conf_tells_every_mistake),
+		CHECK_TEST(test_ringd_conf_empty_file_says_what_is_missing),
+		CHECK_TEST(
+		    test_ringd_conf_relative_key_file_lies_beside_the_file),
+		CHECK_TEST(test_ringd_conf_hash_covers_what_must_agree),
+		CHECK_TEST(
+		    test_ringd_acl_without_rules_lets_all_but_administer),
+		CHECK_TEST(test_ringd_acl_rules_name_users_and_groups),
+	};
+	int fd = mkstemp(path), rc;
+
+	if (fd < 0)
+		return 1;
+	fd_close(&fd);
+	rc = CHECK_MAIN(argc, argv, tests);
+	unlink(path);
+	return rc;
+}
