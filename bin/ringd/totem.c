@@ -268,17 +268,36 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	peer->both_since_ns = TOTEM_NEVER;
 	peer->is_alive = false;
 	t->hears &= ~bit; /* until totem_detect_heard puts it back */
-	if (t->state == TOTEM_STATE_GATHER && t->gather.fail & bit) {
-		t->gather.fail &= ~bit;
-		t->gather.cons = TOTEM_BIT(t->self);
+	peer->proc_since_ns = t->now_ns; /* its rows are still to come */
+	bool was_failed = (t->gather.fail & bit) != 0;
+	t->gather.fail &= ~bit;
+	t->gather.cons &= TOTEM_BIT(t->self);
+	if (t->state == TOTEM_STATE_GATHER && was_failed)
 		totem_gather_hurry(t);
-	}
-	bool is_in_ring =
-	    t->state == TOTEM_STATE_OPERATIONAL && t->inst->members & bit;
-	bool is_forming = (t->state == TOTEM_STATE_COMMIT ||
-			      t->state == TOTEM_STATE_RECOVERY) &&
-	    t->form->members & bit;
-	if (is_in_ring || is_forming)
+}
+
+/* The ring that node was in, or was to be in, is broken: it is another now. */
+static bool
+is_ring_broken(const struct totem *t, uint32_t node)
+{
+	if (t->state == TOTEM_STATE_OPERATIONAL)
+		return t->inst->members >> node & 1;
+	if (t->state == TOTEM_STATE_COMMIT || t->state == TOTEM_STATE_RECOVERY)
+		return t->form->members >> node & 1;
+	return false;
+}
+
+/* Who speaks, and for the how manieth time it was started. */
+static void
+hear(struct totem *t, uint32_t node, uint64_t incarnation, bool is_leave)
+{
+	uint64_t known = t->peer[node].incarnation;
+
+	if (incarnation > known)
+		note_restart(t, node, incarnation);
+	if (!is_leave)
+		totem_detect_heard(t, node);
+	if (incarnation > known && known != 0 && is_ring_broken(t, node))
 		totem_gather_enter(t, TOTEM_REASON_RESTART);
 }
 
@@ -304,12 +323,9 @@ receive(struct totem *t, const struct totem_input *in)
 		t->count[TOTEM_COUNT_PACKETS_MALFORMED]++;
 		return;
 	}
-	if (t->state != TOTEM_STATE_LEFT) {
-		if (in->packet.incarnation > peer->incarnation)
-			note_restart(t, rx.from, in->packet.incarnation);
-		if (rx.bytes[0] != TOTEM_PACKET_LEAVE)
-			totem_detect_heard(t, rx.from);
-	}
+	if (t->state != TOTEM_STATE_LEFT)
+		hear(t, rx.from, in->packet.incarnation,
+		    rx.bytes[0] == TOTEM_PACKET_LEAVE);
 	handler[t->state][rx.bytes[0]](t, &rx);
 }
 
