@@ -200,6 +200,34 @@ totem_gather_on_commit(struct totem *t, const struct totem_rx *rx)
 		totem_ack_token(t, t->form, commit->token_seq);
 }
 
+static bool
+is_same_entry(
+    const struct totem_commit_entry *a, const struct totem_commit_entry *b)
+{
+	return totem_ring_equal(a->old, b->old) && a->aru == b->aru &&
+	    a->high == b->high && a->delivered == b->delivered &&
+	    a->stable == b->stable && a->oblig == b->oblig &&
+	    a->held_len == b->held_len &&
+	    memcmp(a->held, b->held, a->held_len) == 0;
+}
+
+/* The second pass: of the same members as the first, with what I wrote. */
+static bool
+is_completed(const struct totem *t, const struct totem_commit *commit)
+{
+	if (commit->filled != t->form->count ||
+	    commit->members != t->form->members ||
+	    commit->token_seq <= t->commit.token_seq)
+		return false;
+	for (uint32_t i = 0; i < t->form->count; i++) {
+		uint32_t node = t->form->order[i];
+		if (commit->incarnation[node] != t->form->incarnation[node])
+			return false;
+	}
+	return is_same_entry(
+	    &commit->entry[t->self], &t->commit.entry[t->self]);
+}
+
 /* The second pass enters Recovery; a repeated first one is acknowledged. */
 void
 totem_commit_on_commit(struct totem *t, const struct totem_rx *rx)
@@ -210,8 +238,7 @@ totem_commit_on_commit(struct totem *t, const struct totem_rx *rx)
 	if (commit == NULL || !totem_ring_equal(commit->ring, t->form->id))
 		return;
 	totem_ack_token(t, t->form, commit->token_seq);
-	if (commit->filled != t->form->count ||
-	    commit->token_seq <= t->commit.token_seq)
+	if (!is_completed(t, commit))
 		return;
 	totem_hop_acked(t, commit->token_seq);
 	t->commit = *commit;

@@ -141,7 +141,9 @@ totem_gather_enter(struct totem *t, enum totem_reason reason)
 	totem_timer_stop(t, TOTEM_TIMER_MERGE);
 	if (is_new)
 		begin_episode(t, reason);
-	if (was_forming && reason == TOTEM_REASON_TOKEN_LOSS)
+	if (was_forming &&
+	    (reason == TOTEM_REASON_TOKEN_LOSS ||
+		reason == TOTEM_REASON_PROTOCOL))
 		t->gather.rounds++;
 	begin_round(t);
 	add_failed(t,

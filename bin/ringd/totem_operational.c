@@ -48,6 +48,7 @@ take_frame(
 		return false;
 	}
 	if (!totem_ring_equal(frame->ring, t->inst->id) ||
+	    !(t->inst->members >> rx->from & 1) ||
 	    (frame->flags & TOTEM_FRAME_RECOVERY)) {
 		t->count[TOTEM_COUNT_FRAMES_FOREIGN]++;
 		return false;
@@ -91,6 +92,23 @@ totem_refuse_token(struct totem *t, const struct totem_rx *rx)
 	totem_trace_peer(t, TOTEM_TRACE_TOKEN_REFUSED, rx->from, 0);
 }
 
+/* A token knows of every frame that I know of, and of none that I could have
+ * no place for. */
+static bool
+is_plausible(const struct totem_ring *ring, const struct totem_token *token)
+{
+	return token->seq >= ring->high &&
+	    token->seq - ring->gc <= LIMIT_STORE_FRAMES;
+}
+
+static void
+condemn_token(struct totem *t, uint32_t from)
+{
+	t->count[TOTEM_COUNT_TOKEN_REFUSED]++;
+	totem_trace_peer(t, TOTEM_TRACE_TOKEN_REFUSED, from, 0);
+	totem_gather_enter(t, TOTEM_REASON_PROTOCOL);
+}
+
 bool
 totem_accept_token(struct totem *t, struct totem_ring *ring,
     const struct totem_rx *rx, struct totem_token *token)
@@ -115,9 +133,8 @@ totem_accept_token(struct totem *t, struct totem_ring *ring,
 		totem_ack_token(t, ring, seen);
 		return false;
 	}
-	if (token->seq < ring->sent_seq) {
-		totem_refuse_token(t, rx);
-		totem_gather_enter(t, TOTEM_REASON_PROTOCOL);
+	if (!is_plausible(ring, token)) {
+		condemn_token(t, rx->from);
 		return false;
 	}
 	t->count[TOTEM_COUNT_TOKENS]++;
@@ -148,7 +165,11 @@ totem_operational_run_token(struct totem *t)
 	ENSURE(t->has_pending);
 	t->has_pending = false;
 	totem_timer_stop(t, TOTEM_TIMER_PENDING);
-	totem_token_visit(t, t->inst, &t->pending);
+	if (is_plausible(
+		t->inst, &t->pending)) /* still, with what came since */
+		totem_token_visit(t, t->inst, &t->pending);
+	else
+		condemn_token(t, t->inst->predecessor);
 }
 
 void

@@ -281,7 +281,8 @@ put_large(struct totem *t, struct packing *p, struct totem_queue *queue,
 			p->token->large >= LIMIT_MESSAGES_LARGE);
 		if (p->wr.len > 0 || must_wait)
 			return false;
-		p->token->large++;
+		if (p->token->large < UINT8_MAX)
+			p->token->large++;
 	}
 	uint32_t left = entry->len - queue->offset;
 	uint32_t len = (uint32_t)num_min(left, wrbuf_left(&p->wr) - header);
@@ -290,8 +291,8 @@ put_large(struct totem *t, struct packing *p, struct totem_queue *queue,
 		p->is_full = true;
 		return true;
 	}
-	ENSURE(p->token->large > 0);
-	p->token->large--;
+	/* The count came from the wire and may be anything. */
+	p->token->large = (uint8_t)num_sub(p->token->large, 1);
 	t->has_finished_large = true;
 	return true;
 }

@@ -127,8 +127,14 @@ totem_recovery_prepare(struct totem *t)
 		recovery->top = num_max(recovery->top, entry->high);
 	}
 	ENSURE(recovery->trans & TOTEM_BIT(t->self));
-	if (recovery->trans != TOTEM_BIT(t->self))
-		queue_frames(t);
+}
+
+/* Nobody lacks what is stable, and all of it has a place in one store. */
+static bool
+is_consistent(const struct totem_recovery *recovery)
+{
+	return recovery->max_stable <= recovery->low_aru &&
+	    recovery->top - recovery->low_aru <= LIMIT_STORE_FRAMES;
 }
 
 void
@@ -136,6 +142,12 @@ totem_recovery_enter(struct totem *t)
 {
 	t->state = TOTEM_STATE_RECOVERY;
 	totem_recovery_prepare(t);
+	if (!is_consistent(&t->recovery)) {
+		totem_gather_enter(t, TOTEM_REASON_PROTOCOL);
+		return;
+	}
+	if (t->recovery.trans != TOTEM_BIT(t->self))
+		queue_frames(t);
 	totem_trace(t, TOTEM_TRACE_RECOVERY, t->form->id.seq, t->recovery.trans,
 	    t->recovery.queue_count);
 	t->commit.token_seq++;
@@ -215,7 +227,8 @@ totem_recovery_on_data(struct totem *t, const struct totem_rx *rx)
 		t->count[TOTEM_COUNT_PACKETS_MALFORMED]++;
 		return;
 	}
-	if (!totem_ring_equal(frame.ring, t->form->id)) {
+	if (!totem_ring_equal(frame.ring, t->form->id) ||
+	    !(t->form->members >> rx->from & 1)) {
 		t->count[TOTEM_COUNT_FRAMES_FOREIGN]++;
 		return;
 	}

@@ -156,6 +156,20 @@ totem_keep(struct totem *t, struct totem_ring *ring, uint32_t cell,
 		ring->aru++;
 }
 
+/* Another member numbered it, and it fits a frame of Recovery, if need be. */
+static bool
+is_acceptable(const struct totem *t, const struct totem_ring *ring,
+    const struct totem_frame *frame, size_t len)
+{
+	bool is_recovery = (frame->flags & TOTEM_FRAME_RECOVERY) != 0;
+	size_t wrapping = is_recovery ? 0 : TOTEM_WIRE_FRAME_HEADER;
+
+	return frame->sender != t->self &&
+	    (ring->members >> frame->sender & 1) &&
+	    totem_fits(ring, frame->seq) &&
+	    len + wrapping <= t->cfg.frame_bytes;
+}
+
 bool
 totem_store(struct totem *t, struct totem_ring *ring,
     const struct totem_frame *frame, const uint8_t *bytes, size_t len)
@@ -164,7 +178,7 @@ totem_store(struct totem *t, struct totem_ring *ring,
 		t->count[TOTEM_COUNT_FRAMES_DUPLICATE]++;
 		return false;
 	}
-	if (!totem_fits(ring, frame->seq) || len > t->cfg.frame_bytes) {
+	if (!is_acceptable(t, ring, frame, len)) {
 		t->count[TOTEM_COUNT_FRAMES_REFUSED]++;
 		return false;
 	}

@@ -134,7 +134,7 @@ totem_wire_get_frame(const struct totem_nodes *table, const uint8_t *bytes,
 	out->seq = rdbuf_u64(&rd);
 	out->body_len = rdbuf_left(&rd);
 	out->body = rdbuf_bytes(&rd, out->body_len);
-	if (rd.is_short || sender < 0 || out->seq == 0 ||
+	if (rd.is_short || sender < 0 || out->seq == 0 || out->body_len == 0 ||
 	    (out->flags & ~FRAME_FLAGS) != 0)
 		return false;
 	if (packet != TOTEM_PACKET_DATA && packet != TOTEM_PACKET_DATA_RETX)
@@ -353,7 +353,8 @@ totem_wire_get_merge(const struct totem_nodes *table, const uint8_t *bytes,
 	totem_wire_get_ring(&rd, &out->ring);
 	out->ring_seq = rdbuf_u64(&rd);
 	return totem_wire_get_ids(&rd, table, &out->members) &&
-	    out->members != 0 && rdbuf_is_done(&rd);
+	    out->members != 0 && out->ring_seq <= TOTEM_WIRE_RING_SEQ_MAX &&
+	    rdbuf_is_done(&rd);
 }
 
 void

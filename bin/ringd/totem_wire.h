@@ -29,6 +29,9 @@ enum {
 	TOTEM_WIRE_CONTROL_MAX = LIMIT_CONTROL_PARTS * LIMIT_FRAME_BYTES_MAX,
 };
 
+/* No ring is numbered above; so a number and some more never wrap. */
+#define TOTEM_WIRE_RING_SEQ_MAX (UINT64_C(1) << 62)
+
 enum totem_frame_flag {
 	TOTEM_FRAME_POST = 1, /* sent after the token of its visit */
 	TOTEM_FRAME_SAFE = 2,

@@ -141,6 +141,7 @@ totem_wire_get_join(const struct totem_nodes *table, const uint8_t *bytes,
 	totem_wire_get_ring(&rd, &out->inst);
 	uint8_t reason = rdbuf_u8(&rd), flags = rdbuf_u8(&rd);
 	if (reason >= TOTEM_REASONS || flags > JOIN_FRESH ||
+	    out->ring_seq > TOTEM_WIRE_RING_SEQ_MAX ||
 	    !get_list(&rd, table, &list))
 		return false;
 	out->reason = (enum totem_reason)reason;
@@ -255,7 +256,8 @@ totem_wire_get_commit(const struct totem_nodes *table, const uint8_t *bytes,
 	rdbuf_init(&rd, bytes, len);
 	totem_wire_get_ring(&rd, &out->ring);
 	out->token_seq = rdbuf_u64(&rd);
-	if (!get_list(&rd, table, &list) ||
+	if (out->ring.seq > TOTEM_WIRE_RING_SEQ_MAX ||
+	    !get_list(&rd, table, &list) ||
 	    !get_commit_lists(&rd, &list, &members, out))
 		return false;
 	for (uint32_t i = 0; i < out->filled; i++)
