@@ -167,8 +167,10 @@ make_ringd(void)
 	struct text why;
 	int rc;
 
-	if (!ringd_create(&ringd, &plan))
+	if (!ringd_create(&ringd, &plan)) {
+		unixsock_close(&ringd.sock);
 		daemon_die(EXITCODE_OS, "not enough memory");
+	}
 	text_init(&why, bytes, sizeof bytes);
 	rc = ringd_open(&ringd, &why);
 	if (rc < 0)

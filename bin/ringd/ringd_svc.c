@@ -525,7 +525,7 @@ run_drop(void *arg, struct svc_request *req)
 	    r->conf->nodes[node].id, (int)direction,
 	    (unsigned long long)(span_ns / CLOCK_MS_NS), (int)who->pid,
 	    (unsigned)who->uid);
-	svc_ok(req->client, req->tag, "until_ms=%llu",
+	svc_ok(req->client, req->tag, "left_ms=%llu",
 	    (unsigned long long)(span_ns / CLOCK_MS_NS));
 	return SVC_DONE;
 }

@@ -215,7 +215,7 @@ flush_client(struct svc_client *client, uint64_t now_ns)
 	if (!client->is_blocked)
 		svc_client_write(client);
 	if (client->is_refused && !client->is_gone && !client->is_closing &&
-	    client->queue.bytes <= svc->client_bytes_max / 2) {
+	    client->queue.bytes <= client->refused_bytes / 2) {
 		client->is_refused = false;
 		svc->cfg.drained(svc->cfg.arg, client);
 	}

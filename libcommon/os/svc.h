@@ -79,7 +79,7 @@ struct svc_config {
 	void (*opened)(void *arg, struct svc_client *client);
 	/* The last moment at which the client may be touched. */
 	void (*closed)(void *arg, struct svc_client *client);
-	/* After a refused svc_offer: the queue is down to half its limit. */
+	/* After a refused svc_offer: the queue is down to half of then. */
 	void (*drained)(void *arg, struct svc_client *client);
 };
 

@@ -12,6 +12,7 @@
 enum {
 	IOVECS = 64,
 	OFFENDER_SHARE = 8, /* who holds the pool / this is an offender */
+	GRANT_SHARE = 64,   /* the pool / this is for everybody */
 };
 
 #define LINGER_NS (5 * CLOCK_S_NS)
@@ -153,18 +154,45 @@ svc_put(struct svc_client *client, const void *bytes, size_t len)
 	}
 }
 
-/* false: the client's own limit. */
+/*
+ * A queue may grow to half of the pool, and only while it is no longer than
+ * what is free: however many clients do not read, some room is always left.
+ * Who hardly has anything queued is not refused for what others hoard; then
+ * the pool is made to have room.
+ */
+static bool
+is_short_enough(const struct svc_client *client, size_t len)
+{
+	const struct svc *svc = client->svc;
+	size_t bytes = client->queue.bytes + len;
+	size_t free_bytes =
+	    (size_t)svc_out_free(svc->out) * SVC_OUT_CHUNK_BYTES;
+
+	if (bytes > svc->client_bytes_max)
+		return false;
+	return client->queue.bytes <= free_bytes ||
+	    bytes <= svc->cfg.pool_bytes / GRANT_SHARE;
+}
+
 static bool
 is_offerable(struct svc_client *client, size_t len)
 {
 	if (client->is_gone || client->is_closing || client->is_refused)
 		return false;
-	if (client->queue.bytes + len <= client->svc->client_bytes_max)
+	if (is_short_enough(client, len))
 		return true;
 	/* Perhaps it only was not written to for a while. */
 	if (!client->is_blocked)
 		svc_client_write(client);
-	return client->queue.bytes + len <= client->svc->client_bytes_max;
+	return is_short_enough(client, len);
+}
+
+static void
+refuse(struct svc_client *client)
+{
+	if (!client->is_refused)
+		client->refused_bytes = client->queue.bytes;
+	client->is_refused = true;
 }
 
 bool
@@ -173,13 +201,13 @@ svc_offer(struct svc_client *client, const void *bytes, size_t len)
 	struct svc *svc = client->svc;
 
 	if (!is_offerable(client, len)) {
-		client->is_refused = true;
+		refuse(client);
 		return false;
 	}
 	while (!svc_queue_put(svc->out, &client->queue, bytes, len)) {
 		if (drop_offender(svc, client))
 			continue;
-		client->is_refused = true;
+		refuse(client);
 		return false;
 	}
 	return true;
@@ -192,14 +220,14 @@ svc_offer_data(struct svc_client *client, const void *line, size_t len,
 	struct svc *svc = client->svc;
 
 	if (!is_offerable(client, len + payload->len + 1)) {
-		client->is_refused = true;
+		refuse(client);
 		return false;
 	}
 	while (
 	    !svc_queue_put_data(svc->out, &client->queue, line, len, payload)) {
 		if (drop_offender(svc, client))
 			continue;
-		client->is_refused = true;
+		refuse(client);
 		return false;
 	}
 	return true;

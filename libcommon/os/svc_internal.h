@@ -23,15 +23,16 @@ struct svc_client {
 	struct svc_queue queue;
 	void *user;
 	int holds;
-	int gather;         /* which memory its data is gathered in */
-	uint64_t linger_ns; /* closing: when to give up writing */
-	bool is_waiting;    /* a verb answered SVC_WAIT */
-	bool is_backlogged; /* there may be requests in its buffer */
-	bool is_eof;        /* it will send nothing more */
-	bool is_closing;    /* nothing more is read; what is queued goes out */
-	bool is_gone;       /* nothing can be written */
-	bool is_refused;    /* an offer was refused, drained not yet called */
-	bool is_blocked;    /* the socket is full */
+	int gather;           /* which memory its data is gathered in */
+	size_t refused_bytes; /* queued when an offer was refused */
+	uint64_t linger_ns;   /* closing: when to give up writing */
+	bool is_waiting;      /* a verb answered SVC_WAIT */
+	bool is_backlogged;   /* there may be requests in its buffer */
+	bool is_eof;          /* it will send nothing more */
+	bool is_closing; /* nothing more is read; what is queued goes out */
+	bool is_gone;    /* nothing can be written */
+	bool is_refused; /* an offer was refused, drained not yet called */
+	bool is_blocked; /* the socket is full */
 };
 
 /* Memory for one long request. */

@@ -557,7 +557,41 @@ test_svc_slow_reader_is_refused_then_drained(void)
 	finish();
 }
 
-/* Two hoarders fill the pool; a third client is served at their expense. */
+/* Two clients that do not read leave room for a third. */
+static void
+test_svc_slow_readers_never_fill_the_pool(void)
+{
+	static char line[10000];
+	struct svc_client *a, *b, *c;
+	int fds[3];
+
+	start();
+	for (int i = 0; i < 3; i++)
+		fds[i] = open_client();
+	a = svc_client_next(world.svc, NULL);
+	b = svc_client_next(world.svc, a);
+	c = svc_client_next(world.svc, b);
+	for (int i = 0; i < 2000; i++) {
+		bool is_taken_a = svc_offer(a, line, sizeof line);
+		bool is_taken_b = svc_offer(b, line, sizeof line);
+
+		turn(1);
+		if (!is_taken_a && !is_taken_b)
+			break;
+	}
+	CHECK(svc_client_queued(a) + svc_client_queued(b) > POOL / 2);
+	for (int i = 0; i < 20; i++)
+		CHECK(svc_offer(c, line, sizeof line));
+	turn(2);
+
+	CHECK_EQ(world.closed, 0);
+	for (int i = 0; i < 3; i++)
+		fd_close(&fds[i]);
+	turn(1);
+	finish();
+}
+
+/* Replies must arrive: if need be, at the expense of who holds most. */
 static void
 test_svc_full_pool_costs_the_greediest_its_connection(void)
 {
@@ -571,19 +605,18 @@ test_svc_full_pool_costs_the_greediest_its_connection(void)
 	a = svc_client_next(world.svc, NULL);
 	b = svc_client_next(world.svc, a);
 	c = svc_client_next(world.svc, b);
-	for (int i = 0; i < 2000; i++) {
-		bool is_full_a = !svc_offer(a, line, sizeof line);
-		bool is_full_b = !svc_offer(b, line, sizeof line - 1);
-
-		turn(1);
-		if (is_full_a && is_full_b)
-			break;
+	for (int i = 0; i < 50; i++) {
+		svc_put(a, line, sizeof line);
+		svc_put(b, line, sizeof line - (i == 0));
 	}
+	CHECK_EQ(world.closed, 0);
 	for (int i = 0; i < 20; i++)
-		CHECK(svc_offer(c, line, sizeof line));
+		svc_put(c, line, sizeof line);
+	CHECK_EQ(svc_client_queued(c), 20 * sizeof line);
 	turn(2);
 
 	CHECK_EQ(world.closed, 1);
+	CHECK_EQ(svc_client_id(svc_client_next(world.svc, NULL)), 2);
 	for (int i = 0; i < 3; i++)
 		fd_close(&fds[i]);
 	turn(1);
@@ -641,6 +674,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_svc_more_clients_than_places_are_told),
 		CHECK_TEST(test_svc_rights_are_checked_per_verb),
 		CHECK_TEST(test_svc_slow_reader_is_refused_then_drained),
+		CHECK_TEST(test_svc_slow_readers_never_fill_the_pool),
 		CHECK_TEST(
 		    test_svc_full_pool_costs_the_greediest_its_connection),
 		CHECK_TEST(test_svc_stalled_data_gives_way),
