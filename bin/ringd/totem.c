@@ -487,7 +487,7 @@ check_config(const struct totem_config *cfg)
 	ENSURE(cfg->window <= cfg->window_max);
 	ENSURE(cfg->window_max <= LIMIT_WINDOW_MAX);
 	ENSURE(cfg->visit_frames >= 1);
-	ENSURE(cfg->visit_frames <= LIMIT_WINDOW_MAX);
+	ENSURE(cfg->visit_frames <= TOTEM_VISIT_FRAMES_MAX);
 	ENSURE(cfg->heartbeat_ns > 0 && cfg->idle_hold_ns > 0);
 }
 

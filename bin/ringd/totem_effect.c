@@ -2,7 +2,8 @@
 /* Effects: queued while a step decides, pulled one by one after it.
  *
  * What is sent, persisted or narrated waits in a fixed queue; messages and
- * views follow it, produced on demand from the stores.
+ * views follow it, produced on demand from the stores, and so does what a leave
+ * abandons.
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
@@ -139,6 +140,21 @@ pull(struct totem *t, struct totem_effect *out)
 	}
 }
 
+/* What still waited at the leave is told, however much it is; then LEFT. */
+static bool
+left_next(struct totem *t, struct totem_effect *out)
+{
+	if (!t->owes_left)
+		return false;
+	if (totem_pack_abandon(t, &out->dropped_msg_no)) {
+		out->kind = TOTEM_OUT_DROPPED;
+		return true;
+	}
+	t->owes_left = false;
+	out->kind = TOTEM_OUT_LEFT;
+	return true;
+}
+
 bool
 totem_next(struct totem *t, struct totem_effect *out)
 {
@@ -148,5 +164,7 @@ totem_next(struct totem *t, struct totem_effect *out)
 	}
 	if (t->install.step != TOTEM_INSTALL_NONE)
 		return totem_install_next(t, out);
+	if (t->state == TOTEM_STATE_LEFT)
+		return left_next(t, out);
 	return totem_deliver_next(t, out);
 }

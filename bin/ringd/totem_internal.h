@@ -26,7 +26,8 @@ enum {
 	TOTEM_STORE_MASK = LIMIT_STORE_FRAMES - 1,
 	TOTEM_CELLS = 2 * LIMIT_STORE_FRAMES + 64,
 	TOTEM_NO_CELL = 0xFFFF,
-	TOTEM_OUTS = 1024,
+	TOTEM_OUTS = 1024, /* a half for DROPPED and traces, see push_trace */
+	TOTEM_VISIT_FRAMES_MAX = 256, /* and these and what is resent fit */
 	TOTEM_NO_SLOT = 0xFF,
 	TOTEM_HOP_TRIES = 6,
 	TOTEM_IDLE_ROUNDS = 3,  /* SAFE and GC need two visits at rest */
@@ -35,6 +36,9 @@ enum {
 	TOTEM_FLAPS_MAX = 16,
 };
 static_assert(TOTEM_CELLS < TOTEM_NO_CELL, "a cell number fits 16 bits");
+static_assert(TOTEM_OUTS / 2 >=
+	TOTEM_VISIT_FRAMES_MAX + LIMIT_WINDOW_MAX / 4 + LIMIT_NODES + 32,
+    "the effects of the largest visit, and a word about every peer");
 
 enum totem_timer {
 	TOTEM_TIMER_PENDING, /* a token waits for its frames */
@@ -273,6 +277,7 @@ struct totem {
 
 	/* Leaving. */
 	bool is_leaving;
+	bool owes_left;   /* LEFT, after all DROPPED */
 	uint64_t own_seq; /* of my last frame in inst */
 
 	uint64_t deadline[TOTEM_TIMERS];
@@ -357,7 +362,8 @@ uint32_t totem_backlog(struct totem *t); /* in frames */
 bool totem_pack_is_empty(const struct totem *t);
 void totem_pack_restart(struct totem *t); /* at a configuration change */
 void totem_pack_writable(struct totem *t);
-void totem_pack_abandon(struct totem *t); /* DROPPED for all that waits */
+/* Takes out one message that waits; false when there is none left. */
+bool totem_pack_abandon(struct totem *t, uint64_t *msg_no);
 
 /* ---- totem_token.c ----------------------------------------------------- */
 

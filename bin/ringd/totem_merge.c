@@ -121,7 +121,6 @@ totem_leave_check(struct totem *t)
 		return;
 	if (!is_drained(t) && !is_overdue)
 		return;
-	totem_pack_abandon(t);
 	totem_token_stop(t);
 	if (t->state == TOTEM_STATE_COMMIT || t->state == TOTEM_STATE_RECOVERY)
 		totem_drop_ring(t, t->form);
@@ -131,5 +130,5 @@ totem_leave_check(struct totem *t)
 	for (int i = 0; i < LEAVE_REPEATS; i++)
 		totem_leave_send(t, totem_others(t));
 	totem_trace(t, TOTEM_TRACE_LEFT, 0, 0, 0);
-	totem_emit(t, TOTEM_OUT_LEFT, 0);
+	t->owes_left = true;
 }

@@ -197,16 +197,18 @@ totem_pack_writable(struct totem *t)
 		totem_emit(t, TOTEM_OUT_WRITABLE, 0);
 }
 
-void
-totem_pack_abandon(struct totem *t)
+bool
+totem_pack_abandon(struct totem *t, uint64_t *msg_no)
 {
-	for (int i = 0; i < 2; i++)
-		while (
-		    t->out_count < TOTEM_OUTS / 2 && load_head(&t->queue[i])) {
-			totem_emit(
-			    t, TOTEM_OUT_DROPPED, t->queue[i].entry.msg_no);
-			pop_head(&t->queue[i]);
-		}
+	for (int i = 0; i < 2; i++) {
+		struct totem_queue *queue = &t->queue[i];
+		if (!load_head(queue))
+			continue;
+		*msg_no = queue->entry.msg_no;
+		pop_head(queue);
+		return true;
+	}
+	return false;
 }
 
 /* ---- packing ----------------------------------------------------------- */
@@ -305,9 +307,11 @@ put_head(struct totem *t, struct packing *p, struct totem_queue *queue,
 	const struct totem_entry *entry = &queue->entry;
 
 	if (queue->offset == 0 && is_view_gone(t, entry)) {
+		if (t->out_count >= TOTEM_OUTS / 2)
+			return false; /* the others at the next visit */
 		totem_emit(t, TOTEM_OUT_DROPPED, entry->msg_no);
 		pop_head(queue);
-		return t->out_count < TOTEM_OUTS / 2;
+		return true;
 	}
 	if (p->service != SERVICE_UNSET && p->service != entry->service)
 		return false;

@@ -503,6 +503,6 @@ totem_alone_visit(struct totem *t)
 	ring->stable = ring->high;
 	ring->sent_aru = ring->sent_seq = ring->high;
 	totem_pack_writable(t);
-	if (totem_backlog(t) > 0 && v.built > 0)
+	if (totem_backlog(t) > 0)
 		totem_timer_set(t, TOTEM_TIMER_PENDING, t->now_ns);
 }
