@@ -130,7 +130,7 @@ totem_submit(struct totem *t, const struct totem_input *in)
 
 	ENSURE(!t->is_leaving);
 	ENSURE(len <= t->cfg.message_bytes_max);
-	ENSURE(len <= room_of(queue));
+	ENSURE(sizeof entry + len <= queue->size - (queue->tail - queue->head));
 	put_bytes(queue, &entry, sizeof entry);
 	put_bytes(queue, in->submit.head, in->submit.head_len);
 	put_bytes(queue, in->submit.body, in->submit.body_len);
