@@ -206,11 +206,14 @@ totem_hold_ask(struct totem *t)
 	    t, TOTEM_TIMER_HOLD_CANCEL, t->now_ns + HOLD_CANCEL_MS * TOTEM_MS);
 }
 
-/* Counts rotations that only repeat a request for what nobody has. */
+/* Counts rotations that only repeat frames which do not arrive, whoever
+ * answers them. */
 static bool
-is_stuck(struct totem *t, const struct totem_token *token)
+is_stuck(struct totem *t, const struct totem_ring *ring,
+    const struct totem_token *token)
 {
-	if (token->rtr_count == 0 || token->aru != t->stuck_aru) {
+	if (token->aru == token->seq || token->seq != ring->sent_seq ||
+	    token->aru != t->stuck_aru) {
 		t->stuck_aru = token->aru;
 		t->stuck_rounds = 0;
 		return false;
@@ -236,7 +239,7 @@ decide_hold(struct totem *t, const struct visit *v, bool has_work)
 	t->was_idle = token->idle_rounds >= TOTEM_IDLE_ROUNDS - 1;
 	if (!is_rep)
 		return false;
-	bool is_slow = is_stuck(t, token);
+	bool is_slow = is_stuck(t, v->ring, token);
 	bool is_hot = t->now_ns - t->app_frame_ns < HOT_MS * TOTEM_MS;
 	bool may_hold = !t->no_hold_next;
 	t->no_hold_next = false;
