@@ -74,7 +74,10 @@ enum oracle_option {
 enum oracle_op {
 	ORACLE_OP_JOIN,
 	ORACLE_OP_LEAVE,
-	ORACLE_OP_EXIT, /* leaves every group */
+	ORACLE_OP_EXIT,   /* leaves every group */
+	ORACLE_OP_SILENT, /* msg_no is the life's word in an exchange, and
+			     leaves out conn, which is gone but whose exit
+			     is not delivered: it leaves when in step */
 };
 
 struct oracle_member {

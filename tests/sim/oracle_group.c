@@ -67,6 +67,14 @@ seats_remove_at(struct oracle_seats *seats, uint32_t at)
 }
 
 static void
+seats_remove(struct oracle_seats *seats, const struct oracle_seat *seat)
+{
+	for (uint32_t i = seats->count; i > 0; i--)
+		if (is_same_seat(&seats->seat[i - 1], seat))
+			seats_remove_at(seats, i - 1);
+}
+
+static void
 seats_remove_group(struct oracle_seats *seats, uint64_t group)
 {
 	for (uint32_t i = seats->count; i > 0; i--)
@@ -277,7 +285,7 @@ oracle_group_regular(struct oracle *o, uint32_t life, uint32_t before)
 	if (before != ORACLE_NONE && !shows_no_ghost(o, life, &o->stay[before]))
 		return false;
 	stay->snapshot_first = o->snapshot_count;
-	stay->snapshot_count = own->count;
+	stay->snapshot_count = stay->snapshot_all = own->count;
 	stay->pending_first = o->pending_count;
 	for (uint32_t i = 0; i < own->count; i++) {
 		o->snapshot = oracle_room(o->snapshot, &o->snapshot_room,
@@ -336,6 +344,18 @@ learn(struct oracle *o, const struct oracle_stay *stay, uint32_t seat)
 	return true;
 }
 
+/* Of who was known before: what it kept silent about is gone now. */
+static void
+unlearn(struct oracle *o, uint32_t life, const struct oracle_stay *theirs)
+{
+	const struct oracle_seat *seat = &o->snapshot[theirs->snapshot_first];
+	for (uint32_t i = theirs->snapshot_count; i < theirs->snapshot_all;
+	     i++) {
+		seats_remove(&o->life[life].model, &seat[i]);
+		seats_remove(&o->life[life].own, &seat[i]);
+	}
+}
+
 static bool
 on_synced(struct oracle *o, uint32_t life, const struct totem_ring_id *id)
 {
@@ -346,9 +366,14 @@ on_synced(struct oracle *o, uint32_t life, const struct totem_ring_id *id)
 	ring->has_sync = true;
 	ring->sync_at = stay->last;
 	struct oracle_known before = o->life[life].known;
-	for (uint32_t i = 0; i < ring->member_count; i++)
-		if (!is_known(&before, ring->life[i]) && !learn(o, stay, i))
+	for (uint32_t i = 0; i < ring->member_count; i++) {
+		if (is_known(&before, ring->life[i])) {
+			if (ring->stay[i] != ORACLE_NONE)
+				unlearn(o, life, &o->stay[ring->stay[i]]);
+		} else if (!learn(o, stay, i)) {
 			return false;
+		}
+	}
 	stay->is_synced = true;
 	stay->scene = 0;
 	return shows_model(o, life, &before);
@@ -444,9 +469,30 @@ on_group_message(
 	return play(o, life, mix(hash));
 }
 
+/* What the life had when it installed the ring, without that process. */
+static void
+silence(struct oracle *o, uint32_t life, uint64_t conn)
+{
+	struct oracle_stay *stay = stay_of(o, life);
+	if (stay == NULL)
+		return;
+	struct oracle_seat *seat = &o->snapshot[stay->snapshot_first];
+	for (uint32_t i = stay->snapshot_count; i > 0; i--) {
+		struct oracle_seat silent = seat[i - 1];
+		if (silent.conn != conn)
+			continue;
+		seat[i - 1] = seat[--stay->snapshot_count];
+		seat[stay->snapshot_count] = silent;
+	}
+}
+
 static bool
 on_group_op(struct oracle *o, uint32_t life, const struct oracle_event *event)
 {
+	if (event->group_op.op == ORACLE_OP_SILENT) {
+		silence(o, life, event->group_op.conn);
+		return true;
+	}
 	uint32_t idx = oracle_find_message(o, life, event->group_op.msg_no);
 	if (idx == ORACLE_NONE || o->message[idx].ring != ORACLE_NONE)
 		return oracle_fail(o, "input", 0,
