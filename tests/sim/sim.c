@@ -72,12 +72,12 @@ sim_reset(struct sim *sim, const struct sim_options *opt)
 	sim->events = 0;
 	sim->events_max = SIM_EVENTS_MAX;
 	sim->is_load_on = false;
-	sim->is_checking = opt->is_checking;
+	sim->check_every = opt->check_every;
 	sim->hash = opt->seed;
 	sim->epoch = 0;
 	sim->call = NULL;
 	sim->failure[0] = '\0';
-	sim->submitted = sim->delivered = sim->views = 0;
+	sim->steps = sim->submitted = sim->delivered = sim->views = 0;
 	sim_heap_clear(&sim->heap);
 	sim_net_reset(sim);
 	sim_watch_reset(sim);
@@ -211,6 +211,12 @@ bool
 sim_has_failed(const struct sim *sim)
 {
 	return sim->failure[0] != '\0';
+}
+
+bool
+sim_is_check_due(struct sim *sim)
+{
+	return ++sim->steps % sim->check_every == 0;
 }
 
 uint32_t

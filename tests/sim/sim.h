@@ -56,10 +56,11 @@ struct sim {
 	struct sim_node node[LIMIT_NODES];
 	struct sim_watch *watch;
 
-	bool is_checking;    /* totem_check after every step */
-	bool is_hashing;     /* all outputs go into hash */
-	bool is_load_on;     /* clients submit by themselves */
-	bool is_proof_given; /* a crash is proven to the others */
+	uint32_t check_every; /* totem_check after every step */
+	bool is_hashing;      /* all outputs go into hash */
+	bool is_tracing;      /* cores narrate even when nobody listens */
+	bool is_load_on;      /* clients submit by themselves */
+	bool is_proof_given;  /* a crash is proven to the others */
 	enum sim_story story;
 	uint64_t hash;
 	uint64_t epoch; /* faults of an older one are over */
@@ -68,7 +69,7 @@ struct sim {
 	void (*call)(struct sim *sim, uint64_t what);
 
 	char failure[SIM_FAILURE_BYTES]; /* empty while all is well */
-	uint64_t submitted, delivered, views;
+	uint64_t steps, submitted, delivered, views;
 };
 
 /* Takes memory on first use and keeps it over runs; never fails. */
@@ -96,6 +97,9 @@ void sim_tell(struct sim *sim, const struct sim_node *node, const char *format,
 
 /* Folds bytes into the run's hash. */
 void sim_hash(struct sim *sim, const void *bytes, size_t len);
+
+/* Now and then: the invariants of a whole state are costly to walk. */
+bool sim_is_check_due(struct sim *sim);
 
 uint32_t sim_node_idx(const struct sim *sim, uint32_t id);
 

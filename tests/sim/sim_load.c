@@ -12,6 +12,9 @@
 #include "tests/sim/sim_draw.h"
 #include "tests/sim/sim_watch.h"
 
+/* What the layer above the core may add to a message. */
+enum { LOAD_HEAD_BYTES = 256 };
+
 static uint8_t load_body[LIMIT_MESSAGE_BYTES_MAX];
 
 /* Bytes that only this message of this incarnation has. */
@@ -29,20 +32,36 @@ fill(const struct sim_node *node, uint64_t counter, size_t len)
 	memcpy(load_body + at, &word, len - at);
 }
 
-static void
-submit(
+bool
+sim_load_is_filled(const uint8_t *bytes, size_t len)
+{
+	uint64_t word, next;
+
+	if (len < 8)
+		return true;
+	memcpy(&word, bytes, 8);
+	for (size_t at = 8; at + 8 <= len; at += 8) {
+		memcpy(&next, bytes + at, 8);
+		word = word * UINT64_C(6364136223846793005) + 1442695040888963;
+		if (word != next)
+			return false;
+	}
+	return true;
+}
+
+static bool
+publish(
     struct sim *sim, struct sim_node *node, struct totem_input *in, size_t len)
 {
-	fill(node, ++node->load.counter, len);
-	in->kind = TOTEM_IN_SUBMIT;
-	in->submit.class = TOTEM_CLASS_CLIENT;
-	/* Head and body are one message, wherever it is parted. */
-	in->submit.head = load_body;
-	in->submit.head_len = num_min(len, node->load.counter % 40);
-	in->submit.body = load_body + in->submit.head_len;
-	in->submit.body_len = len - in->submit.head_len;
-	sim_watch_submit(sim, node, in, load_body, len);
-	sim_node_input(sim, node, in);
+	if (node->power != SIM_ON || node->is_leaving)
+		return false;
+	fill(node, node->load.counter + 1, len);
+	in->submit.body = load_body;
+	in->submit.body_len = len;
+	if (!sim_app_publish(sim, node, in))
+		return false;
+	node->load.counter++;
+	return true;
 }
 
 bool
@@ -51,12 +70,8 @@ sim_load_submit(struct sim *sim, struct sim_node *node, size_t len,
 {
 	struct totem_input in = { 0 };
 
-	if (node->power != SIM_ON || node->is_leaving ||
-	    totem_room_bytes(node->core, TOTEM_CLASS_CLIENT) < len)
-		return false;
 	in.submit.service = service;
-	submit(sim, node, &in, len);
-	return true;
+	return publish(sim, node, &in, len);
 }
 
 static size_t
@@ -65,8 +80,8 @@ draw_len(struct sim *sim)
 	const struct sim_options *opt = &sim->opt;
 
 	if (sim_draw_ppm(&sim->rng, opt->large_ppm))
-		return sim_draw_log(
-		    &sim->rng, 1000, opt->config.message_bytes_max);
+		return sim_draw_log(&sim->rng, 1000,
+		    opt->config.message_bytes_max - LOAD_HEAD_BYTES);
 	if (sim_draw_ppm(&sim->rng, 30000)) /* around a frame's edge */
 		return opt->config.frame_bytes - 100 +
 		    rng_below(&sim->rng, 120);
@@ -77,11 +92,7 @@ bool
 sim_load_submit_now(struct sim *sim, struct sim_node *node)
 {
 	struct totem_input in = { 0 };
-	size_t len = draw_len(sim);
 
-	if (node->power != SIM_ON || node->is_leaving ||
-	    totem_room_bytes(node->core, TOTEM_CLASS_CLIENT) < len)
-		return false;
 	in.submit.service = sim_draw_ppm(&sim->rng, sim->opt.safe_ppm)
 	    ? TOTEM_SAFE
 	    : TOTEM_AGREED;
@@ -91,8 +102,7 @@ sim_load_submit_now(struct sim *sim, struct sim_node *node)
 		    ? node->app.ring
 		    : node->app.ring_before;
 	}
-	submit(sim, node, &in, len);
-	return true;
+	return publish(sim, node, &in, draw_len(sim));
 }
 
 static void
@@ -141,6 +151,8 @@ sim_load_on_event(struct sim *sim, struct sim_node *node, uint64_t gen)
 		node->load.burst = (uint32_t)sim_draw_log(
 		    &sim->rng, 1, sim->opt.burst_messages);
 	uint64_t life = node->life;
+	if (sim->opt.has_groups && rng_below(&sim->rng, 3) == 0)
+		sim_group_churn(sim, node);
 	while (node->load.burst > 0 && node->life == life) {
 		node->load.burst--;
 		if (sim_load_submit_now(sim, node))
@@ -148,6 +160,7 @@ sim_load_on_event(struct sim *sim, struct sim_node *node, uint64_t gen)
 		node->load.is_waiting = true;
 		break;
 	}
+	sim_node_idle(sim, node);
 	if (node->life == life && !node->load.is_waiting)
 		arm(sim, node,
 		    sim_draw_exp(&sim->rng, sim->opt.burst_every_ns));

@@ -23,6 +23,9 @@ struct sim_load {
 bool sim_load_submit(struct sim *sim, struct sim_node *node, size_t len,
     enum totem_service service);
 
+/* The bytes are those of a message that this module made. */
+bool sim_load_is_filled(const uint8_t *bytes, size_t len);
+
 /* One drawn message now, if there is room. */
 bool sim_load_submit_now(struct sim *sim, struct sim_node *node);
 

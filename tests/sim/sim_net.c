@@ -204,10 +204,9 @@ send_copy(struct sim *sim, uint32_t idx, uint32_t to, uint64_t start_ns)
 		at_ns += sim_draw_exp(&sim->rng, link->jitter_ns);
 	if (sim_draw_ppm(&sim->rng, sim->opt.tail_ppm))
 		at_ns += sim_draw_exp(&sim->rng, sim->opt.tail_ns);
-	if (sim_draw_ppm(&sim->rng, link->reorder_ppm) ||
-	    sim->net.kind_delay_ns[packet->kind]) {
+	if (sim_draw_ppm(&sim->rng, link->reorder_ppm)) {
 		at_ns += sim_draw_exp(&sim->rng, link->delay_ns);
-	} else {
+	} else if (sim->net.kind_delay_ns[packet->kind] == 0) {
 		at_ns = num_max(at_ns, link->last_arrival_ns + 1);
 		link->last_arrival_ns = at_ns;
 	}
@@ -217,6 +216,20 @@ send_copy(struct sim *sim, uint32_t idx, uint32_t to, uint64_t start_ns)
 		.kind = SIM_EVENT_ARRIVE,
 		.node = (uint16_t)to,
 		.a = idx });
+}
+
+void
+sim_net_late(struct sim *sim, uint32_t packet, uint32_t to, uint64_t delay_ns)
+{
+	struct sim_packet *p = &sim->net.packet[packet];
+
+	p->refs++;
+	sim_push(sim,
+	    (struct sim_event){ .time_ns = sim->now_ns + delay_ns +
+		    sim->net.link[p->from][to].delay_ns,
+		.kind = SIM_EVENT_ARRIVE,
+		.node = (uint16_t)to,
+		.a = packet });
 }
 
 void

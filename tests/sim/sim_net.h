@@ -72,6 +72,10 @@ void sim_net_put(struct sim *sim, uint32_t packet);
 /* One sealed packet on its way to one node. */
 void sim_net_send(struct sim *sim, uint32_t packet, uint32_t to);
 
+/* A copy past all faults of the network, so late. */
+void sim_net_late(
+    struct sim *sim, uint32_t packet, uint32_t to, uint64_t delay_ns);
+
 void sim_net_cut(struct sim *sim, uint32_t from, uint32_t to, bool is_cut);
 
 /* Both ways between every node of side and every other. */

@@ -91,6 +91,8 @@ do_send(struct sim *sim, struct sim_node *node, const struct totem_effect *e)
 
 	if (e->send.packet == TOTEM_PACKET_JOIN)
 		sim_watch_join(sim, node);
+	if (e->send.packet == TOTEM_PACKET_DATA)
+		sim_watch_frame(sim, node, e->send.bytes, e->send.len);
 	ENSURE(e->send.len > 0 && e->send.len <= sim->opt.config.frame_bytes);
 	ENSURE(e->send.bytes[0] == e->send.packet);
 	if (sim->story >= SIM_STORY_PACKETS)
@@ -149,16 +151,12 @@ do_effect(struct sim *sim, struct sim_node *node, const struct totem_effect *e)
 		do_send(sim, node, e);
 		break;
 	case TOTEM_OUT_DELIVER:
-		sim_app_on_deliver(sim, node, &e->deliver);
-		break;
 	case TOTEM_OUT_VIEW:
-		sim_app_on_view(sim, node, e->view);
+	case TOTEM_OUT_DROPPED:
+		sim_app_on_effect(sim, node, e);
 		break;
 	case TOTEM_OUT_PERSIST:
 		do_persist(sim, node, e->persist_ring_seq);
-		break;
-	case TOTEM_OUT_DROPPED:
-		sim_watch_dropped(sim, node, e->dropped_msg_no);
 		break;
 	case TOTEM_OUT_WRITABLE:
 		sim_load_on_writable(sim, node);
@@ -177,17 +175,15 @@ do_effect(struct sim *sim, struct sim_node *node, const struct totem_effect *e)
 	}
 }
 
+/* All effects of the last step, or of the start. */
 static void
-step_core(struct sim *sim, struct sim_node *node, struct totem_input *in)
+pull(struct sim *sim, struct sim_node *node)
 {
 	uint64_t life = node->life;
 	uint32_t effects = 0;
 	struct totem_effect effect;
 
-	in->now_ns = sim_node_clock_ns(sim, node);
 	node->has_sent_token = false;
-	node->steps++;
-	totem_step(node->core, in);
 	while (node->life == life && totem_next(node->core, &effect)) {
 		do_effect(sim, node, &effect);
 		if (++effects > NODE_EFFECTS_MAX) {
@@ -196,25 +192,42 @@ step_core(struct sim *sim, struct sim_node *node, struct totem_input *in)
 			break;
 		}
 	}
-	if (node->life == life && sim->is_checking)
+	if (node->life == life && sim_is_check_due(sim))
 		totem_check(node->core);
+}
+
+static void
+step_core(struct sim *sim, struct sim_node *node, struct totem_input *in)
+{
+	in->now_ns = sim_node_clock_ns(sim, node);
+	node->steps++;
+	totem_step(node->core, in);
+	if (in->kind == TOTEM_IN_SUBMIT)
+		sim_app_submitted(sim, node);
+	pull(sim, node);
+}
+
+void
+sim_node_settle(struct sim *sim, struct sim_node *node)
+{
+	struct totem_input next;
+	uint64_t life = node->life;
+
+	while (node->life == life && sim_app_next(sim, node, &next))
+		step_core(sim, node, &next);
+	if (node->life == life)
+		arm_timer(sim, node);
 }
 
 void
 sim_node_input(struct sim *sim, struct sim_node *node, struct totem_input *in)
 {
-	struct totem_input next;
 	uint64_t life = node->life;
 
 	ENSURE(node->power == SIM_ON);
 	step_core(sim, node, in);
-	while (node->life == life && sim_app_next(sim, node, &next)) {
-		step_core(sim, node, &next);
-		if (next.kind == TOTEM_IN_SUBMIT && node->life == life)
-			sim_app_submitted(sim, node, &next);
-	}
 	if (node->life == life)
-		arm_timer(sim, node);
+		sim_node_settle(sim, node);
 }
 
 /* ---- the loop's turn --------------------------------------------------- */
@@ -266,6 +279,14 @@ wake_at(struct sim *sim, struct sim_node *node, uint64_t at_ns)
 		.a = ++node->wake_gen });
 }
 
+void
+sim_node_idle(struct sim *sim, struct sim_node *node)
+{
+	if (node->power == SIM_ON && node->socket_count == 0)
+		sim_node_input(
+		    sim, node, &(struct totem_input){ .kind = TOTEM_IN_IDLE });
+}
+
 static void
 turn(struct sim *sim, struct sim_node *node)
 {
@@ -283,9 +304,8 @@ turn(struct sim *sim, struct sim_node *node)
 		packets++;
 		read_packet(sim, node, idx);
 	}
-	if (node->life == life && packets > 0)
-		sim_node_input(
-		    sim, node, &(struct totem_input){ .kind = TOTEM_IN_IDLE });
+	if (node->life == life)
+		sim_node_idle(sim, node);
 	if (node->life == life &&
 	    totem_deadline_ns(node->core) <= sim_node_clock_ns(sim, node))
 		sim_node_input(sim, node,
@@ -380,7 +400,7 @@ make_core(struct sim *sim, struct sim_node *node, struct totem_boot *boot)
 	struct arena measure;
 
 	cfg.self = node->id;
-	cfg.is_tracing = sim->story != SIM_STORY_NONE;
+	cfg.is_tracing = sim->is_tracing || sim->story != SIM_STORY_NONE;
 	arena_init(&measure, NULL, 0);
 	(void)totem_create(&measure, &cfg, boot); /* only measures */
 	sim_app_start(sim, node, &measure);
@@ -423,6 +443,11 @@ sim_node_start(struct sim *sim, struct sim_node *node)
 	    (unsigned long long)node->incarnation,
 	    (unsigned long long)boot.ring_seq);
 	sim_watch_start(sim, node, is_amnesic);
+	uint64_t life = node->life;
+	pull(sim, node);
+	if (node->life != life)
+		return;
+	sim_app_started(sim, node);
 	sim_load_on_up(sim, node);
 	sim_node_input(
 	    sim, node, &(struct totem_input){ .kind = TOTEM_IN_IDLE });

@@ -61,7 +61,7 @@ struct sim_node {
 
 	bool has_sent_token; /* in this step */
 	uint32_t crash_in;   /* datagrams until the crash, 0 for never */
-	uint32_t steps;      /* inputs since the reset */
+	uint64_t steps, delivered, views; /* REGULAR ones; since the reset */
 };
 
 /* Power on with a fresh core; the disk decides what it remembers. */
@@ -77,6 +77,12 @@ void sim_node_leave(struct sim *sim, struct sim_node *node);
 /* One input; its time is the node's clock.  Runs all that follows from it. */
 void sim_node_input(
     struct sim *sim, struct sim_node *node, struct totem_input *in);
+
+/* Carries on what the layers above the core want of it. */
+void sim_node_settle(struct sim *sim, struct sim_node *node);
+
+/* The loop has come round: IDLE, if nothing waits in the socket. */
+void sim_node_idle(struct sim *sim, struct sim_node *node);
 
 /* Events of the agenda. */
 void sim_node_on_arrive(

@@ -38,7 +38,7 @@ sim_options_default(struct sim_options *opt, uint32_t node_count)
 	opt->burst_messages = 1;
 	opt->message_bytes = 1000;
 	opt->safe_ppm = 300000;
-	opt->is_checking = true;
+	opt->check_every = 64;
 }
 
 /* A rate in ppm, log-uniform, in half of the runs. */
@@ -155,7 +155,8 @@ sim_options_draw(struct sim_options *opt, uint64_t seed)
 	draw_faults(opt, &rng);
 	draw_load(opt, &rng);
 	opt->chaos_ns = 8000 * MS;
-	opt->is_checking = rng_below(&rng, 8) == 0;
+	opt->has_groups = rng_below(&rng, 2);
+	opt->check_every = rng_below(&rng, 50) ? 2048 : 32;
 }
 
 static void
@@ -215,9 +216,10 @@ sim_options_print(const struct sim_options *opt)
 	    (unsigned long long)(opt->restart_ns / MS),
 	    (unsigned)opt->proof_ppm, (unsigned)opt->disk_lost_ppm,
 	    (unsigned)opt->reserve);
-	printf("load every_ms=%llu burst=%u bytes=%u large_ppm=%u safe_ppm=%u "
-	       "if_view_ppm=%u worst_ppm=%u\n",
-	    (unsigned long long)(opt->burst_every_ns / MS),
+	printf(
+	    "load groups=%d every_ms=%llu burst=%u bytes=%u large_ppm=%u safe_ppm=%u "
+	    "if_view_ppm=%u worst_ppm=%u\n",
+	    opt->has_groups, (unsigned long long)(opt->burst_every_ns / MS),
 	    (unsigned)opt->burst_messages, (unsigned)opt->message_bytes,
 	    (unsigned)opt->large_ppm, (unsigned)opt->safe_ppm,
 	    (unsigned)opt->if_view_ppm, (unsigned)opt->worst_ppm);

@@ -66,7 +66,8 @@ struct sim_options {
 	uint32_t worst_ppm; /* packets met by a submit just before */
 
 	uint64_t chaos_ns; /* length of the first phase */
-	bool is_checking;
+	bool has_groups;   /* the group layer owns the gate */
+	uint32_t check_every;
 };
 
 /* A well-behaved cluster of that many nodes with ids 1, 2, … */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/rdbuf.h"
 
+#include "bin/ringd/totem_wire.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_story.h"
@@ -13,6 +15,7 @@
 struct sim_watch {
 	struct oracle *oracle;
 	uint64_t pending[LIMIT_NODES]; /* own messages not delivered here */
+	struct totem_nodes table;
 };
 
 void
@@ -23,8 +26,12 @@ sim_watch_reset(struct sim *sim)
 		ENSURE(sim->watch != NULL);
 		sim->watch->oracle = oracle_create(ORACLE_SUBMITS);
 	}
-	oracle_reset(sim->watch->oracle, ORACLE_SUBMITS);
+	oracle_reset(sim->watch->oracle,
+	    ORACLE_SUBMITS | (sim->opt.has_groups ? ORACLE_GROUPS : 0));
 	memset(sim->watch->pending, 0, sizeof(sim->watch->pending));
+	sim->watch->table.count = sim->opt.node_count;
+	memcpy(sim->watch->table.id, sim->opt.config.nodes,
+	    sizeof(sim->watch->table.id));
 }
 
 void
@@ -94,21 +101,26 @@ hash_of(const void *bytes, size_t len)
 }
 
 void
-sim_watch_submit(struct sim *sim, struct sim_node *node,
-    const struct totem_input *in, const uint8_t *bytes, size_t len)
+sim_watch_submit(
+    struct sim *sim, struct sim_node *node, const struct totem_input *in)
 {
 	struct oracle_event event = { .kind = ORACLE_SUBMIT };
+	struct oracle_hash hash;
 
+	oracle_hash_init(&hash);
+	oracle_hash_add(&hash, in->submit.head, in->submit.head_len);
+	oracle_hash_add(&hash, in->submit.body, in->submit.body_len);
 	event.submit.msg_no = totem_last_msg_no(node->core) + 1;
 	event.submit.service = in->submit.service;
 	event.submit.class = in->submit.class;
-	event.submit.len = len;
-	event.submit.hash = hash_of(bytes, len);
+	event.submit.len = in->submit.head_len + in->submit.body_len;
+	event.submit.hash = oracle_hash_end(&hash);
 	sim->submitted++;
 	sim->watch->pending[node->idx]++;
-	sim_tell(sim, node, "submits %u/%llu %s%s", (unsigned)len,
-	    (unsigned long long)event.submit.msg_no,
+	sim_tell(sim, node, "submits %u/%llu %s%s%s",
+	    (unsigned)event.submit.len, (unsigned long long)event.submit.msg_no,
 	    in->submit.service == TOTEM_SAFE ? "safe" : "agreed",
+	    in->submit.class == TOTEM_CLASS_SYSTEM ? " system" : "",
 	    in->submit.has_if_view ? " if_view" : "");
 	tell(sim, node, &event);
 }
@@ -148,6 +160,7 @@ sim_watch_deliver(struct sim *sim, struct sim_node *node,
 	event.deliver.is = deliver;
 	event.deliver.hash = hash_of(deliver->bytes, deliver->len);
 	sim->delivered++;
+	node->delivered++;
 	tell(sim, node, &event);
 	if (deliver->node == node->id &&
 	    deliver->incarnation == node->incarnation)
@@ -164,7 +177,43 @@ sim_watch_view(
 		sim_story_view(sim, node, view);
 	event.view = view;
 	sim->views++;
+	node->views += view->phase == TOTEM_PHASE_REGULAR;
 	tell(sim, node, &event);
+}
+
+void
+sim_watch_event(
+    struct sim *sim, const struct sim_node *node, struct oracle_event *event)
+{
+	tell(sim, node, event);
+}
+
+void
+sim_watch_frame(struct sim *sim, const struct sim_node *node,
+    const uint8_t *bytes, size_t len)
+{
+	struct oracle_event event = { .kind = ORACLE_ASSIGNED };
+	struct totem_record record;
+	struct totem_frame frame;
+	struct rdbuf rd;
+
+	if (!totem_wire_get_frame(&sim->watch->table, bytes, len, &frame)) {
+		sim_fail(sim, "P18 node %u sends what nobody can read",
+		    (unsigned)node->id);
+		return;
+	}
+	if (frame.flags & TOTEM_FRAME_RECOVERY)
+		return;
+	event.assigned.ring = frame.ring;
+	event.assigned.seq = frame.seq;
+	rdbuf_init(&rd, frame.body, frame.body_len);
+	for (uint32_t idx = 0; rdbuf_left(&rd) > 0; idx++) {
+		if (!totem_wire_get_record(&rd, &record))
+			break;
+		event.assigned.idx = idx;
+		if (record.flags & TOTEM_RECORD_LAST)
+			tell(sim, node, &event);
+	}
 }
 
 void

@@ -10,6 +10,7 @@
 #include "bin/ringd/totem.h"
 
 struct oracle_bounds;
+struct oracle_event;
 struct sim;
 struct sim_node;
 
@@ -21,14 +22,21 @@ void sim_watch_start(struct sim *sim, struct sim_node *node, bool is_amnesic);
 void sim_watch_stop(struct sim *sim, struct sim_node *node, bool is_leave);
 void sim_watch_pause(struct sim *sim, struct sim_node *node, bool is_paused);
 
-/* Before the core sees it; bytes is head and body together. */
-void sim_watch_submit(struct sim *sim, struct sim_node *node,
-    const struct totem_input *in, const uint8_t *bytes, size_t len);
+/* Before the core sees it. */
+void sim_watch_submit(
+    struct sim *sim, struct sim_node *node, const struct totem_input *in);
 void sim_watch_dropped(struct sim *sim, struct sim_node *node, uint64_t msg_no);
 void sim_watch_deliver(struct sim *sim, struct sim_node *node,
     const struct totem_delivery *deliver);
 void sim_watch_view(
     struct sim *sim, struct sim_node *node, const struct totem_view *view);
+
+/* Any other event of the node. */
+void sim_watch_event(
+    struct sim *sim, const struct sim_node *node, struct oracle_event *event);
+/* A datagram of new data goes out: the messages it completes. */
+void sim_watch_frame(struct sim *sim, const struct sim_node *node,
+    const uint8_t *bytes, size_t len);
 
 void sim_watch_join(struct sim *sim, struct sim_node *node);
 
