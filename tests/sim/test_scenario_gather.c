@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What went wrong elsewhere while rings were formed: each is told again. */
+#include "libcommon/base/num.h"
+
+#include "tests/sim/scenario.h"
+
+#define MS UINT64_C(1000000)
+
+/* Two stopped nodes take the representative's number with them; those that
+ * come back must not draw the one that the survivor still gathers for. */
+static void
+scenario_01_ring_id_reuse(struct sim *sim)
+{
+	scenario_cluster(sim, 5);
+	scenario_load(sim, 3000, 300);
+	scenario_run_ms(sim, 30);
+	scenario_crash(sim, "34");
+	scenario_expect_state(sim, 5, TOTEM_STATE_RECOVERY, 3000);
+	scenario_crash(sim, "12");
+	scenario_start(sim, "1234");
+	scenario_expect_ring(sim, "12345", 5000);
+	scenario_end(sim);
+}
+
+/* The token of a formation is lost three times running. */
+static void
+scenario_02_old_ring_survives_failed_commits(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = SIM_KIND_POST, .to = 3, .count = 3 });
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_DATA, .to = 3, .count = 3 });
+	scenario_send(sim, "12", 3, 200, TOTEM_SAFE);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_COMMIT, .from = 2, .count = 24 });
+	scenario_cut(sim, "3", "12");
+	scenario_run_ms(sim, 400);
+	scenario_join(sim, "3", "12");
+	scenario_expect_ring(sim, "123", 10000);
+	scenario_expect_delivered(sim, "12", 6, 1000);
+	scenario_end(sim);
+}
+
+static void
+restart_quickly(struct sim *sim, bool is_disk_lost)
+{
+	scenario_cluster(sim, 3);
+	scenario_load(sim, 2000, 500);
+	for (int i = 0; i < 5 && !sim_has_failed(sim); i++) {
+		scenario_run_ms(sim, 50);
+		scenario_crash(sim, "1");
+		scenario_node(sim, 1)->disk.is_lost = is_disk_lost;
+		scenario_run_us(sim, 700);
+		scenario_start(sim, "1");
+		scenario_expect_ring(sim, "123", 3000);
+	}
+	scenario_end(sim);
+}
+
+/* The representative is back before anybody missed it. */
+static void
+scenario_03_restart_before_timeout(struct sim *sim)
+{
+	restart_quickly(sim, false);
+}
+
+static void
+scenario_03_restart_before_timeout_without_disk(struct sim *sim)
+{
+	restart_quickly(sim, true);
+}
+
+/* JOINs of a partition arrive long after it has healed. */
+static void
+scenario_04_stale_join(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .action = SCENARIO_DUPLICATE,
+		.kind = TOTEM_PACKET_JOIN,
+		.times = 3,
+		.delay_ns = 400 * MS });
+	scenario_cut(sim, "1", "23");
+	scenario_expect_ring(sim, "1", 3000);
+	scenario_expect_ring(sim, "23", 3000);
+	scenario_join(sim, "1", "23");
+	scenario_expect_ring(sim, "123", 6000);
+	scenario_run_ms(sim, 1500);
+	scenario_expect(sim, scenario_views(sim, 2) < 10, "rings flap");
+	scenario_end(sim);
+}
+
+/* A gatherer must not wait for the token loss of the others. */
+static void
+scenario_05_join_in_operational(struct sim *sim)
+{
+	struct totem_status status;
+
+	scenario_cluster(sim, 3);
+	scenario_run_ms(sim, 100);
+	sim_node_on_verdict(sim, scenario_node(sim, 3), 0, TOTEM_PEER_DEAD, 0);
+	scenario_expect_ring(sim, "123", 3000);
+	(void)sim_node_is_operational(sim, scenario_node(sim, 2), &status);
+	scenario_expect(sim, status.gathers[TOTEM_REASON_TOKEN_LOSS] == 0,
+	    "node 2 gathered for a lost token, not for the JOIN");
+	scenario_end(sim);
+}
+
+/* Members come and go in an order that a bad comparison confuses. */
+static void
+scenario_09_members_are_sorted(struct sim *sim)
+{
+	scenario_world(sim, 3);
+	scenario_start(sim, "1");
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_start(sim, "2");
+	scenario_expect_ring(sim, "12", 2000);
+	scenario_start(sim, "3");
+	scenario_expect_ring(sim, "123", 2000);
+	scenario_leave(sim, "3");
+	scenario_expect_ring(sim, "12", 2000);
+	scenario_start(sim, "3");
+	scenario_expect_ring(sim, "123", 2000);
+	scenario_leave(sim, "2");
+	scenario_expect_ring(sim, "13", 2000);
+	scenario_start(sim, "2");
+	scenario_expect_ring(sim, "123", 2000);
+	scenario_leave(sim, "1");
+	scenario_expect_ring(sim, "23", 2000);
+	scenario_end(sim);
+}
+
+static void
+scenario_10_leave_under_load(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_load(sim, 500, 500);
+	scenario_run_ms(sim, 50);
+	scenario_leave(sim, "2");
+	scenario_expect_ring(sim, "13", 100);
+	scenario_end(sim);
+}
+
+/* A LEAVE that lay in the socket of a stopped process counts. */
+static void
+scenario_10_leave_during_a_pause(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_run_ms(sim, 50);
+	scenario_pause(sim, "3");
+	scenario_leave(sim, "2");
+	scenario_run_ms(sim, 1500);
+	scenario_resume(sim, "3");
+	scenario_expect_ring(sim, "13", 1500);
+	scenario_end(sim);
+}
+
+/* A node that gets tokens but no large frames: excluded by the others, kept
+ * out for a while, and the rest does not flap. */
+static void
+scenario_11_failed_to_receive(struct sim *sim)
+{
+	static const uint32_t kinds[] = { TOTEM_PACKET_DATA,
+		TOTEM_PACKET_DATA_RETX, SIM_KIND_POST };
+
+	scenario_cluster(sim, 3);
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+		scenario_rule(sim,
+		    &(struct scenario_rule){
+			.kind = kinds[i], .to = 3, .longer_than = 500 });
+	scenario_send(sim, "1", 5, 1200, TOTEM_SAFE);
+	scenario_expect_ring(sim, "12", 15000);
+	scenario_expect_delivered(sim, "12", 5, 1000);
+	uint64_t views = scenario_views(sim, 1);
+	scenario_run_ms(sim, 3000);
+	scenario_expect(
+	    sim, scenario_views(sim, 1) <= views + 1, "the ring flaps");
+	scenario_end(sim);
+}
+
+/* Two merges at once: of three pairs, the cuts heal within milliseconds. */
+static void
+scenario_34_merge_while_merging(struct sim *sim)
+{
+	for (uint64_t gap_us = 0; gap_us < 20000; gap_us += 1700) {
+		scenario_cluster(sim, 6);
+		scenario_cut(sim, "12", "3456");
+		scenario_cut(sim, "34", "56");
+		scenario_expect_ring(sim, "12", 4000);
+		scenario_expect_ring(sim, "34", 4000);
+		scenario_expect_ring(sim, "56", 4000);
+		scenario_load(sim, 3000, 200);
+		scenario_join(sim, "12", "3456");
+		scenario_run_us(sim, gap_us);
+		scenario_join(sim, "34", "56");
+		scenario_expect_ring(sim, "123456", 8000);
+		scenario_end(sim);
+		if (sim_has_failed(sim))
+			return;
+	}
+}
+
+/* A ring that never rests finds the node that was cut off. */
+static void
+scenario_35_busy_ring_merges(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_load(sim, 300, 800);
+	scenario_cut(sim, "3", "12");
+	scenario_expect_ring(sim, "12", 3000);
+	scenario_expect_ring(sim, "3", 3000);
+	scenario_run_ms(sim, 300);
+	scenario_join(sim, "3", "12");
+	scenario_expect_ring(sim, "123", 3000);
+	scenario_end(sim);
+}
+
+/* Stops of all lengths: the others go on, and it comes back. */
+static void
+scenario_36_process_pause(struct sim *sim)
+{
+	static const uint64_t spans_ms[] = { 1, 10, 30, 60, 100, 200, 350, 600,
+		1000, 1500, 3000, 10000 };
+
+	for (size_t i = 0; i < ARRAY_COUNT(spans_ms); i++) {
+		scenario_cluster(sim, 3);
+		scenario_load(sim, 5000, 500);
+		scenario_run_ms(sim, 20);
+		scenario_pause(sim, "2");
+		scenario_run_ms(sim, spans_ms[i]);
+		scenario_resume(sim, "2");
+		scenario_expect_ring(sim, "123", 5000);
+		scenario_end(sim);
+		if (sim_has_failed(sim))
+			return;
+	}
+}
+
+/* A short stop changes nothing. */
+static void
+scenario_36_short_pause_is_calm(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_load(sim, 5000, 500);
+	scenario_run_ms(sim, 300);
+	scenario_pause(sim, "2");
+	scenario_expect_calm(sim, 20);
+	scenario_resume(sim, "2");
+	scenario_expect_calm(sim, 500);
+	scenario_end(sim);
+}
+
+/* All start within 50 ms: one ring comes of it, not two that then merge. */
+static void
+scenario_43_start_up_race(struct sim *sim)
+{
+	struct sim_options opt;
+
+	for (uint32_t seed = 1; seed <= 60; seed++) {
+		scenario_options(&opt, 3);
+		opt.seed = seed;
+		opt.start_skew_ns = (uint32_t)(seed * MS);
+		scenario_world_with(sim, &opt);
+		scenario_start(sim, "1");
+		scenario_run_us(sim, rng_below(&sim->rng, seed * 500));
+		scenario_start(sim, "2");
+		scenario_run_us(sim, rng_below(&sim->rng, seed * 500));
+		scenario_start(sim, "3");
+		scenario_expect_ring(sim, "123", 1500);
+		scenario_end(sim);
+		if (sim_has_failed(sim))
+			return;
+	}
+}
+
+/* Bytes that are no packet of ours are counted, and that is all. */
+static void
+scenario_44_another_version(struct sim *sim)
+{
+	static const uint8_t alien[] = { 200, 1, 2, 3, 4, 5, 6, 7 };
+	struct totem_input in = { .kind = TOTEM_IN_PACKET };
+
+	scenario_cluster(sim, 3);
+	uint64_t before = scenario_count(sim, 1, TOTEM_COUNT_PACKETS_MALFORMED);
+	in.packet.node = 2;
+	in.packet.incarnation = scenario_node(sim, 2)->incarnation;
+	in.packet.bytes = alien;
+	for (in.packet.len = 0; in.packet.len <= sizeof(alien); in.packet.len++)
+		sim_node_input(sim, scenario_node(sim, 1), &in);
+	scenario_expect(sim,
+	    scenario_count(sim, 1, TOTEM_COUNT_PACKETS_MALFORMED) ==
+		before + sizeof(alien) + 1,
+	    "malformed packets are not counted");
+	scenario_expect_calm(sim, 300);
+	scenario_end(sim);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct scenario list[] = {
+		SCENARIO(scenario_01_ring_id_reuse),
+		SCENARIO(scenario_02_old_ring_survives_failed_commits),
+		SCENARIO(scenario_03_restart_before_timeout),
+		SCENARIO(scenario_03_restart_before_timeout_without_disk),
+		SCENARIO(scenario_04_stale_join),
+		SCENARIO(scenario_05_join_in_operational),
+		SCENARIO(scenario_09_members_are_sorted),
+		SCENARIO(scenario_10_leave_under_load),
+		SCENARIO(scenario_10_leave_during_a_pause),
+		SCENARIO(scenario_11_failed_to_receive),
+		SCENARIO(scenario_34_merge_while_merging),
+		SCENARIO(scenario_35_busy_ring_merges),
+		SCENARIO(scenario_36_process_pause),
+		SCENARIO(scenario_36_short_pause_is_calm),
+		SCENARIO(scenario_43_start_up_race),
+		SCENARIO(scenario_44_another_version),
+	};
+
+	(void)argc;
+	return scenario_main(argv, list, ARRAY_COUNT(list));
+}
