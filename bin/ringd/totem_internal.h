@@ -262,6 +262,7 @@ struct totem {
 	uint64_t visit_ns, rotation_ns, rotation_dev_ns;
 	uint64_t app_frame_ns; /* last frame with messages */
 	bool no_hold_next;
+	uint32_t hold_asks; /* since the last visit */
 	bool has_finished_large; /* in this visit: let others begin theirs */
 	uint32_t stuck_rounds;
 	uint64_t stuck_aru;

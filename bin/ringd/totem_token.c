@@ -25,7 +25,8 @@ enum {
 	HOP_RTO_MIN_MS = 1,
 	HOP_RTO_MAX_MS = 20,
 	HOLD_CANCEL_MS = 2,
-	HOT_MS = 10, /* after a message the ring keeps turning */
+	HOLD_CANCEL_MAX_MS = 20, /* when nobody seems to listen */
+	HOT_MS = 10,             /* after a message the ring keeps turning */
 	TOKEN_LOSS_MIN_MS = 200,
 	TOKEN_LOSS_MAX_MS = 1000,
 };
@@ -54,7 +55,9 @@ token_loss_span(const struct totem *t)
 		span = num_clamp(span, TOKEN_LOSS_MIN_MS * TOTEM_MS,
 		    TOKEN_LOSS_MAX_MS * TOTEM_MS);
 	}
-	return span * (1 + t->health) + 2 * t->cfg.idle_hold_ns;
+	span = num_min(span * (1 + t->health),
+	    num_max(span, 2 * TOKEN_LOSS_MAX_MS * TOTEM_MS));
+	return span + 2 * t->cfg.idle_hold_ns;
 }
 
 void
@@ -138,10 +141,8 @@ totem_hop_acked(struct totem *t, uint64_t token_seq)
 void
 totem_hop_expired(struct totem *t)
 {
-	if (t->hop_tries == TOTEM_HOP_TRIES) {
-		totem_timer_stop(t, TOTEM_TIMER_HOP);
-		return; /* the loss timer decides */
-	}
+	/* Goes on at the slowest pace until the loss timer decides: a token
+	 * that arrives late costs less than a new ring. */
 	t->hop_tries++;
 	t->count[TOTEM_COUNT_TOKEN_RETRANSMITS]++;
 	totem_trace(t, TOTEM_TRACE_TOKEN_RESENT,
@@ -476,6 +477,7 @@ totem_token_visit(
 	send_visit(t, &v, is_holding);
 	update_stable(t, &v);
 	totem_timer_stop(t, TOTEM_TIMER_HOLD_CANCEL);
+	t->hold_asks = 0;
 	totem_token_loss_restart(t);
 	totem_pack_writable(t);
 	if (is_install)
