@@ -3,29 +3,16 @@
 
 #include <string.h>
 
-#include "libcommon/base/escape.h"
-#include "libcommon/base/json.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/word.h"
 #include "libcommon/os/ask.h"
-
-enum { ITEM_BYTES = 1024 };
+#include "libcommon/os/record.h"
 
 void
 msgcat_print_time(struct msgcat_printer *printer, uint64_t real_ns)
 {
 	clock_stamp(real_ns, printer->stamp);
-}
-
-static void
-put_pair(struct out *out, const char *key, const struct word_pair *pair)
-{
-	out_put_string(out, key);
-	if (pair->is_raw)
-		out_put(out, pair->value, pair->len);
-	else
-		out_put_value(out, pair->value, pair->len);
 }
 
 /* ---- records ----------------------------------------------------------- */
@@ -45,143 +32,15 @@ end_record(struct msgcat_printer *printer)
 }
 
 static void
-begin_record(
-    struct msgcat_printer *printer, const char *event, struct word *word)
-{
-	struct out *out = &printer->out;
-
-	out_put_string(out, event);
-	for (size_t i = 0; i < word->pair_count; i++) {
-		out_put(out, " ", 1);
-		out_put_string(out, word->pair[i].key);
-		put_pair(out, "=", &word->pair[i]);
-	}
-}
-
-static void
 print_record(struct msgcat_printer *printer, const struct ask_line *line)
 {
-	begin_record(printer, "msg", line->word);
+	record_put(&printer->out, "msg", line->word);
 	out_put_string(&printer->out, " data=");
 	out_put_value(&printer->out, line->data, line->len);
 	end_record(printer);
 }
 
 /* ---- JSON -------------------------------------------------------------- */
-
-static bool
-is_one_of(const char *key, const char *const *keys, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(key, keys[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_number(const char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (bytes[i] < '0' || bytes[i] > '9')
-			return false;
-	/* No more digits than a reader's integers have. */
-	return len > 0 && len < 20;
-}
-
-/* ,"KEY": or ,"KEY_b64": and the bytes as they can be shown. */
-static void
-put_json_bytes(struct out *out, const char *key, const void *bytes, size_t len)
-{
-	bool is_utf8 = text_is_utf8(bytes, len);
-	struct text text;
-
-	out_put_string(out, ",\"");
-	out_put_string(out, key);
-	out_put_string(out, is_utf8 ? "\":" : "_b64\":");
-	out_begin_text(out, &text, JSON_STRING_GROWTH * len + 8);
-	(is_utf8 ? json_put_string : json_put_base64)(&text, bytes, len);
-	out_end_text(out, &text);
-}
-
-/* An item of a list: a number, or its text; what is no text, escaped. */
-static void
-put_json_item(struct out *out, char *item, size_t len)
-{
-	char quoted[ITEM_BYTES];
-	struct text text, quote;
-
-	if (is_number(item, len)) {
-		out_put(out, item, len);
-		return;
-	}
-	if (escape_is_valid(item, len))
-		len = escape_undo(item, len);
-	text_init(&quote, quoted, sizeof quoted);
-	if (!text_is_utf8(item, len)) {
-		text_put_value(&quote, item, len);
-		item = quoted;
-		len = quote.len;
-	}
-	out_begin_text(out, &text, JSON_STRING_GROWTH * len + 2);
-	json_put_string(&text, item, len);
-	out_end_text(out, &text);
-}
-
-static void
-put_json_list(struct out *out, const struct word_pair *pair)
-{
-	char *list = pair->value, *item;
-	size_t left = pair->len, len;
-	const char *between = "";
-
-	out_put_string(out, ",\"");
-	out_put_string(out, pair->key);
-	out_put_string(out, "\":[");
-	while (word_take_item(&list, &left, &item, &len)) {
-		out_put_string(out, between);
-		put_json_item(out, item, len);
-		between = ",";
-	}
-	out_put_string(out, "]");
-}
-
-static void
-put_json_pair(struct out *out, struct word *word, size_t idx)
-{
-	static const char *const numbers[] = { "node", "inc", "conn", "mid",
-		"len", "lost", "ms", "pid", "uid", "seq" };
-	static const char *const lists[] = { "members", "joined", "left" };
-	const struct word_pair *pair = &word->pair[idx];
-	/* inc is one number of a node, or those of all members. */
-	bool is_list = is_one_of(pair->key, lists, ARRAY_COUNT(lists)) ||
-	    (strcmp(pair->key, "inc") == 0 && idx > 0 &&
-		strcmp(word->pair[idx - 1].key, "members") == 0);
-
-	if (is_list && pair->is_raw) {
-		put_json_list(out, pair);
-	} else if (is_one_of(pair->key, numbers, ARRAY_COUNT(numbers)) &&
-	    is_number(pair->value, pair->len)) {
-		out_put_string(out, ",\"");
-		out_put_string(out, pair->key);
-		out_put_string(out, "\":");
-		out_put(out, pair->value, pair->len);
-	} else {
-		pair = word_at(word, idx);
-		put_json_bytes(out, pair->key, pair->value, pair->len);
-	}
-}
-
-static void
-begin_json(struct msgcat_printer *printer, const char *event, struct word *word)
-{
-	struct out *out = &printer->out;
-
-	out_put_string(out, "{\"v\":1,\"event\":\"");
-	out_put_string(out, event);
-	out_put_string(out, "\"");
-	for (size_t i = 0; i < word->pair_count; i++)
-		put_json_pair(out, word, i);
-}
 
 static void
 end_json(struct msgcat_printer *printer)
@@ -199,8 +58,8 @@ end_json(struct msgcat_printer *printer)
 static void
 print_json(struct msgcat_printer *printer, const struct ask_line *line)
 {
-	begin_json(printer, "msg", line->word);
-	put_json_bytes(&printer->out, "data", line->data, line->len);
+	record_put_json(&printer->out, "event", "msg", line->word);
+	record_put_json_bytes(&printer->out, "data", line->data, line->len);
 	end_json(printer);
 }
 
@@ -387,15 +246,15 @@ msgcat_print_event(
 {
 	switch (printer->format) {
 	case MSGCAT_RECORD:
-		begin_record(printer, event, word);
+		record_put(&printer->out, event, word);
 		end_record(printer);
 		return true;
 	case MSGCAT_JSON:
-		begin_json(printer, event, word);
+		record_put_json(&printer->out, "event", event, word);
 		end_json(printer);
 		return true;
 	case MSGCAT_FRAMED:
-		begin_record(printer, event, word);
+		record_put(&printer->out, event, word);
 		out_put(&printer->out, "\n", 1);
 		out_end(&printer->out);
 		return true;
