@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ringkit sandbox: a whole cluster on this machine's loopback, without root.
+ */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/limits.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/os/opt.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/ringkit/ringkit.h"
+#include "bin/ringkit/ringkit_child.h"
+#include "bin/ringkit/ringkit_layout.h"
+#include "bin/ringkit/ringkit_views.h"
+
+enum { PORT_DEFAULT = 5410, PORT_MAX = 65000 };
+
+#define STOP_NS UINT64_C(5000000000)
+
+static struct {
+	bool stops;
+	uint64_t start; /* a node, 0: all */
+	uint64_t port, timeout_ns;
+	const char *extra;
+} given = { .port = PORT_DEFAULT, .timeout_ns = UINT64_C(20000000000) };
+
+static const struct opt opts[] = {
+	{ '\0', "stop", OPT_FLAG, &given.stops, NULL, NULL,
+	    "end the nodes of DIR" },
+	{ '\0', "start", OPT_COUNT, &given.start, NULL, "NODE",
+	    "start a node of DIR again, that does not run" },
+	{ 'p', "port", OPT_COUNT, &given.port, NULL, "PORT",
+	    "the UDP port on 127.0.0.1 … N (default: 5410)" },
+	{ 'c', "config", OPT_STRING, &given.extra, NULL, "FILE",
+	    "lines for the end of ringkit.conf" },
+	{ 't', "timeout", OPT_DURATION, &given.timeout_ns, NULL, "DUR",
+	    "give up when there is no ring by then (default: 20s)" },
+};
+
+static const struct opt_program program = {
+	.name = "ringkit sandbox",
+	.operands = "N [DIR] [-- CMD [ARG…]] | --stop DIR | --start=NODE DIR",
+	.summary =
+	    "Run N nodes on this machine, while CMD runs or until --stop.",
+	.opts = opts,
+	.opt_count = ARRAY_COUNT(opts),
+};
+
+/* ---- nodes ------------------------------------------------------------- */
+
+static bool
+is_running(const struct ringkit_layout_plan *node)
+{
+	int pidfd = ringkit_process_open(node->rundir, node->plan.program);
+
+	if (pidfd < 0)
+		return false;
+	(void)close(pidfd);
+	return true;
+}
+
+/* All from first to last, at once; then until each is ready. */
+static enum exitcode
+start_nodes(const struct ringkit_layout *layout, uint32_t first, uint32_t last,
+    bool dies_with_us)
+{
+	static struct ringkit_layout_plan nodes[LIMIT_NODES + 1];
+	static struct ringkit_process processes[LIMIT_NODES + 1];
+	uint64_t deadline_ns = ringkit_deadline_ns(given.timeout_ns);
+	enum exitcode code = EXITCODE_OK;
+
+	for (uint32_t i = first; code == EXITCODE_OK && i <= last; i++) {
+		ringkit_layout_plan(layout, i, &nodes[i]);
+		nodes[i].plan.dies_with_us = dies_with_us;
+		if (is_running(&nodes[i])) {
+			tool_warn("%s: its ringd runs", nodes[i].rundir);
+			return EXITCODE_TRYAGAIN;
+		}
+		code = ringkit_process_start(&nodes[i].plan, &processes[i]);
+	}
+	for (uint32_t i = first; code == EXITCODE_OK && i <= last; i++)
+		code = ringkit_process_wait(
+		    &nodes[i].plan, &processes[i], deadline_ns);
+	return code;
+}
+
+/* Asks all, then waits for each, so that it takes as long as the slowest. */
+static void
+stop_nodes(const struct ringkit_layout *layout)
+{
+	uint64_t deadline_ns = ringkit_deadline_ns(STOP_NS);
+	struct ringkit_layout_plan node;
+	int pidfds[LIMIT_NODES + 1];
+
+	for (uint32_t i = 1; i <= layout->nodes; i++) {
+		ringkit_layout_plan(layout, i, &node);
+		pidfds[i] = ringkit_process_open(node.rundir, "ringd");
+		if (pidfds[i] >= 0)
+			ringkit_process_ask_to_end(pidfds[i]);
+	}
+	for (uint32_t i = 1; i <= layout->nodes; i++)
+		if (pidfds[i] >= 0 &&
+		    !ringkit_process_finish(pidfds[i], deadline_ns))
+			tool_warn("node %u did not leave, and was killed", i);
+}
+
+/* ---- what can be asked for --------------------------------------------- */
+
+static void
+set_environment(const struct ringkit_layout *layout)
+{
+	char name[32], rundir[RINGKIT_PATH_BYTES];
+
+	setenv("RINGKIT_SANDBOX", layout->dir, 1);
+	for (uint32_t i = layout->nodes; i >= 1; i--) {
+		ringkit_layout_rundir(layout, i, rundir);
+		snprintf(name, sizeof name, "RINGKIT_RUNDIR_%u", i);
+		setenv(name, rundir, 1);
+	}
+	setenv("RINGKIT_RUNDIR", rundir, 1);
+	ringkit_find_extend_path();
+}
+
+static void
+tell(const struct ringkit_layout *layout, const char *view)
+{
+	printf("%u nodes in view %s, in %s\n"
+	       "  export RINGKIT_RUNDIR=%s/1    # node n1; 2 … %u likewise\n"
+	       "  ringkit msgcat GROUP\n"
+	       "  ringkit msgsend GROUP hello\n"
+	       "  ringkit sandbox --stop %s\n",
+	    layout->nodes, view, layout->dir, layout->dir, layout->nodes,
+	    layout->dir);
+	if (fflush(stdout) != 0)
+		tool_fail_output(-errno);
+}
+
+/* command: NULL, and the nodes go on when we are gone. */
+static enum exitcode
+run(struct ringkit_layout *layout, const char *dir, char *const *command)
+{
+	char view[RINGKIT_VIEW_BYTES];
+	enum exitcode code;
+	int rc = ringkit_layout_make(layout, dir);
+
+	if (rc == -EEXIST)
+		tool_fail(EXITCODE_CANTCREATE,
+		    "%s: there is something else in it", dir);
+	if (rc < 0)
+		tool_fail(EXITCODE_CANTCREATE, "%s: %s",
+		    dir != NULL ? dir : layout->dir, strerror(-rc));
+	code = start_nodes(layout, 1, layout->nodes, command != NULL);
+	if (code == EXITCODE_OK)
+		code = ringkit_views_wait(
+		    layout, ringkit_deadline_ns(given.timeout_ns), view);
+	if (code == EXITCODE_OK && command == NULL) {
+		tell(layout, view);
+		return code;
+	}
+	if (code == EXITCODE_OK) {
+		set_environment(layout);
+		code = (enum exitcode)ringkit_child_run(command);
+	}
+	stop_nodes(layout);
+	if (code == EXITCODE_OK && dir == NULL)
+		ringkit_layout_remove(layout);
+	else if (dir == NULL)
+		tool_warn("the logs are %s/*/ringd.log", layout->dir);
+	return code;
+}
+
+static enum exitcode
+change(struct ringkit_layout *layout, const char *dir)
+{
+	if (ringkit_layout_open(layout, dir) != 0)
+		tool_fail(EXITCODE_NOINPUT, "%s: no sandbox", dir);
+	if (given.stops) {
+		stop_nodes(layout);
+		return EXITCODE_OK;
+	}
+	if (given.start > layout->nodes)
+		tool_fail(
+		    EXITCODE_USAGE, "%s: it has %u nodes", dir, layout->nodes);
+	return start_nodes(
+	    layout, (uint32_t)given.start, (uint32_t)given.start, false);
+}
+
+/* ---- the command line -------------------------------------------------- */
+
+static int
+check_operands(struct ringkit_layout *layout, int count, char **operands)
+{
+	uint64_t nodes;
+
+	if (given.port < 1 || given.port > PORT_MAX)
+		return opt_usage(
+		    &program, "--port: expected 1 to %d", PORT_MAX);
+	if (given.stops || given.start > 0)
+		return count == 1 ? 0 : opt_usage(&program, "expected one DIR");
+	if (count < 1 || count > 2)
+		return opt_usage(&program, "expected N and perhaps a DIR");
+	if (parse_u64(
+		operands[0], strlen(operands[0]), 1, LIMIT_NODES, &nodes) != 0)
+		return opt_usage(&program, "%s: expected 1 to %d nodes",
+		    operands[0], LIMIT_NODES);
+	layout->nodes = (uint32_t)nodes;
+	return 0;
+}
+
+int
+ringkit_sandbox(int argc, char **argv)
+{
+	static struct ringkit_layout layout;
+	char *const *command = NULL;
+	int first, last, rc = opt_parse(&program, argc, argv, &first);
+
+	for (last = first; rc == 0 && last < argc && command == NULL;)
+		if (strcmp(argv[last], "--") == 0)
+			command = argv + last + 1;
+		else
+			last++;
+	if (rc == 0 && command != NULL && command[0] == NULL)
+		rc = opt_usage(&program, "a command must follow --");
+	if (rc == 0)
+		rc = check_operands(&layout, last - first, argv + first);
+	if (rc != 0)
+		return tool_opt_exit(rc);
+	layout.port = (uint32_t)given.port;
+	layout.extra = given.extra;
+	if (sodium_init() < 0)
+		tool_fail(EXITCODE_INTERNAL, "libsodium does not start");
+	if (given.stops || given.start > 0)
+		return (int)change(&layout, argv[first]);
+	if (command != NULL)
+		ringkit_child_prepare();
+	return (int)run(
+	    &layout, last - first > 1 ? argv[first + 1] : NULL, command);
+}

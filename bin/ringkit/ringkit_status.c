@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ringkit status: what this node's ringd says of itself and of the others. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/num.h"
+#include "libcommon/base/word.h"
+#include "libcommon/os/ask.h"
+#include "libcommon/os/opt.h"
+#include "libcommon/os/out.h"
+#include "libcommon/os/record.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/ringkit/ringkit.h"
+
+static struct {
+	const char *rundir;
+	bool is_json, is_record;
+} given;
+
+static const struct opt opts[] = {
+	{ 'j', "json", OPT_FLAG, &given.is_json, NULL, NULL,
+	    "print a JSON object a fact" },
+	{ 'l', "records", OPT_FLAG, &given.is_record, NULL, NULL,
+	    "print a record of key=value words a fact" },
+	{ '\0', "rundir", OPT_STRING, &given.rundir, NULL, "DIR",
+	    "where ring.sock is" },
+};
+
+static const struct opt_program program = {
+	.name = "ringkit status",
+	.operands = "",
+	.summary = "Show the state of this node's ringd.",
+	.opts = opts,
+	.opt_count = ARRAY_COUNT(opts),
+};
+
+/* What line 1 says, gathered before the rest is printed. */
+struct summary {
+	struct out out; /* line 1 and on standard output at last */
+	struct out rest;
+	char *state, *view;
+	uint32_t nodes, members, links, links_up;
+};
+
+static bool
+is(const struct ask_line *line, const char *key, const char *value)
+{
+	return strcmp(ask_value(line, key), value) == 0;
+}
+
+/* " label value", in a human's line, unless it is absent. */
+static void
+put_word(struct out *out, const struct ask_line *line, const char *key,
+    const char *label)
+{
+	const char *value = ask_value(line, key);
+
+	if (*value == '\0')
+		return;
+	out_put_string(out, label);
+	out_put_value(out, value, strlen(value));
+}
+
+static void
+put_ms(struct out *out, const struct ask_line *line, const char *key,
+    const char *label)
+{
+	if (*ask_value(line, key) == '\0')
+		return;
+	put_word(out, line, key, label);
+	out_put_string(out, " ms");
+}
+
+static void
+show_ring(struct summary *sum, const struct ask_line *line)
+{
+	sum->state = strdup(ask_value(line, "state"));
+	sum->view = strdup(ask_value(line, "view"));
+	out_put_string(&sum->rest, "ring  ");
+	put_word(&sum->rest, line, "reason", "  formed for ");
+	put_ms(&sum->rest, line, "token_age_ms", "  token seen ");
+	put_word(&sum->rest, line, "rotation_us", "  rotation us ");
+	put_word(&sum->rest, line, "queue_bytes", "  queued ");
+}
+
+static void
+show_node(struct summary *sum, const struct ask_line *line)
+{
+	sum->nodes++;
+	sum->members += is(line, "state", "member");
+	put_word(&sum->rest, line, "node", "node   ");
+	put_word(&sum->rest, line, "name", "  ");
+	put_word(&sum->rest, line, "state", "  ");
+	if (is(line, "local", "yes"))
+		out_put_string(&sum->rest, "  this one");
+	else if (is(line, "alive", "no"))
+		out_put_string(&sum->rest, "  silent");
+	put_word(&sum->rest, line, "inc", "  incarnation ");
+	put_ms(&sum->rest, line, "silent_ms", "  heard ");
+}
+
+static void
+show_link(struct summary *sum, const struct ask_line *line)
+{
+	sum->links++;
+	sum->links_up += is(line, "state", "up");
+	put_word(&sum->rest, line, "node", "link   node ");
+	put_word(&sum->rest, line, "link", "  link ");
+	put_word(&sum->rest, line, "addr", "  ");
+	put_word(&sum->rest, line, "state", "  ");
+}
+
+static void
+show_client(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "conn", "client ");
+	put_word(&sum->rest, line, "pid", "  pid ");
+	put_word(&sum->rest, line, "uid", "  uid ");
+	put_word(&sum->rest, line, "name", "  name ");
+	put_word(&sum->rest, line, "groups", "  groups ");
+	put_word(&sum->rest, line, "subs", "  subscriptions ");
+	if (!is(line, "lost", "0"))
+		put_word(&sum->rest, line, "lost", "  lost ");
+}
+
+static void
+show_process(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "version", "ringd  ");
+	put_word(&sum->rest, line, "pid", "  pid ");
+	put_word(&sum->rest, line, "sched", "  scheduling ");
+	put_word(&sum->rest, line, "mlock", "  locked memory ");
+	put_word(&sum->rest, line, "memory_bytes", "  bytes ");
+}
+
+static void
+show_drop(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "node", "drop   node ");
+	put_word(&sum->rest, line, "dir", "  ");
+	put_ms(&sum->rest, line, "left_ms", "  for ");
+}
+
+static void
+show_warning(struct summary *sum, const struct ask_line *line)
+{
+	const char *msg = ask_value(line, "msg");
+
+	out_put_string(&sum->rest, "warning  ");
+	for (; *msg != '\0'; msg++)
+		out_put(&sum->rest,
+		    (unsigned char)*msg < ' ' || *msg == 0x7F ? "?" : msg, 1);
+}
+
+/* Kinds that are not here are newer than this tool. */
+static const struct {
+	const char *kind;
+	void (*show)(struct summary *sum, const struct ask_line *line);
+} kinds[] = {
+	{ "ring", show_ring },
+	{ "node", show_node },
+	{ "link", show_link },
+	{ "client", show_client },
+	{ "process", show_process },
+	{ "drop", show_drop },
+	{ "warning", show_warning },
+};
+
+static void
+show(struct summary *sum, const struct ask_line *line)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+		if (!is(line, "kind", kinds[i].kind))
+			continue;
+		kinds[i].show(sum, line);
+		out_put(&sum->rest, "\n", 1);
+		out_end(&sum->rest);
+	}
+}
+
+/* The words behind "item", as the daemon gave them. */
+static void
+pass_on(struct summary *sum, const struct ask_line *line)
+{
+	struct word *word = line->word;
+	const char *kind = ask_value(line, "kind");
+
+	/* The kind is the record's first word. */
+	for (size_t i = 0; i < word->pair_count; i++)
+		if (strcmp(word->pair[i].key, "kind") == 0) {
+			memmove(&word->pair[i], &word->pair[i + 1],
+			    (word->pair_count - i - 1) * sizeof word->pair[0]);
+			word->pair_count--;
+			break;
+		}
+	if (given.is_json) {
+		record_put_json(&sum->rest, "kind", kind, word);
+		out_put(&sum->rest, "}\n", 2);
+	} else {
+		record_put(&sum->rest, kind, word);
+		out_put(&sum->rest, "\n", 1);
+	}
+	out_end(&sum->rest);
+}
+
+/* Asks and gathers; the exit code. */
+static enum exitcode
+gather(struct summary *sum, struct ask *ask)
+{
+	uint64_t deadline_ns = ask_deadline_ns();
+	struct ask_line line;
+	int rc = ask_put(ask, "status\n", strlen("status\n"));
+
+	while (rc == 0) {
+		rc = ask_next(ask, &line, deadline_ns);
+		if (rc != 0 || line.kind != ASK_ITEM)
+			break;
+		if (given.is_json || given.is_record)
+			pass_on(sum, &line);
+		else
+			show(sum, &line);
+	}
+	if (rc != 0) {
+		tool_warn("ring.sock: %s", ask_strerror(rc));
+		return ask_exitcode(rc);
+	}
+	if (line.kind != ASK_OK)
+		tool_warn("%s", ask_value(&line, "msg"));
+	return ask_line_exitcode(&line);
+}
+
+/* operational  3/3 members  view 1.18  2/2 links up */
+static void
+show_summary(struct summary *sum)
+{
+	if (given.is_json || given.is_record)
+		return;
+	out_put_string(&sum->out, sum->state != NULL ? sum->state : "unknown");
+	out_put_string(&sum->out, "  ");
+	out_put_u64(&sum->out, sum->members);
+	out_put_string(&sum->out, "/");
+	out_put_u64(&sum->out, sum->nodes);
+	out_put_string(&sum->out, " members  view ");
+	out_put_string(&sum->out, sum->view != NULL ? sum->view : "?");
+	out_put_string(&sum->out, "  ");
+	out_put_u64(&sum->out, sum->links_up);
+	out_put_string(&sum->out, "/");
+	out_put_u64(&sum->out, sum->links);
+	out_put_string(&sum->out, " links up\n");
+	out_end(&sum->out);
+}
+
+int
+ringkit_status(int argc, char **argv)
+{
+	struct summary sum = { 0 };
+	enum exitcode code;
+	struct ask *ask;
+	const char *rundir;
+	int first, rc = opt_parse(&program, argc, argv, &first);
+
+	if (rc == 0 && first < argc)
+		rc =
+		    opt_usage(&program, "%s: no operand is taken", argv[first]);
+	if (rc == 0 && given.is_json && given.is_record)
+		rc = opt_usage(&program, "only one of -j and -l");
+	if (rc != 0)
+		return tool_opt_exit(rc);
+	rundir = opt_rundir(given.rundir);
+	if (out_open(&sum.out, STDOUT_FILENO) != 0 ||
+	    out_open(&sum.rest, STDOUT_FILENO) != 0)
+		tool_fail(EXITCODE_OS, "out of memory");
+	rc = ask_open(&ask, rundir, "ring", ask_deadline_ns());
+	if (rc != 0)
+		tool_fail(ask_exitcode(rc), "%s/ring.sock: %s", rundir,
+		    ask_strerror(rc));
+	code = gather(&sum, ask);
+	if (code != EXITCODE_OK)
+		return (int)code;
+	show_summary(&sum);
+	rc = out_flush(&sum.out);
+	if (rc == 0)
+		rc = out_flush(&sum.rest);
+	if (rc != 0)
+		tool_fail_output(rc);
+	return EXITCODE_OK;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ringkit up and down: this node's daemons, in order, without systemd. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/num.h"
+#include "libcommon/os/opt.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/ringkit/ringkit.h"
+#include "bin/ringkit/ringkit_find.h"
+#include "bin/ringkit/ringkit_process.h"
+
+/* Each uses those before it. */
+static const char *const daemons[] = { "ringd" };
+
+static struct {
+	const char *config, *rundir, *statedir, *node, *log;
+	uint64_t timeout_ns;
+} given = { .timeout_ns = UINT64_C(20000000000) };
+
+static const struct opt up_opts[] = {
+	{ 'c', "config", OPT_STRING, &given.config, NULL, "FILE",
+	    "configuration (default: /etc/ringkit/ringkit.conf)" },
+	{ '\0', "rundir", OPT_STRING, &given.rundir, NULL, "DIR",
+	    "where the sockets and pid files are" },
+	{ '\0', "statedir", OPT_STRING, &given.statedir, NULL, "DIR",
+	    "what must survive (default: /var/lib/ringkit)" },
+	{ '\0', "node", OPT_STRING, &given.node, NULL, "NODE",
+	    "be this node of the configuration" },
+	{ '\0', "log", OPT_STRING, &given.log, NULL, "FILE",
+	    "where the logs go (default: RUNDIR/DAEMON.log)" },
+	{ 't', "timeout", OPT_DURATION, &given.timeout_ns, NULL, "DUR",
+	    "give up when they are not ready by then (default: 20s)" },
+};
+
+static const struct opt down_opts[] = {
+	{ '\0', "rundir", OPT_STRING, &given.rundir, NULL, "DIR",
+	    "where the sockets and pid files are" },
+	{ 't', "timeout", OPT_DURATION, &given.timeout_ns, NULL, "DUR",
+	    "kill what has not left by then (default: 20s)" },
+};
+
+static const struct opt_program up = {
+	.name = "ringkit up",
+	.operands = "",
+	.summary = "Start this node's daemons and wait until they serve.",
+	.opts = up_opts,
+	.opt_count = ARRAY_COUNT(up_opts),
+};
+
+static const struct opt_program down = {
+	.name = "ringkit down",
+	.operands = "",
+	.summary = "End the daemons that ringkit up started; leave the ring.",
+	.opts = down_opts,
+	.opt_count = ARRAY_COUNT(down_opts),
+};
+
+static enum exitcode
+start(const char *daemon, uint64_t deadline_ns)
+{
+	struct ringkit_plan plan = { .program = daemon,
+		.config = given.config,
+		.rundir = opt_rundir(given.rundir),
+		.statedir = given.statedir,
+		.node = given.node,
+		.log = given.log };
+	char log[RINGKIT_PATH_BYTES];
+	struct ringkit_process process;
+	int pidfd = ringkit_process_open(plan.rundir, daemon);
+	enum exitcode code;
+
+	if (pidfd >= 0) {
+		tool_say("%s: runs already", daemon);
+		(void)close(pidfd);
+		return EXITCODE_OK;
+	}
+	/* Its parents are the administrator's; a failure shows right below. */
+	(void)mkdir(plan.rundir, 0755);
+	snprintf(log, sizeof log, "%s/%s.log", plan.rundir, daemon);
+	if (plan.log == NULL)
+		plan.log = log;
+	code = ringkit_process_start(&plan, &process);
+	return code == EXITCODE_OK
+	    ? ringkit_process_wait(&plan, &process, deadline_ns)
+	    : code;
+}
+
+/* 0, or what opt_parse or opt_usage answered. */
+static int
+parse(const struct opt_program *program, int argc, char **argv)
+{
+	int first, rc = opt_parse(program, argc, argv, &first);
+
+	if (rc == 0 && first < argc)
+		rc = opt_usage(program, "%s: no operand is taken", argv[first]);
+	return rc;
+}
+
+int
+ringkit_up(int argc, char **argv)
+{
+	enum exitcode code = EXITCODE_OK;
+	uint64_t deadline_ns;
+	int rc = parse(&up, argc, argv);
+
+	if (rc != 0)
+		return tool_opt_exit(rc);
+	deadline_ns = ringkit_deadline_ns(given.timeout_ns);
+	for (size_t i = 0; code == EXITCODE_OK && i < ARRAY_COUNT(daemons); i++)
+		code = start(daemons[i], deadline_ns);
+	return (int)code;
+}
+
+int
+ringkit_down(int argc, char **argv)
+{
+	const char *rundir;
+	int rc = parse(&down, argc, argv);
+
+	if (rc != 0)
+		return tool_opt_exit(rc);
+	rundir = opt_rundir(given.rundir);
+	for (size_t i = ARRAY_COUNT(daemons); i-- > 0;) {
+		int pidfd = ringkit_process_open(rundir, daemons[i]);
+
+		if (pidfd < 0) {
+			tool_say("%s: does not run", daemons[i]);
+			continue;
+		}
+		ringkit_process_ask_to_end(pidfd);
+		if (!ringkit_process_finish(
+			pidfd, ringkit_deadline_ns(given.timeout_ns)))
+			tool_warn(
+			    "%s: did not leave, and was killed", daemons[i]);
+	}
+	return EXITCODE_OK;
+}

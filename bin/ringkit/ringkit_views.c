@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bin/ringkit/ringkit_views.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libcommon/base/limits.h"
+#include "libcommon/base/num.h"
+#include "libcommon/os/ask.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/ringkit/ringkit_layout.h"
+
+/* What one node has reported last. */
+struct watch {
+	struct ask *ask;
+	uint32_t members;
+	char view[RINGKIT_VIEW_BYTES];
+};
+
+struct watches {
+	uint32_t count;
+	struct watch watch[LIMIT_NODES];
+};
+
+static uint32_t
+count_items(const char *list)
+{
+	uint32_t count = *list != '\0';
+
+	for (; *list != '\0'; list++)
+		count += *list == ',';
+	return count;
+}
+
+/* ready and regular views name the view that is; others are on the way. */
+static void
+note(struct watch *watch, const struct ask_line *line)
+{
+	if (line->kind != ASK_EV ||
+	    (strcmp(line->event, "ready") != 0 &&
+		(strcmp(line->event, "view") != 0 ||
+		    strcmp(ask_value(line, "phase"), "regular") != 0)))
+		return;
+	watch->members = count_items(ask_value(line, "members"));
+	snprintf(
+	    watch->view, sizeof watch->view, "%s", ask_value(line, "view"));
+}
+
+/* Takes what has come in: 0 or why the connection is of no use. */
+static int
+drain(struct watch *watch)
+{
+	struct ask_line line;
+	int rc;
+
+	while ((rc = ask_next(watch->ask, &line, 0)) == 0)
+		note(watch, &line);
+	return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+static bool
+is_common(const struct watches *all)
+{
+	for (uint32_t i = 0; i < all->count; i++)
+		if (all->watch[i].members != all->count ||
+		    strcmp(all->watch[i].view, all->watch[0].view) != 0)
+			return false;
+	return true;
+}
+
+static int
+open_watch(const struct ringkit_layout *layout, uint32_t node,
+    struct watch *watch, uint64_t deadline_ns)
+{
+	char rundir[RINGKIT_PATH_BYTES];
+	int rc;
+
+	ringkit_layout_rundir(layout, node, rundir);
+	rc = ask_open(&watch->ask, rundir, "ring", deadline_ns);
+	if (rc == 0)
+		rc = ask_put(watch->ask, "views\n", strlen("views\n"));
+	return rc;
+}
+
+static int
+wait_any(const struct watches *all, uint64_t deadline_ns)
+{
+	struct pollfd fds[LIMIT_NODES];
+	uint64_t left_ns = num_sub(deadline_ns, clock_now_ns());
+
+	if (left_ns == 0)
+		return -ETIMEDOUT;
+	for (uint32_t i = 0; i < all->count; i++)
+		fds[i] =
+		    (struct pollfd){ ask_fd(all->watch[i].ask), POLLIN, 0 };
+	left_ns = num_min(left_ns, 60 * CLOCK_S_NS);
+	if (poll(fds, all->count,
+		(int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS)) < 0 &&
+	    errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+static int
+wait_common(struct watches *all, uint64_t deadline_ns)
+{
+	for (;;) {
+		int rc = 0;
+
+		for (uint32_t i = 0; rc == 0 && i < all->count; i++)
+			rc = drain(&all->watch[i]);
+		if (rc != 0)
+			return rc;
+		if (is_common(all))
+			return 0;
+		rc = wait_any(all, deadline_ns);
+		if (rc != 0)
+			return rc;
+	}
+}
+
+enum exitcode
+ringkit_views_wait(const struct ringkit_layout *layout, uint64_t deadline_ns,
+    char view[RINGKIT_VIEW_BYTES])
+{
+	struct watches all = { .count = layout->nodes };
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < all.count; i++)
+		rc = open_watch(layout, i + 1, &all.watch[i], deadline_ns);
+	if (rc == 0)
+		rc = wait_common(&all, deadline_ns);
+	snprintf(view, RINGKIT_VIEW_BYTES, "%s", all.watch[0].view);
+	for (uint32_t i = 0; i < all.count; i++)
+		ask_close(all.watch[i].ask);
+	if (rc == -ETIMEDOUT) {
+		tool_warn(
+		    "no common view in time: see %s/*/ringd.log", layout->dir);
+		return EXITCODE_TIMEOUT;
+	}
+	if (rc != 0)
+		tool_warn("%s/*/ring.sock: %s", layout->dir, ask_strerror(rc));
+	return ask_exitcode(rc);
+}
