@@ -67,11 +67,15 @@ static void
 read_config(void)
 {
 	static char bytes[REPORT_BYTES];
+	const char *node = given.node;
 	struct text report;
 	int rc;
 
+	/* A file may be checked on a machine that is in no cluster. */
+	if (given.is_check && node == NULL)
+		node = "";
 	text_init(&report, bytes, sizeof bytes);
-	rc = ringd_conf_read(&conf, given.config, given.node, &report);
+	rc = ringd_conf_read(&conf, given.config, node, &report);
 	if (rc < 0)
 		daemon_die(
 		    EXITCODE_CONFIG, "%s: %s", given.config, strerror(-rc));

@@ -73,7 +73,7 @@ struct ringd_conf {
 
 /*
  * Reads the file.  node names this node, by name or id; NULL: the one whose
- * addresses are this machine's.  0; CONF_E_INVALID with every mistake in
+ * addresses are this machine's; "": it does not matter which.  0; CONF_E_INVALID with every mistake in
  * report; -E… when the file cannot be read.  The report may hold warnings
  * in any case.
  */

@@ -133,6 +133,8 @@ find_self(struct conf *file, struct ringd_conf *conf, const char *name)
 {
 	uint32_t found = 0;
 
+	if (name != NULL && *name == '\0')
+		return;
 	if (name != NULL) {
 		int i = ringd_conf_find(conf, name);
 
