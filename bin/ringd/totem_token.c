@@ -129,9 +129,11 @@ totem_hop_acked(struct totem *t, uint64_t token_seq)
 	if (token_seq < mine || !totem_timer_is_set(t, TOTEM_TIMER_HOP))
 		return;
 	totem_timer_stop(t, TOTEM_TIMER_HOP);
-	if (t->hop_tries > 0)
-		return; /* which try was answered is not known (Karn) */
-	uint64_t rtt = t->now_ns - t->hop_sent_ns;
+	/* After a retry it is not known which was answered.  Without such
+	 * samples a slow path would never be learnt: they count as the longest
+	 * they can have been, within what the timer can become anyway. */
+	uint64_t rtt =
+	    num_min(t->now_ns - t->hop_sent_ns, HOP_RTO_MAX_MS * TOTEM_MS);
 	if (t->hop_rtt_ns == 0)
 		t->hop_rtt_ns = rtt;
 	t->hop_rtt_ns += rtt / 8;
