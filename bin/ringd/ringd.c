@@ -316,9 +316,25 @@ get_own_deadline_ns(const void *arg)
 {
 	const struct ringd *r = arg;
 
+	const uint64_t tick_ns = r->tick_wants > 0 ? r->tick_ns : UINT64_MAX;
+
 	if (r->leave_deadline_ns != 0)
-		return num_min(r->tick_ns, r->leave_deadline_ns);
-	return r->tick_ns;
+		return num_min(tick_ns, r->leave_deadline_ns);
+	return tick_ns;
+}
+
+/* Says so when a drop that an administrator asked for is over. */
+static void
+end_drops(struct ringd *r)
+{
+	for (uint32_t i = 0; i < r->conf->node_count; i++) {
+		if (r->drop_until_ns[i] == 0 || r->drop_until_ns[i] > r->now_ns)
+			continue;
+		r->drop_until_ns[i] = 0;
+		r->tick_wants--;
+		log_line(LOG_LEVEL_NOTICE, "drop-ended", "node=%u",
+		    r->conf->nodes[i].id);
+	}
 }
 
 static void
@@ -330,6 +346,7 @@ on_own_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 	if (now_ns >= r->tick_ns) {
 		r->tick_ns = now_ns + TICK_NS;
 		ringd_client_tick(r, r->now_ns);
+		end_drops(r);
 	}
 	if (r->leave_deadline_ns != 0 && now_ns >= r->leave_deadline_ns)
 		loop_stop(loop, r->exit_code);

@@ -54,10 +54,12 @@ struct ringd {
 	uint64_t now_ns;            /* of this turn; never decreases */
 	uint64_t leave_deadline_ns; /* leaving: when to end anyway; 0: not */
 	uint64_t tick_ns;           /* when views get their next tick */
+	uint32_t tick_wants;        /* subscriptions and drops that need it */
 	bool is_resumed;            /* requests that wait may go on */
 	bool is_leave_wanted;       /* at the end of this turn */
 	bool is_left;
 	int exit_code;
+	uint64_t drop_until_ns[LIMIT_NODES]; /* as conf's nodes; 0: not */
 	size_t memory_bytes;
 	size_t totem_place, totem_bytes; /* of the core: worth locking */
 	const char *scheduling;          /* "rr", "nice" or "other" */

@@ -88,6 +88,8 @@ ringd_client_closed(struct ringd *r, struct svc_client *client)
 	for (i = c->pending_first; i != RINGD_PENDING_NONE;
 	     i = r->clients->pending[i].next)
 		r->clients->pending[i].client = RINGD_CLIENT_ORPHAN;
+	for (i = 0; i < RINGD_CLIENT_SUBS; i++)
+		r->tick_wants -= c->subs[i].has_tick;
 	r->clients->clients[c->index] = NULL;
 	for (i = 0; i < LIMIT_CLIENTS; i++) {
 		struct ringd_client *other = r->clients->clients[i];

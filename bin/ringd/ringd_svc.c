@@ -404,6 +404,7 @@ run_listen(void *arg, struct svc_request *req)
 static enum svc_result
 run_views(void *arg, struct svc_request *req)
 {
+	struct ringd *r = arg;
 	struct ringd_sub *sub;
 	bool has_tick;
 
@@ -413,7 +414,8 @@ run_views(void *arg, struct svc_request *req)
 	if (sub == NULL)
 		return SVC_DONE;
 	sub->has_tick = has_tick;
-	end_sub(arg, req, sub, RINGD_SUB_VIEWS);
+	r->tick_wants += has_tick;
+	end_sub(r, req, sub, RINGD_SUB_VIEWS);
 	return SVC_DONE;
 }
 
@@ -520,7 +522,10 @@ run_drop(void *arg, struct svc_request *req)
 	if (ringd_net_drop(r->net, r->conf->nodes[node].id, direction,
 		span_ns == 0 ? 0 : req->now_ns + span_ns) < 0)
 		return misused(req, "peer: expected another node");
-	log_line(LOG_LEVEL_NOTICE, span_ns == 0 ? "drop-ended" : "drop-began",
+	if (r->drop_until_ns[node] == 0)
+		r->tick_wants++;
+	r->drop_until_ns[node] = req->now_ns + span_ns;
+	log_line(LOG_LEVEL_NOTICE, "drop",
 	    "node=%u direction=%d ms=%llu pid=%d uid=%u",
 	    r->conf->nodes[node].id, (int)direction,
 	    (unsigned long long)(span_ns / CLOCK_MS_NS), (int)who->pid,

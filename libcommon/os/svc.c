@@ -114,6 +114,8 @@ open_client(struct svc_client *client, int fd, uint32_t rights_max)
 	svc_in_init(&client->in, client->in.bytes);
 	svc_queue_init(&client->queue);
 	svc->client_count++;
+	svc->client_top = (uint32_t)num_max(
+	    svc->client_top, (uint64_t)(client - svc->clients) + 1);
 	return 0;
 }
 
@@ -179,6 +181,8 @@ remove_client(struct svc_client *client)
 	fd_close(&client->fd);
 	client->id = 0;
 	svc->client_count--;
+	while (svc->client_top > 0 && svc->clients[svc->client_top - 1].id == 0)
+		svc->client_top--;
 }
 
 /* ---- turns ------------------------------------------------------------- */
@@ -242,7 +246,7 @@ get_deadline_ns(const void *arg)
 	const struct svc *svc = arg;
 	uint64_t first_ns = svc_serve_deadline_ns(svc);
 
-	for (uint32_t i = 0; i < svc->cfg.clients_max; i++) {
+	for (uint32_t i = 0; i < svc->client_top; i++) {
 		const struct svc_client *client = &svc->clients[i];
 
 		if (client->id == 0)
@@ -266,9 +270,9 @@ on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 	(void)loop;
 	svc_serve_expire(svc, now_ns);
 	svc->turn++;
-	for (uint32_t i = 0; i < svc->cfg.clients_max; i++) {
+	for (uint32_t i = 0; i < svc->client_top; i++) {
 		struct svc_client *client =
-		    &svc->clients[(i + svc->turn) % svc->cfg.clients_max];
+		    &svc->clients[(i + svc->turn) % svc->client_top];
 
 		if (client->id != 0 && client->is_backlogged)
 			svc_serve_client(client, now_ns);
@@ -325,7 +329,7 @@ svc_stats(const struct svc *svc, struct svc_stats *out)
 	*out = svc->stats;
 	out->clients = svc->client_count;
 	out->queued_bytes = 0;
-	for (uint32_t i = 0; i < svc->cfg.clients_max; i++)
+	for (uint32_t i = 0; i < svc->client_top; i++)
 		if (svc->clients[i].id != 0)
 			out->queued_bytes += svc->clients[i].queue.bytes;
 }

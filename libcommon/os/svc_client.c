@@ -68,7 +68,7 @@ svc_client_next(struct svc *svc, const struct svc_client *after)
 {
 	uint32_t i = after == NULL ? 0 : (uint32_t)(after - svc->clients) + 1;
 
-	for (; i < svc->cfg.clients_max; i++)
+	for (; i < svc->client_top; i++)
 		if (svc->clients[i].id != 0)
 			return &svc->clients[i];
 	return NULL;

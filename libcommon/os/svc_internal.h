@@ -48,6 +48,7 @@ struct svc {
 	struct svc_out *out;
 	struct svc_client *clients; /* clients_max */
 	uint32_t client_count;      /* in use */
+	uint32_t client_top;        /* all in use are below */
 	uint32_t last_id;
 	uint32_t turn; /* who is served first */
 	size_t client_bytes_max;
