@@ -278,6 +278,7 @@ struct totem {
 
 	/* Leaving. */
 	bool is_leaving;
+	bool is_abandoning; /* what still waits is not ordered any more */
 	bool owes_left;   /* LEFT, after all DROPPED */
 	uint64_t own_seq; /* of my last frame in inst */
 

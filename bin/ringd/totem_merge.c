@@ -12,7 +12,11 @@
 
 #include "bin/ringd/totem_internal.h"
 
-enum { LEAVE_REPEATS = 3, LEAVE_MAX_MS = 2000 };
+enum {
+	LEAVE_REPEATS = 3,
+	LEAVE_SEND_MS = 2000,    /* to order what waits */
+	LEAVE_DELIVER_MS = 3000, /* then to see it delivered */
+};
 
 static uint64_t
 hold_down(const struct totem *t, const struct totem_peer *peer)
@@ -100,14 +104,15 @@ totem_leave_begin(struct totem *t)
 	t->is_leaving = true;
 	totem_trace(t, TOTEM_TRACE_LEAVING, 0, 0, 0);
 	totem_timer_set(
-	    t, TOTEM_TIMER_LEAVE, t->now_ns + LEAVE_MAX_MS * TOTEM_MS);
+	    t, TOTEM_TIMER_LEAVE, t->now_ns + LEAVE_SEND_MS * TOTEM_MS);
 }
 
 /* All that this node sent has reached everybody and its own clients. */
 static bool
 is_drained(const struct totem *t)
 {
-	return t->state == TOTEM_STATE_OPERATIONAL && totem_pack_is_empty(t) &&
+	return t->state == TOTEM_STATE_OPERATIONAL &&
+	    (totem_pack_is_empty(t) || t->is_abandoning) &&
 	    t->inst->stable >= t->own_seq && t->inst->delivered >= t->own_seq;
 }
 
@@ -121,6 +126,14 @@ totem_leave_check(struct totem *t)
 		return;
 	if (!is_drained(t) && !is_overdue)
 		return;
+	if (!is_drained(t) && !t->is_abandoning) {
+		/* What has its place in the order must still be delivered
+		 * here; what has none gets none any more. */
+		t->is_abandoning = true;
+		totem_timer_set(t, TOTEM_TIMER_LEAVE,
+		    t->now_ns + LEAVE_DELIVER_MS * TOTEM_MS);
+		return;
+	}
 	totem_token_stop(t);
 	if (t->state == TOTEM_STATE_COMMIT || t->state == TOTEM_STATE_RECOVERY)
 		totem_drop_ring(t, t->form);

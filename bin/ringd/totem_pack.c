@@ -161,6 +161,8 @@ totem_backlog(struct totem *t)
 {
 	uint64_t bytes = waiting_bytes(&t->queue[TOTEM_CLASS_SYSTEM]);
 
+	if (t->is_abandoning)
+		return 0;
 	if (t->is_gate_open)
 		bytes += waiting_bytes(&t->queue[TOTEM_CLASS_CLIENT]);
 	return (uint32_t)((bytes + body_room(t) - 1) / body_room(t));
@@ -345,6 +347,8 @@ totem_pack(struct totem *t, struct totem_token *token, uint8_t *body,
 	struct packing p = { .token = token, .service = SERVICE_UNSET };
 
 	ENSURE(room >= body_room(t));
+	if (t->is_abandoning)
+		return 0;
 	wrbuf_init(&p.wr, body, body_room(t));
 	/* A message that is already partly ordered is finished first. */
 	if (t->queue[TOTEM_CLASS_CLIENT].offset == 0)
