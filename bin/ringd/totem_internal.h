@@ -264,6 +264,7 @@ struct totem {
 	bool no_hold_next;
 	uint32_t hold_asks; /* since the last visit */
 	bool has_finished_large; /* in this visit: let others begin theirs */
+	uint16_t window_seen; /* of the token as I forwarded it */
 	uint32_t stuck_rounds;
 	uint64_t stuck_aru;
 	bool was_idle; /* the token may be held: ask for it when submitting */
@@ -391,7 +392,8 @@ void totem_rtr_add(struct totem *t, struct totem_ring *ring,
     struct totem_token *token, uint64_t limit);
 uint32_t totem_allowed(struct totem *t, const struct totem_ring *ring,
     const struct totem_token *token, uint32_t backlog);
-void totem_window_adapt(struct totem *t, struct totem_token *token);
+void totem_window_adapt(struct totem *t, const struct totem_ring *ring,
+    struct totem_token *token, uint32_t answered);
 bool totem_ftr_check(struct totem *t, const struct totem_token *token,
     uint64_t aru_in, uint32_t answered);
 

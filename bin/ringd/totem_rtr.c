@@ -14,7 +14,7 @@
 #include "bin/ringd/totem_internal.h"
 #include "bin/ringd/totem_wire_set.h"
 
-enum { FTR_ANSWERS = 8, QUARANTINE_STEPS_MAX = 6 };
+enum { FTR_ANSWERS = 8, QUARANTINE_STEPS_MAX = 6, WINDOW_MANY = 4 };
 #define FTR_SPAN_NS   (1000 * TOTEM_MS)
 #define QUARANTINE_NS (10000 * TOTEM_MS)
 
@@ -161,22 +161,30 @@ totem_allowed(struct totem *t, const struct totem_ring *ring,
 	return (uint32_t)num_min(allowed, room);
 }
 
-/* The representative's: one more while nothing is lost, a quarter less when
- * more than 2 % of the last rotation is asked for again. */
+/*
+ * The representative adds one while nothing is lost.  Requests are answered
+ * before it sees them, so whoever had to answer many takes a quarter away, but
+ * once in a rotation.  Single losses, as of a bad cable, are not many: only a
+ * receiver that is swamped loses an eighth.
+ */
 void
-totem_window_adapt(struct totem *t, struct totem_token *token)
+totem_window_adapt(struct totem *t, const struct totem_ring *ring,
+    struct totem_token *token, uint32_t answered)
 {
-	uint64_t asked = 0;
-
-	for (uint32_t i = 0; i < token->rtr_count; i++)
-		asked += totem_wire_count(token->rtr[i].bits);
 	uint64_t window = token->window;
-	if (asked == 0 && token->fcc > 0)
-		window++;
-	else if (asked * 50 > token->fcc)
-		window = window * 3 / 4;
-	token->window =
-	    (uint16_t)num_clamp(window, LIMIT_WINDOW_MIN, t->cfg.window_max);
+	bool is_rep = ring->order[0] == t->self;
+	bool is_lossless = answered == 0 && token->rtr_count == 0;
+	bool is_swamped =
+	    answered >= WINDOW_MANY && (uint64_t)answered * 8 > token->fcc;
+
+	if (window >= t->window_seen) { /* nobody has taken any */
+		if (is_swamped)
+			window = window * 3 / 4;
+		else if (is_rep && is_lossless && token->fcc > 0)
+			window++;
+	}
+	window = num_clamp(window, LIMIT_WINDOW_MIN, t->cfg.window_max);
+	token->window = t->window_seen = (uint16_t)window;
 }
 
 /* ---- failed to receive (3.9) ------------------------------------------- */

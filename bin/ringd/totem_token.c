@@ -468,8 +468,7 @@ totem_token_visit(
 	update_counts(t, &v);
 	if (!v.is_recovery && totem_ftr_check(t, token, v.aru_in, v.answered))
 		return;
-	if (ring->order[0] == t->self)
-		totem_window_adapt(t, token);
+	totem_window_adapt(t, ring, token, v.answered);
 	bool is_holding = decide_hold(t, &v, has_work(&v)) && !v.is_recovery;
 	if (v.built > 0)
 		t->app_frame_ns = t->now_ns;
