@@ -2,10 +2,11 @@
 /* Random runs of a simulated cluster; one of them as a story.
  *
  *	replay --seed S [--trace | --packets] [--hash]
- *	replay --seeds N [--first S] [--hash] [--stop]
+ *	replay --seeds N [--first S] [--nodes N] [--hash] [--stop]
  *
- * Ends with "N passed, N failed"; exits 1 when one failed, 64 when called
- * wrongly.  A failure names its seed and the command that tells its story.
+ * With --nodes, seeds of clusters of another size are passed over.  Ends with
+ *"N passed, N failed"; exits 1 when one failed, 64 when called wrongly.  A
+ *failure names its seed and the command that tells its story.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ enum { REPLAY_USAGE = 64 };
 
 struct replay {
 	uint64_t first, count;
+	uint64_t nodes; /* 0: any number */
 	enum sim_story story;
 	bool is_hashing;
 	bool is_stopping; /* at the first failure */
@@ -55,8 +57,9 @@ run_one(struct sim *sim, const struct replay *replay, uint64_t seed)
 static int
 usage(void)
 {
-	fputs("usage: replay --seed S [--trace | --packets] [--hash]\n"
-	      "       replay --seeds N [--first S] [--hash] [--stop]\n",
+	fputs(
+	    "usage: replay --seed S [--trace | --packets] [--hash]\n"
+	    "       replay --seeds N [--first S] [--nodes N] [--hash] [--stop]\n",
 	    stderr);
 	return REPLAY_USAGE;
 }
@@ -96,6 +99,8 @@ take_options(char **argv, struct replay *replay)
 		if (strcmp(*argv, "--seed") == 0 ||
 		    strcmp(*argv, "--first") == 0)
 			has_number = take_number(argv, &replay->first);
+		else if (strcmp(*argv, "--nodes") == 0)
+			has_number = take_number(argv, &replay->nodes);
 		else if (strcmp(*argv, "--seeds") == 0)
 			has_number = take_number(argv, &replay->count);
 		else
@@ -105,6 +110,17 @@ take_options(char **argv, struct replay *replay)
 		argv++;
 	}
 	return true;
+}
+
+static bool
+is_wanted(const struct replay *replay, uint64_t seed)
+{
+	struct sim_options opt;
+
+	if (replay->nodes == 0)
+		return true;
+	sim_options_draw(&opt, seed);
+	return opt.node_count == replay->nodes;
 }
 
 int
@@ -117,10 +133,13 @@ main(int argc, char **argv)
 		return usage();
 	replay.program = argv[0];
 	struct sim *sim = sim_create();
-	for (; ran < replay.count; ran++) {
+	for (uint64_t seed = replay.first; ran < replay.count; seed++) {
 		if (ran > passed && replay.is_stopping)
 			break;
-		passed += run_one(sim, &replay, replay.first + ran);
+		if (!is_wanted(&replay, seed))
+			continue;
+		ran++;
+		passed += run_one(sim, &replay, seed);
 		events += sim->events;
 		views += sim->views;
 		delivered += sim->delivered;

@@ -18,6 +18,9 @@
 
 enum { NODE_RATE_BITS = 20, NODE_EFFECTS_MAX = 200000 };
 
+/* How long a core tries to leave with nothing left undelivered. */
+#define NODE_LEAVE_NS UINT64_C(2000000000)
+
 /* Where a wall clock stood when the simulated world began. */
 #define NODE_WALL_NS UINT64_C(1700000000000000000)
 
@@ -131,9 +134,13 @@ do_persist(struct sim *sim, struct sim_node *node, uint64_t ring_seq)
 static void
 do_left(struct sim *sim, struct sim_node *node)
 {
-	sim_tell(sim, node, "has left");
+	uint64_t took_ns = sim_node_clock_ns(sim, node) - node->leave_ns;
+
+	/* Who could not leave in time goes like one that died. */
+	bool is_clean = took_ns < NODE_LEAVE_NS;
+	sim_tell(sim, node, is_clean ? "has left" : "gives up leaving");
 	node->has_left = true;
-	sim_watch_stop(sim, node, true);
+	sim_watch_stop(sim, node, is_clean);
 	node->power = SIM_OFF;
 	node->life++;
 	drop_socket(sim, node);
@@ -520,6 +527,7 @@ sim_node_leave(struct sim *sim, struct sim_node *node)
 		return;
 	sim_tell(sim, node, "is told to leave");
 	node->is_leaving = true;
+	node->leave_ns = sim_node_clock_ns(sim, node);
 	sim_node_input(
 	    sim, node, &(struct totem_input){ .kind = TOTEM_IN_LEAVE });
 }

@@ -47,7 +47,7 @@ struct sim_node {
 	uint64_t incarnation_max;    /* of all starts */
 	uint64_t life;               /* grows at every start and stop */
 	uint64_t heard[LIMIT_NODES]; /* newest incarnation, by index */
-	uint64_t started_ns, persist_busy_ns;
+	uint64_t started_ns, persist_busy_ns, leave_ns;
 
 	/* local = local_base + (true - true_base) * rate / 2^20 */
 	uint64_t rate, true_base_ns, local_base_ns;

@@ -76,10 +76,12 @@ draw_config(struct sim_options *opt, struct rng *rng)
 
 	cfg->frame_bytes = frames[rng_below(rng, ARRAY_COUNT(frames))];
 	cfg->message_bytes_max = 1u << 16;
-	cfg->queue_bytes = 1u << sim_draw_range(rng, 17, 19);
 	cfg->window =
 	    (uint32_t)sim_draw_log(rng, LIMIT_WINDOW_MIN, LIMIT_WINDOW_DEFAULT);
 	cfg->visit_frames = (uint32_t)sim_draw_log(rng, 1, LIMIT_VISIT_FRAMES);
+	/* What is queued must drain in a while. */
+	cfg->queue_bytes = 1u
+	    << sim_draw_range(rng, 17, cfg->visit_frames < 8 ? 17 : 19);
 	cfg->accelerated_frames =
 	    (uint32_t)rng_below(rng, (uint64_t)cfg->visit_frames + 1);
 	cfg->first_seq = firsts[rng_below(rng, ARRAY_COUNT(firsts))];
@@ -131,8 +133,8 @@ draw_faults(struct sim_options *opt, struct rng *rng)
 static void
 draw_load(struct sim_options *opt, struct rng *rng)
 {
-	opt->burst_every_ns = sim_draw_log(rng, 10 * MS, 1000 * MS);
-	opt->burst_messages = (uint32_t)sim_draw_log(rng, 1, 64);
+	opt->burst_every_ns = sim_draw_log(rng, 20 * MS, 1000 * MS);
+	opt->burst_messages = (uint32_t)sim_draw_log(rng, 1, 40);
 	opt->message_bytes = (uint32_t)sim_draw_log(rng, 16, 4000);
 	opt->large_ppm = maybe(rng, 1000, 100000);
 	opt->safe_ppm = maybe(rng, 10000, 1000000);

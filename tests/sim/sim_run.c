@@ -12,8 +12,9 @@
 
 enum {
 	RUN_POLL_MS = 10,
+	RUN_TOKEN_MS = 300,   /* longer than any rotation */
 	RUN_RING_MS = 60000,  /* the longest way to one ring */
-	RUN_DRAIN_MS = 20000, /* and to the last delivery */
+	RUN_DRAIN_MS = 60000, /* and to the last delivery */
 	RUN_SETTLE_MS = 700,
 	RUN_LOADED_MS = 300,
 	RUN_QUIET_MS = 400,
@@ -31,6 +32,9 @@ sim_run_is_one_ring(struct sim *sim)
 			continue;
 		if (!sim_node_is_operational(sim, node, &status))
 			return false;
+		if (status.members.count > 1 &&
+		    status.token_age_ns > RUN_TOKEN_MS * MS)
+			return false; /* it waits for a token that is lost */
 		if (count++ == 0)
 			first = status;
 		else if (!totem_ring_equal(first.ring, status.ring))
