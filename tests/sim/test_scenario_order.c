@@ -227,6 +227,76 @@ scenario_lost_tokens_are_sent_again(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* How long 3 nodes take for 900 frames on a slow wire, in us. */
+static uint64_t
+time_to_send(struct sim *sim, uint32_t accelerated)
+{
+	struct sim_options opt;
+
+	scenario_options(&opt, 3);
+	opt.config.visit_frames = 16;
+	opt.config.window = 48;
+	opt.config.window_max = 48;
+	opt.config.accelerated_frames = accelerated;
+	opt.bandwidth = 100000000;
+	opt.wire_bytes = 10000000;
+	scenario_world_with(sim, &opt);
+	scenario_start(sim, "123");
+	scenario_expect_ring(sim, "123", 2000);
+	uint64_t start_ns = sim->now_ns;
+	scenario_send(sim, "123", 150, 1250, TOTEM_AGREED);
+	scenario_expect_delivered(sim, "123", 450, 5000);
+	return (sim->now_ns - start_ns) / US;
+}
+
+/* The token that goes before the frames makes the ring faster. */
+static void
+scenario_accelerated_ring_is_faster(struct sim *sim)
+{
+	uint64_t plain_us = time_to_send(sim, 0);
+	scenario_expect(sim, sim->net.kind_sent[SIM_KIND_POST] == 0,
+	    "frames after the token, where none were asked for");
+	if (sim_has_failed(sim))
+		return;
+
+	uint64_t fast_us = time_to_send(sim, 16);
+	scenario_expect(sim, sim->net.kind_sent[SIM_KIND_POST] > 0,
+	    "no frame after the token");
+	scenario_expect(sim, fast_us * 10 < plain_us * 9,
+	    "the accelerated ring is not faster");
+	scenario_end(sim);
+}
+
+/* The window shrinks while frames get lost, and grows when they do not. */
+static void
+scenario_window_adapts(struct sim *sim)
+{
+	struct totem_status status;
+
+	scenario_cluster(sim, 3);
+	uint32_t start = sim->opt.config.window;
+	scenario_send(sim, "123", 400, 1200, TOTEM_AGREED);
+	scenario_expect_delivered(sim, "123", 1200, 5000);
+	(void)sim_node_is_operational(sim, scenario_node(sim, 1), &status);
+	uint32_t grown = status.window;
+	scenario_expect(sim, grown > start, "the window does not grow");
+	for (uint32_t kind = 1; kind < SIM_KINDS; kind++)
+		if (kind == SIM_KIND_POST || kind == TOTEM_PACKET_DATA)
+			scenario_rule(sim,
+			    &(struct scenario_rule){
+				.kind = kind, .to = 3, .ppm = 200000 });
+	uint32_t least = grown;
+	for (int i = 0; i < 100 && !sim_has_failed(sim); i++) {
+		scenario_send(sim, "123", 30, 1200, TOTEM_AGREED);
+		scenario_run_us(sim, 300);
+		(void)sim_node_is_operational(
+		    sim, scenario_node(sim, 1), &status);
+		least = (uint32_t)num_min(least, status.window);
+	}
+	scenario_expect(sim, least < start / 2, "the window does not shrink");
+	scenario_end(sim);
+}
+
 /* A ring of one orders by itself. */
 static void
 scenario_ring_of_one(struct sim *sim)
@@ -253,6 +323,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_16_frames_later_than_the_token),
 		SCENARIO(scenario_40_request_list_is_full),
 		SCENARIO(scenario_lost_tokens_are_sent_again),
+		SCENARIO(scenario_accelerated_ring_is_faster),
+		SCENARIO(scenario_window_adapts),
 		SCENARIO(scenario_ring_of_one),
 	};
 
