@@ -139,6 +139,8 @@ $B/libcommon.a $B/modules.a:
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 $(filter-out $(SEALED),$(UNIT)) $(BENCH) $(AIDS): $B/%: $B/%.o $B/modules.a
 	$(Q)$(CC) $(CALL) $(LDALL) -o $@ $^ $(LIBS)
+# Corosync beside us in `make bench`, when it is there; else a stub.
+$B/tests/bench/peer_cpg: LIBS += $(shell pkg-config --libs libcpg 2>/dev/null)
 $(FUZZ): $B/%: $B/%.o $(if $(filter fuzz,$(SAN)),,$B/tests/fuzz/replay.o) \
     $B/modules.a
 	$(Q)$(CC) $(CALL) $(LDALL) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) \

@@ -1,0 +1,104 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared
+# nodes.bash: N nodes on this machine, to be sourced.
+#
+#   nodes_up N          namespaces joined by a bridge, one a node; without root
+#                       loopback addresses and nothing else
+#   nodes_exec I CMD... runs CMD, in place of this shell, in node I
+#   nodes_loss PERCENT  of the packets that come in, at every node
+#   nodes_down
+#
+# nodes_dir must name a folder; node I has the address in nodes_addr[I].  Each
+# node also has /run and /dev/shm of its own.
+
+nodes_count=0
+nodes_addr=()
+nodes_anchor=()
+nodes_is_apart=$([ "$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
+
+nodes_netns() { echo "rkbench-$$-$1"; }
+
+nodes_add() # I
+{
+	local i=$1 name ready=$nodes_dir/ready.$1
+	name=$(nodes_netns "$i")
+	ip netns add "$name" || return
+	ip netns exec "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	ip link add "p$i" netns "$(nodes_netns bridge)" mtu 1500 \
+		type veth peer name eth0 netns "$name" mtu 1500
+	ip -n "$(nodes_netns bridge)" link set "p$i" master br0 up
+	ip -n "$name" addr add "${nodes_addr[i]}/24" brd + dev eth0
+	ip -n "$name" link set lo up
+	ip -n "$name" link set eth0 up
+	mkfifo "$ready"
+	# Holds the node's namespaces for as long as it lives.
+	# shellcheck disable=SC2016
+	setsid ip netns exec "$name" unshare -m --propagation private sh -c '
+		mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /run &&
+		echo >"$1" && exec sleep infinity' \
+		sh "$ready" </dev/null >/dev/null 2>&1 &
+	nodes_anchor[i]=$!
+	read -r _ <"$ready"
+	rm "$ready"
+}
+
+nodes_up() # N
+{
+	local i
+	nodes_count=$1
+	for ((i = 1; i <= nodes_count; i++)); do
+		nodes_addr[i]=127.77.0.$i
+		[ -z "$nodes_is_apart" ] || nodes_addr[i]=10.77.0.$i
+	done
+	[ -n "$nodes_is_apart" ] || return 0
+	ip netns add "$(nodes_netns bridge)" || return
+	ip -n "$(nodes_netns bridge)" link add br0 type bridge mcast_snooping 0
+	ip -n "$(nodes_netns bridge)" link set br0 mtu 1500 up
+	for ((i = 1; i <= nodes_count; i++)); do
+		nodes_add "$i" || return
+	done
+}
+
+nodes_exec() # I CMD...
+{
+	local i=$1
+	shift
+	[ -n "$nodes_is_apart" ] || exec "$@"
+	exec nsenter -t "${nodes_anchor[i]}" -m -n -- "$@"
+}
+
+# A super-packet would be lost or pass as one: with loss, datagrams travel by
+# themselves, whoever sends them.
+nodes_loss() # PERCENT
+{
+	local i on=on
+	[ "$1" = 0 ] || on=off
+	for ((i = 1; i <= nodes_count; i++)); do
+		(nodes_exec "$i" ethtool -K eth0 tso "$on" gso "$on" gro "$on" \
+			tx-udp-segmentation "$on") >/dev/null 2>&1
+		ip netns exec "$(nodes_netns bridge)" ethtool -K "p$i" \
+			tso "$on" gso "$on" gro "$on" \
+			tx-udp-segmentation "$on" >/dev/null 2>&1
+		(nodes_exec "$i" nft flush ruleset)
+		[ "$1" = 0 ] || (nodes_exec "$i" nft -f - <<-END) || return
+			table inet loss {
+				chain input {
+					type filter hook input priority 0;
+					iifname eth0 meta l4proto udp numgen random mod 1000 < $(($1 * 10)) drop
+				}
+			}
+		END
+	done
+}
+
+nodes_down()
+{
+	local i
+	[ -n "$nodes_is_apart" ] || return 0
+	for ((i = 1; i <= nodes_count; i++)); do
+		[ -z "${nodes_anchor[i]:-}" ] || kill "${nodes_anchor[i]}"
+		ip netns del "$(nodes_netns "$i")"
+	done
+	ip netns del "$(nodes_netns bridge)"
+	nodes_anchor=()
+	nodes_count=0
+}
