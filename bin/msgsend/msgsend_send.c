@@ -246,18 +246,25 @@ refuse(struct sender *s, const struct ask_line *line)
 	msgsend_window_drop(&s->window);
 }
 
+/* A line though nothing was asked: why the daemon ends the connection. */
+static int
+take_farewell(struct sender *s, const struct ask_line *line)
+{
+	if (line->kind != ASK_ERR)
+		return ASK_E_PROTOCOL;
+	tool_warn("%s", ask_value(line, "msg"));
+	if (!s->options->is_retrying)
+		fail(s, ask_line_exitcode(line));
+	return ASK_E_CLOSED;
+}
+
 /* 0, or that the connection is of no use any more. */
 static int
 take_answer(struct sender *s, const struct ask_line *line)
 {
 	s->heard_ns = clock_now_ns();
-	if (s->window.put - s->window.answered <= s->refused) {
-		/* A farewell: nothing was asked. */
-		return line->kind == ASK_ERR &&
-			ask_line_exitcode(line) != EXITCODE_PROTOCOL
-		    ? ASK_E_CLOSED
-		    : ASK_E_PROTOCOL;
-	}
+	if (s->window.put - s->window.answered <= s->refused)
+		return take_farewell(s, line);
 	if (line->kind == ASK_OK && s->refused == 0) {
 		confirm(s);
 		return 0;

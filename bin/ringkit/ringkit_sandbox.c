@@ -2,15 +2,16 @@
 /* ringkit sandbox: a whole cluster on this machine's loopback, without root.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libcommon/base/limits.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
+#include "libcommon/os/fd.h"
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
 
@@ -21,7 +22,8 @@
 
 enum { PORT_DEFAULT = 5410, PORT_MAX = 65000 };
 
-#define STOP_NS UINT64_C(5000000000)
+#define STOP_NS  UINT64_C(5000000000)
+#define DYING_NS UINT64_C(500000000)
 
 static struct {
 	bool stops;
@@ -54,15 +56,18 @@ static const struct opt_program program = {
 
 /* ---- nodes ------------------------------------------------------------- */
 
+/* One that was killed just now is given a moment to be gone. */
 static bool
 is_running(const struct ringkit_layout_plan *node)
 {
 	int pidfd = ringkit_process_open(node->rundir, node->plan.program);
+	int rc;
 
 	if (pidfd < 0)
 		return false;
-	(void)close(pidfd);
-	return true;
+	rc = fd_wait(pidfd, POLLIN, ringkit_deadline_ns(DYING_NS));
+	fd_close(&pidfd);
+	return rc == 0;
 }
 
 /* All from first to last, at once; then until each is ready. */

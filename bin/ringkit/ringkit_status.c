@@ -79,7 +79,7 @@ show_ring(struct summary *sum, const struct ask_line *line)
 {
 	sum->state = strdup(ask_value(line, "state"));
 	sum->view = strdup(ask_value(line, "view"));
-	out_put_string(&sum->rest, "ring  ");
+	out_put_string(&sum->rest, "ring ");
 	put_word(&sum->rest, line, "reason", "  formed for ");
 	put_ms(&sum->rest, line, "token_age_ms", "  token seen ");
 	put_word(&sum->rest, line, "rotation_us", "  rotation us ");

@@ -1,0 +1,89 @@
+# helpers.bash: nodes on loopback for the command line tests.
+# shellcheck shell=bash disable=SC2034,SC2016 # what the tests use
+
+bats_require_minimum_version 1.5.0
+PATH=${RINGKIT_BIN:?}:$PATH
+export LC_ALL=C RINGKIT_TIMEOUT=10s
+
+# A port of its own for every file of tests, below those that are given out.
+test_port() { echo $((20000 + 16 * ${RINGKIT_TEST_SLOT:-0})); }
+
+# start_nodes N: a sandbox for this file, gone when its process is; for
+# setup_file.  $NODES/I is the rundir of node I.
+start_nodes()
+{
+	export NODES=$BATS_FILE_TMPDIR/nodes
+	export RINGKIT_RUNDIR=$NODES/1
+	local ready=$BATS_FILE_TMPDIR/ready forever=$BATS_FILE_TMPDIR/forever
+	mkfifo "$ready" "$forever"
+	ringkit sandbox --port="$(test_port)" "$1" "$NODES" -- \
+		sh -c 'echo up >"$0" && exec cat "$1"' "$ready" "$forever" \
+		</dev/null >"$BATS_FILE_TMPDIR/sandbox.log" 2>&1 3>&- &
+	SANDBOX=$!
+	export SANDBOX
+	timeout 20 cat "$ready" >/dev/null || {
+		cat "$BATS_FILE_TMPDIR/sandbox.log"
+		return 1
+	}
+}
+
+stop_nodes()
+{
+	[ -n "${SANDBOX-}" ] || return 0
+	kill "$SANDBOX" 2>/dev/null || :
+	wait "$SANDBOX" 2>/dev/null || :
+}
+
+node_pid() # NODE
+{
+	cut -d' ' -f1 "$NODES/$1/ringd.pid"
+}
+
+is_whole() # NODE
+{
+	ringkit status --rundir="$NODES/$1" | head -n 1 |
+		grep -qE '^operational  ([0-9]+)/\1 members'
+}
+
+# await_ring: until every node has all of them in its view.
+await_ring()
+{
+	local dir
+	for dir in "$NODES"/[0-9]*; do
+		await is_whole "${dir##*/}"
+	done
+}
+
+# listen OUTPUT OPTION...: a msgcat in the background that listens when this
+# returns; $LISTENER is its process.
+listen()
+{
+	local output=$1 ready=$BATS_TEST_TMPDIR/ready
+	shift
+	[ -p "$ready" ] || mkfifo "$ready"
+	msgcat --ready-fd=4 "$@" >"$output" 2>"$output.err" 3>&- 4>"$ready" &
+	LISTENER=$!
+	timeout 10 cat "$ready" >/dev/null
+}
+
+# heard: waits for $LISTENER; its exit code.
+heard() { wait "$LISTENER"; }
+
+# await COMMAND...: until it holds, at most 10 s; for what no event tells.
+await()
+{
+	local end=$((SECONDS + 10))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.02 # no event: that is what await is for
+	done
+}
+
+# A daemon of one connection, which says what its input says.
+fake_daemon() # SOCKET
+{
+	rm -f "$1"
+	nc -lU "$1" <&0 >/dev/null 2>&1 3>&- &
+	FAKE=$!
+	await test -S "$1"
+}
