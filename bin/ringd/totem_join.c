@@ -185,18 +185,23 @@ current_fail(const struct totem *t, const struct totem_join *join)
 	return fail;
 }
 
+static bool
+is_co_member(const struct totem *t, uint32_t node)
+{
+	return (t->inst->members >> node & 1) &&
+	    t->inst->incarnation[node] == t->peer[node].incarnation;
+}
+
+/* Only members of my installed ring may make me fail others. */
 static void
 merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 {
-	bool is_co_member = (t->inst->members >> from & 1) &&
-	    t->inst->incarnation[from] == t->peer[from].incarnation;
-
 	if (join->fail >> t->self & 1) {
 		totem_gather_fail(t, TOTEM_BIT(from), TOTEM_REASON_CONSENSUS);
 		return;
 	}
-	if (!is_co_member)
-		return; /* only these may make me fail others */
+	if (!is_co_member(t, from))
+		return;
 	uint64_t fail = current_fail(t, join);
 	for (uint32_t i = 0; i < t->table.count; i++)
 		if (fail >> i & 1)
@@ -204,20 +209,27 @@ merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 			    t, TOTEM_BIT(i), (enum totem_reason)join->why[i]);
 }
 
+/*
+ * Whom a stranger has given up I need not even try: taking such nodes over
+ * would carry the dead of long ago from gather to gather.  What has to be
+ * equal is therefore who is left, not how each came to it.
+ */
 void
 totem_join_process(
     struct totem *t, uint32_t from, const struct totem_join *join)
 {
 	struct totem_gather *gather = &t->gather;
+	uint64_t theirs = join->proc & ~join->fail;
 
 	ENSURE(t->state == TOTEM_STATE_GATHER);
 	bool is_behind = (join->proc & ~gather->proc) == 0 &&
 	    (join->fail & ~gather->fail) == 0;
 	if (!is_behind && !(gather->fail >> from & 1)) {
-		totem_gather_add(t, join->proc);
+		totem_gather_add(
+		    t, is_co_member(t, from) ? join->proc : theirs);
 		merge_fail(t, from, join);
 	}
-	if (join->proc == gather->proc && join->fail == gather->fail)
+	if (theirs == (gather->proc & ~gather->fail))
 		gather->cons |= TOTEM_BIT(from);
 	totem_gather_check(t);
 }

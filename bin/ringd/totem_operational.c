@@ -204,6 +204,8 @@ is_welcome(struct totem *t, uint32_t from, const struct totem_join *join)
 		return join->ring_seq >= t->inst->id.seq;
 	if (!join->is_fresh && join->reason != TOTEM_REASON_MERGE)
 		return false; /* let it form its ring; then we merge */
+	if (!join->is_fresh && join->ring_seq < t->inst->id.seq)
+		return false; /* it set out before my ring was there */
 	return totem_is_complete(t, t->inst->members | TOTEM_BIT(from));
 }
 
