@@ -18,9 +18,10 @@
 #include "bin/ringd/totem_trace_id.h"
 #include "bin/ringd/totem_wire.h"
 
-#define TOTEM_NEVER    UINT64_MAX
-#define TOTEM_MS       UINT64_C(1000000)
-#define TOTEM_BIT(idx) (UINT64_C(1) << (idx))
+#define TOTEM_NEVER          UINT64_MAX
+#define TOTEM_MS             UINT64_C(1000000)
+#define TOTEM_BIT(idx)       (UINT64_C(1) << (idx))
+#define TOTEM_FLAP_MEMORY_NS (600 * 1000 * TOTEM_MS)
 
 enum {
 	TOTEM_STORE_MASK = LIMIT_STORE_FRAMES - 1,
@@ -259,6 +260,7 @@ struct totem {
 	uint32_t hop_tries;
 	uint64_t hop_sent_ns, hop_rtt_ns;
 	uint64_t hop_rto_ns;
+	bool is_turning; /* visit_ns was in this turning of the token */
 	uint64_t visit_ns, rotation_ns, rotation_dev_ns;
 	uint64_t app_frame_ns; /* last frame with messages */
 	bool no_hold_next;
@@ -394,6 +396,8 @@ uint32_t totem_allowed(struct totem *t, const struct totem_ring *ring,
     const struct totem_token *token, uint32_t backlog);
 void totem_window_adapt(struct totem *t, const struct totem_ring *ring,
     struct totem_token *token, uint32_t answered);
+/* Keeps a node that failed to receive out for a while, that doubles. */
+void totem_quarantine(struct totem *t, uint32_t node);
 bool totem_ftr_check(struct totem *t, const struct totem_token *token,
     uint64_t aru_in, uint32_t answered);
 
@@ -418,6 +422,8 @@ totem_rx_fn totem_recovery_on_data, totem_recovery_on_token,
 /* totem_operational.c */
 void totem_operational_run_token(struct totem *t);
 void totem_refuse_token(struct totem *t, const struct totem_rx *rx);
+/* A frame of the ring that turns may show that the token was received. */
+void totem_frame_progress(struct totem *t, const struct totem_frame *frame);
 /* Whether to accept; answers duplicates.  rx is decoded into token. */
 bool totem_accept_token(struct totem *t, struct totem_ring *ring,
     const struct totem_rx *rx, struct totem_token *token);
@@ -474,6 +480,8 @@ uint64_t totem_dead_after(const struct totem *t, uint32_t peer);
 bool totem_is_both_ways(const struct totem *t, uint32_t peer);
 /* Every two of the nodes hear each other, as far as is known. */
 bool totem_is_complete(const struct totem *t, uint64_t nodes);
+/* Of some two of the nodes it is known that one does not hear the other. */
+bool totem_is_split(const struct totem *t, uint64_t nodes);
 bool totem_has_edge(const struct totem *t, uint32_t a, uint32_t b);
 void totem_flap(struct totem *t, uint32_t node);
 

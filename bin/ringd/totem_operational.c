@@ -19,8 +19,8 @@ enum { PENDING_MS = 1, PENDING_FRAMES = 512 };
 
 /* ---- data -------------------------------------------------------------- */
 
-static void
-note_progress(struct totem *t, const struct totem_frame *frame)
+void
+totem_frame_progress(struct totem *t, const struct totem_frame *frame)
 {
 	uint32_t lag = frame->visit - (uint32_t)t->token.token_seq;
 
@@ -66,7 +66,7 @@ totem_operational_on_data(struct totem *t, const struct totem_rx *rx)
 	if (!take_frame(t, rx, &frame))
 		return;
 	t->app_frame_ns = t->now_ns;
-	note_progress(t, &frame);
+	totem_frame_progress(t, &frame);
 	if (!t->has_pending)
 		return;
 	if (is_after_pending(t, rx, &frame) ||

@@ -237,6 +237,8 @@ totem_recovery_on_data(struct totem *t, const struct totem_rx *rx)
 		t->count[TOTEM_COUNT_FRAMES_REFUSED]++;
 		return;
 	}
+	if (t->is_turning)
+		totem_frame_progress(t, &frame);
 	/* The outer frame may stay where it lies; the inner is copied. */
 	take_old_frame(t, &frame);
 	(void)totem_store(t, t->form, &frame, rx->bytes, rx->len);

@@ -72,6 +72,7 @@ totem_token_stop(struct totem *t)
 {
 	t->has_pending = false;
 	t->is_held = false;
+	t->is_turning = false;
 	totem_timer_stop(t, TOTEM_TIMER_PENDING);
 	totem_timer_stop(t, TOTEM_TIMER_TOKEN_LOSS);
 	totem_timer_stop(t, TOTEM_TIMER_HOP);
@@ -267,9 +268,10 @@ static void
 sample_rotation(struct totem *t)
 {
 	uint64_t sample = t->now_ns - t->visit_ns;
-	bool has_sample = t->visit_ns != 0;
+	bool has_sample = t->is_turning;
 
 	t->visit_ns = t->now_ns;
+	t->is_turning = true;
 	if (!has_sample)
 		return;
 	uint64_t mean = t->rotation_ns;
