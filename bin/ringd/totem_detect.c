@@ -25,7 +25,6 @@ enum {
 	HEALTH_QUIET_MS = 1000,
 	NODES_FULL_RATE = 8,
 };
-#define FLAP_MEMORY_NS (600 * 1000 * TOTEM_MS)
 
 void
 totem_detect_init(struct totem *t)
@@ -102,6 +101,18 @@ totem_is_complete(const struct totem *t, uint64_t nodes)
 			return false;
 	}
 	return true;
+}
+
+bool
+totem_is_split(const struct totem *t, uint64_t nodes)
+{
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		struct totem_row row = row_of(t, i);
+		if ((nodes >> i & 1) && row.version > 0 &&
+		    (nodes & ~row.hears & ~TOTEM_BIT(i)) != 0)
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -223,7 +234,7 @@ totem_flap(struct totem *t, uint32_t node)
 {
 	struct totem_peer *peer = &t->peer[node];
 
-	if (t->now_ns - peer->flap_ns > FLAP_MEMORY_NS)
+	if (t->now_ns - peer->flap_ns > TOTEM_FLAP_MEMORY_NS)
 		peer->flaps = 0;
 	if (peer->flaps < TOTEM_FLAPS_MAX)
 		peer->flaps++;
@@ -255,6 +266,9 @@ totem_detect_verdict(struct totem *t, uint32_t node, enum totem_reason reason)
 	struct totem_peer *peer = &t->peer[node];
 
 	totem_trace_peer(t, TOTEM_TRACE_PEER_DEAD, node, reason);
+	/* First, for as one who is silent it would go for another reason. */
+	if (concerned(t) >> node & 1)
+		totem_gather_fail(t, TOTEM_BIT(node), reason);
 	peer->is_alive = false;
 	peer->is_suspect = false;
 	peer->both_since_ns = TOTEM_NEVER;
@@ -262,8 +276,6 @@ totem_detect_verdict(struct totem *t, uint32_t node, enum totem_reason reason)
 		totem_flap(t, node);
 	if (t->hears >> node & 1)
 		change_row(t, t->hears & ~TOTEM_BIT(node));
-	if (concerned(t) >> node & 1)
-		totem_gather_fail(t, TOTEM_BIT(node), reason);
 }
 
 static void
@@ -348,11 +360,21 @@ totem_detect_timer(struct totem *t)
 
 /* ---- this process did not run (3.12) ----------------------------------- */
 
+/* What came due meanwhile is due now, so that one pause is told once. */
+static void
+forgive_deadlines(struct totem *t)
+{
+	for (int i = 0; i < TOTEM_TIMERS; i++)
+		if (t->deadline[i] < t->now_ns)
+			t->deadline[i] = t->now_ns;
+}
+
 void
 totem_detect_late(struct totem *t, uint64_t late_ns)
 {
-	uint64_t loss = t->deadline[TOTEM_TIMER_TOKEN_LOSS];
-	bool is_lost = loss != TOTEM_NEVER && t->now_ns >= loss;
+	/* The others have excluded me, or answered what I did not hear. */
+	bool is_over = t->deadline[TOTEM_TIMER_TOKEN_LOSS] <= t->now_ns ||
+	    t->deadline[TOTEM_TIMER_CONSENSUS] <= t->now_ns;
 
 	t->count[TOTEM_COUNT_PAUSES]++;
 	totem_trace(t, TOTEM_TRACE_PAUSED, late_ns, 0, 0);
@@ -362,11 +384,11 @@ totem_detect_late(struct totem *t, uint64_t late_ns)
 	t->health_ns = t->now_ns;
 	/* Whoever was silent meanwhile was silent to a sleeper. */
 	for (uint32_t i = 0; i < t->table.count; i++) {
-		t->peer[i].heard_ns = t->now_ns;
+		if (t->peer[i].is_alive)
+			t->peer[i].heard_ns = t->now_ns;
 		t->peer[i].is_suspect = false;
 	}
-	if (is_lost) {
-		totem_timer_stop(t, TOTEM_TIMER_TOKEN_LOSS);
+	forgive_deadlines(t);
+	if (is_over)
 		totem_gather_enter(t, TOTEM_REASON_PAUSE);
-	}
 }

@@ -186,16 +186,29 @@ mature_nodes(const struct totem *t)
 	return mature & candidates(t);
 }
 
+static uint64_t
+quarantined_nodes(const struct totem *t)
+{
+	uint64_t out = 0;
+
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (t->now_ns < t->peer[i].quarantine_until_ns)
+			out |= TOTEM_BIT(i);
+	return out & candidates(t);
+}
+
 static void
 keep_connected(struct totem *t)
 {
 	uint64_t old = num_sub(t->now_ns, GRACE_MS * TOTEM_MS);
 	uint64_t mature;
 
+	add_failed(t, quarantined_nodes(t), TOTEM_REASON_RECEIVE);
+
 	add_failed(
 	    t, silent_nodes(t, candidates(t), old), TOTEM_REASON_TIMEOUT);
 	mature = mature_nodes(t);
-	while (!totem_is_complete(t, mature)) {
+	while (totem_is_split(t, mature)) {
 		uint32_t node = least_connected(t, mature);
 		mature &= ~TOTEM_BIT(node);
 		if (node != t->self) {
@@ -245,6 +258,15 @@ totem_gather_join_timer(struct totem *t)
 	totem_gather_check(t);
 }
 
+/* Who did not answer a merge is asked again later, and then later still. */
+static void
+count_flaps(struct totem *t, uint64_t nodes)
+{
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (nodes >> i & 1)
+			totem_flap(t, i);
+}
+
 void
 totem_gather_consensus_timer(struct totem *t)
 {
@@ -254,6 +276,8 @@ totem_gather_consensus_timer(struct totem *t)
 	t->gather.may_be_alone = true;
 	t->gather.rounds++;
 	begin_round(t);
+	if (t->gather.reason == TOTEM_REASON_MERGE)
+		count_flaps(t, missing);
 	/* All agreed and yet no COMMIT token came: ask them again. */
 	add_failed(t, missing, TOTEM_REASON_CONSENSUS);
 	totem_gather_check(t);

@@ -203,10 +203,14 @@ merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 	if (!is_co_member(t, from))
 		return;
 	uint64_t fail = current_fail(t, join);
-	for (uint32_t i = 0; i < t->table.count; i++)
-		if (fail >> i & 1)
-			totem_gather_fail(
-			    t, TOTEM_BIT(i), (enum totem_reason)join->why[i]);
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		if (!(fail >> i & 1))
+			continue;
+		if (join->why[i] == TOTEM_REASON_RECEIVE)
+			totem_quarantine(t, i);
+		totem_gather_fail(
+		    t, TOTEM_BIT(i), (enum totem_reason)join->why[i]);
+	}
 }
 
 /*

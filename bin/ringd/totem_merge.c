@@ -23,6 +23,9 @@ hold_down(const struct totem *t, const struct totem_peer *peer)
 {
 	uint64_t flaps = num_min(peer->flaps, TOTEM_FLAPS_MAX);
 
+	if (t->now_ns - peer->flap_ns > TOTEM_FLAP_MEMORY_NS)
+		flaps = 0;
+
 	return num_min(
 	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
 }

@@ -200,12 +200,14 @@ asks_for(const struct totem_token *token, uint64_t seq)
 	return false;
 }
 
-static void
-quarantine(struct totem *t, uint32_t node)
+void
+totem_quarantine(struct totem *t, uint32_t node)
 {
 	struct totem_peer *peer = &t->peer[node];
 	uint64_t steps = num_min(peer->quarantines, QUARANTINE_STEPS_MAX);
 
+	if (t->now_ns < peer->quarantine_until_ns)
+		return; /* others accuse it of the same */
 	peer->quarantines++;
 	peer->quarantine_until_ns = t->now_ns + (QUARANTINE_NS << steps);
 }
@@ -231,8 +233,7 @@ totem_ftr_check(struct totem *t, const struct totem_token *token,
 	uint32_t node = ftr->node - 1;
 	totem_trace_peer(t, TOTEM_TRACE_FAILED_TO_RECEIVE, node, aru_in);
 	*ftr = (struct totem_ftr){ 0 };
-	quarantine(t, node);
+	totem_quarantine(t, node);
 	totem_gather_fail(t, TOTEM_BIT(node), TOTEM_REASON_RECEIVE);
-	totem_gather_enter(t, TOTEM_REASON_RECEIVE);
 	return true;
 }

@@ -160,9 +160,10 @@ send(struct ringlet *r, uint32_t from, const struct totem_effect *effect)
 		size_t len = effect->send.len;
 		struct ringlet_packet *packet = malloc(sizeof *packet + len);
 		ENSURE(packet != NULL);
-		packet->at_ns = r->now_ns + r->latency_ns;
 		packet->from = from;
 		packet->to = effect->send.to->id[i] - 1;
+		packet->at_ns = num_max(r->now_ns + r->latency_ns,
+		    r->node[packet->to].paused_until_ns);
 		packet->incarnation = r->node[from].incarnation;
 		packet->len = len;
 		memcpy(packet->bytes, effect->send.bytes, len);
@@ -323,9 +324,10 @@ next_moment(const struct ringlet *r)
 		const struct ringlet_node *node = &r->node[i];
 		if (node->core == NULL)
 			continue;
-		at = num_min(at, totem_deadline_ns(node->core));
+		uint64_t due = totem_deadline_ns(node->core);
 		if (node->is_idle_due)
-			at = r->now_ns;
+			due = r->now_ns;
+		at = num_min(at, num_max(due, node->paused_until_ns));
 	}
 	return at;
 }
@@ -347,6 +349,8 @@ serve(struct ringlet *r, uint32_t idx)
 {
 	struct ringlet_node *node = &r->node[idx];
 
+	if (r->now_ns < node->paused_until_ns)
+		return;
 	if (node->core != NULL && node->is_idle_due) {
 		node->is_idle_due = false;
 		ringlet_step(

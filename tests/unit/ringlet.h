@@ -41,6 +41,7 @@ struct ringlet_node {
 	uint64_t sent[TOTEM_PACKETS];
 	uint64_t persist_due; /* 0: none */
 	bool is_idle_due;
+	uint64_t paused_until_ns; /* not run until then; set by the test */
 };
 
 struct ringlet_packet {
