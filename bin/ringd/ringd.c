@@ -105,6 +105,8 @@ do_core_effect(struct ringd *r, const struct totem_effect *effect)
 		ringd_net_send(r->net, effect, r->now_ns);
 		break;
 	case TOTEM_OUT_VIEW:
+		r->is_alone = effect->view->phase == TOTEM_PHASE_REGULAR &&
+		    effect->view->members.count == 1;
 		log_view(r, effect->view);
 		ringd_client_view(r, effect->view, r->now_ns);
 		tell_groups(r, effect);
@@ -148,6 +150,7 @@ do_group_effect(struct ringd *r, const struct group_effect *effect)
 		in = effect->core;
 		in.now_ns = r->now_ns;
 		totem_step(r->totem, &in);
+		r->is_fed = true;
 		if (effect->kind == GROUP_OUT_SUBMIT)
 			group_submitted(r->groups, totem_last_msg_no(r->totem));
 		return true;
@@ -318,6 +321,8 @@ get_own_deadline_ns(const void *arg)
 
 	const uint64_t tick_ns = r->tick_wants > 0 ? r->tick_ns : UINT64_MAX;
 
+	if (r->is_fed && r->is_alone)
+		return 0;
 	if (r->leave_deadline_ns != 0)
 		return num_min(tick_ns, r->leave_deadline_ns);
 	return tick_ns;
@@ -352,6 +357,18 @@ on_own_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 		loop_stop(loop, r->exit_code);
 }
 
+/* A token that comes brings IDLE; who is alone has to be told. */
+static void
+idle_alone(struct ringd *r)
+{
+	if (!r->is_fed || !r->is_alone)
+		return;
+	r->is_fed = false;
+	ringd_step(r,
+	    &(struct totem_input){
+		.kind = TOTEM_IN_IDLE, .now_ns = r->now_ns });
+}
+
 /*
  * After all descriptors of the turn.  What clients asked for is with the core
  * by now, so a token that came in this turn takes it along.
@@ -362,20 +379,21 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 	struct ringd *r = arg;
 
 	(void)now_ns;
-	if (r->is_resumed)
-		svc_resume(r->svc);
-	r->is_resumed = false;
 	if (r->is_leave_wanted)
 		ringd_step(r,
 		    &(struct totem_input){
 			.kind = TOTEM_IN_LEAVE, .now_ns = r->now_ns });
 	r->is_leave_wanted = false;
+	idle_alone(r);
 	ringd_net_flush(r->net, r->now_ns);
 	if (r->is_left)
 		loop_stop(loop, r->exit_code);
 }
 
-/* Clients that go may have something sent. */
+/*
+ * Clients that went may have something sent; whoever waited for what this
+ * turn brought is served in the next, at once.
+ */
 static void
 on_last_flush(struct loop *loop, void *arg, uint64_t now_ns)
 {
@@ -383,7 +401,11 @@ on_last_flush(struct loop *loop, void *arg, uint64_t now_ns)
 
 	(void)loop;
 	(void)now_ns;
+	idle_alone(r);
 	ringd_net_flush(r->net, r->now_ns);
+	if (r->is_resumed)
+		svc_resume(r->svc);
+	r->is_resumed = false;
 }
 
 void

@@ -55,6 +55,8 @@ struct ringd {
 	uint64_t leave_deadline_ns; /* leaving: when to end anyway; 0: not */
 	uint64_t tick_ns;           /* when views get their next tick */
 	uint32_t tick_wants;        /* subscriptions and drops that need it */
+	bool is_alone;              /* in a ring of one no token comes */
+	bool is_fed;                /* messages were submitted in this turn */
 	bool is_resumed;            /* requests that wait may go on */
 	bool is_leave_wanted;       /* at the end of this turn */
 	bool is_left;

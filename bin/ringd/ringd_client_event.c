@@ -161,7 +161,7 @@ lose(struct ringd_client *c, struct ringd_sub *sub)
 {
 	sub->lost++;
 	sub->lost_total++;
-	if (!sub->is_lossless)
+	if (!sub->is_lossless || sub->lost > 1)
 		return;
 	svc_err(c->svc, NULL, "slow", "events of subscription %u were lost",
 	    sub->id);

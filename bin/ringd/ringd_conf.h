@@ -73,9 +73,9 @@ struct ringd_conf {
 
 /*
  * Reads the file.  node names this node, by name or id; NULL: the one whose
- * addresses are this machine's; "": it does not matter which.  0; CONF_E_INVALID with every mistake in
- * report; -E… when the file cannot be read.  The report may hold warnings
- * in any case.
+ * addresses are this machine's; "": it does not matter which.  0;
+ * CONF_E_INVALID with every mistake in report; -E… when the file cannot be
+ * read.  The report may hold warnings in any case.
  */
 RK_MUST_CHECK int ringd_conf_read(struct ringd_conf *conf, const char *path,
     const char *node, struct text *report);
