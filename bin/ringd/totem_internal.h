@@ -264,9 +264,9 @@ struct totem {
 	uint64_t visit_ns, rotation_ns, rotation_dev_ns;
 	uint64_t app_frame_ns; /* last frame with messages */
 	bool no_hold_next;
-	uint32_t hold_asks; /* since the last visit */
+	uint32_t hold_asks;      /* since the last visit */
 	bool has_finished_large; /* in this visit: let others begin theirs */
-	uint16_t window_seen; /* of the token as I forwarded it */
+	uint16_t window_seen;    /* of the token as I forwarded it */
 	uint32_t stuck_rounds;
 	uint64_t stuck_aru;
 	bool was_idle; /* the token may be held: ask for it when submitting */
@@ -282,8 +282,8 @@ struct totem {
 	/* Leaving. */
 	bool is_leaving;
 	bool is_abandoning; /* what still waits is not ordered any more */
-	bool owes_left;   /* LEFT, after all DROPPED */
-	uint64_t own_seq; /* of my last frame in inst */
+	bool owes_left;     /* LEFT, after all DROPPED */
+	uint64_t own_seq;   /* of my last frame in inst */
 
 	uint64_t deadline[TOTEM_TIMERS];
 
