@@ -1,0 +1,266 @@
+#!/usr/bin/env bats
+# The manual pages tell the truth: their examples run, and options, exit
+# codes and settings are those of the programs.
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+
+load helpers
+
+setup_file() { start_nodes 3; }
+teardown_file() { stop_nodes; }
+
+setup()
+{
+	man=$BATS_TEST_DIRNAME/../../man
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# ---- examples ---------------------------------------------------------------
+
+examples() # PAGE
+{
+	DOCTEST_NET=127.$((100 + ${RINGKIT_TEST_SLOT:-0})).0. \
+		DOCTEST_PORT=$(($(test_port) + 8)) \
+		bash "$BATS_TEST_DIRNAME/doctest.bash" "$man/$1" 3>&-
+}
+
+@test "the examples of msgsend.1 do what is shown" {
+	examples msgsend.1
+}
+
+@test "the examples of msgcat.1 do what is shown" {
+	examples msgcat.1
+}
+
+@test "the examples of ringkit.1 do what is shown" {
+	examples ringkit.1
+}
+
+@test "the examples of ringkit-format.5 do what is shown" {
+	examples ringkit-format.5
+}
+
+@test "the examples of ringkit.conf.5 do what is shown" {
+	examples ringkit.conf.5
+}
+
+@test "the examples of ringkit-protocol.7 do what is shown" {
+	examples ringkit-protocol.7
+}
+
+@test "the examples of ringd.8 do what is shown" {
+	examples ringd.8
+}
+
+@test "no page has examples that are not run" {
+	local page
+	for page in "$man"/*.[1-9]; do
+		! grep -q '^\.Sh EXAMPLES' "$page" ||
+			grep -q "^	examples ${page##*/}\$" "$BATS_TEST_FILENAME"
+	done
+}
+
+@test "the runner of examples sees what differs" {
+	example 'echo a' b
+	run -1 bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	[[ $output = *'should print'*b*'and printed'*a* ]]
+	example 'echo a b c' 'a...c'
+	bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	example 'echo a b c' 'a...b'
+	run -1 bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	example 'printf "%s\en" 1 2 3' '...
+3'
+	bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	example 'echo "[a-z]*"' '[a-z]*'
+	bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	example 'true' ''
+	bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	example '{ sleep 0.3; echo late; } &' '' # no event: it is to be late
+	run -1 bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	[[ $output = *'after the last example came'*late* ]]
+	printf '.Sh EXAMPLES\nnone\n' >page
+	run -2 bash "$BATS_TEST_DIRNAME/doctest.bash" page
+}
+
+example() # COMMAND SHOWN
+{
+	printf '.Sh EXAMPLES\n.Bd -literal\n$ %s\n%s.Ed\n' \
+		"$1" "${2:+$2
+}" >page
+	export DOCTEST_S=1
+}
+
+# ---- options ----------------------------------------------------------------
+
+# -x and --long of a --help, one a line.
+options_of_help() # COMMAND...
+{
+	"$@" --help | sed -n \
+		's/^  \(-.\)\{0,1\},\{0,1\} *\(--[a-z0-9-]*\)\{0,1\}.*/\1\n\2/p' |
+		grep -- - | sort
+}
+
+# The same of the items of a page below a heading, up to the next one.
+options_of_page() # PAGE HEADING
+{
+	awk -v heading="$2" '
+	/^\.S[hs] / { here = $0 == heading }
+	here && /^\.It Fl/ {
+		for (i = 2; i <= NF; i++)
+			if ($i == "Fl")
+				print "-" $(i + 1)
+	}' "$man/$1" | sort
+}
+
+same_options() # PAGE COMMAND...
+{
+	options_of_page "$1" '.Sh DESCRIPTION' >page
+	shift
+	options_of_help "$@" >help
+	grep -qx -- --help help
+	diff help page
+}
+
+@test "ringd.8 has the options of ringd" {
+	same_options ringd.8 ringd
+}
+
+@test "msgsend.1 has the options of msgsend" {
+	same_options msgsend.1 msgsend
+}
+
+@test "msgcat.1 has the options of msgcat" {
+	same_options msgcat.1 msgcat
+}
+
+@test "ringkit.1 has the options of ringkit and of each command" {
+	local command
+	same_options ringkit.1 ringkit
+	for command in $(commands_of_ringkit); do
+		options_of_help ringkit "$command" >help
+		{
+			options_of_page ringkit.1 '.Sh DESCRIPTION'
+			options_of_page ringkit.1 ".Ss $command"
+		} | sort >page
+		diff help page
+	done
+}
+
+commands_of_ringkit()
+{
+	ringkit --help | sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
+		tr -d ,
+}
+
+@test "ringkit.1 has a section for each command of ringkit" {
+	commands_of_ringkit | tr ' ' '\n' | sort >help
+	sed -n 's/^\.Ss //p' "$man/ringkit.1" | sort >page
+	grep -qx sandbox help
+	diff help page
+}
+
+# ---- tables -----------------------------------------------------------------
+
+@test "the exit codes of every page are those of exitcode.h" {
+	local page code
+	sed -n 's/.* = \([0-9]*\),.*/\1/p' \
+		"$BATS_TEST_DIRNAME/../../libcommon/os/exitcode.h" >codes
+	echo 141 >>codes # TOOL_EXIT_PIPE
+	grep -qx 78 codes
+	for page in "$man"/*.[1-9]; do
+		for code in $(exit_codes "$page"); do
+			grep -qx "$code" codes || {
+				echo "$page: $code"
+				return 1
+			}
+		done
+	done
+}
+
+exit_codes() # PAGE
+{
+	awk '/^\.Sh / { here = $0 == ".Sh EXIT STATUS" }
+	here && /^\.It [0-9]/ { print $2 }' "$1"
+}
+
+@test "every program's page lists its exit codes, once and in order" {
+	local page
+	for page in ringd.8 msgsend.1 msgcat.1 ringkit.1 ringkit.7; do
+		exit_codes "$man/$page" >codes
+		grep -qx 64 codes
+		sort -nu codes | diff codes -
+	done
+}
+
+@test "ringkit.conf.5 has the settings that ringd reads" {
+	sed -n 's/^	{ "\([a-z0-9_]*\)", CONF_.*/\1/p' \
+		"$BATS_TEST_DIRNAME/../../bin/ringd/ringd_conf.c" | sort >code
+	sed -n 's/^\.It Ic \([a-z_]*\) No =.*/\1/p' "$man/ringkit.conf.5" |
+		sort >page
+	grep -qx frame_bytes code
+	# Those of [acl] and the links have no table.
+	diff <(printf '%s\n' admin read | sort - code) page
+}
+
+@test "ringkit-protocol.7 has the verbs that ringd answers" {
+	printf 'help\nquit\n' | nc -U "$RINGKIT_RUNDIR/ring.sock" |
+		sed -n 's/^item verb=\([a-z-]*\).*/\1/p' | sort >answered
+	awk '/^\.S[hs] / { here = $0 == ".Sh RING.SOCK" }
+	here && /^\.It Ic/ { print $3 }' "$man/ringkit-protocol.7" |
+		sort >page
+	grep -qx pub answered
+	diff answered page
+}
+
+# ---- names ------------------------------------------------------------------
+
+# msgcat.1 is installed as ringkit-msgcat.1, and called so everywhere.
+installed_name() # FILE
+{
+	case $1 in
+	msgcat.1) echo ringkit-msgcat.1 ;;
+	*) echo "$1" ;;
+	esac
+}
+
+@test "every page bears the name under which it is installed" {
+	local page name
+	for page in "$man"/*.[1-9]; do
+		name=$(installed_name "${page##*/}")
+		grep -qix "\.Dt ${name%.*} ${name##*.}" "$page"
+		grep -A 1 '^\.Sh NAME' "$page" |
+			grep -qx "\.Nm ${name%.*}"
+	done
+}
+
+@test "every page that a page of ours refers to is there" {
+	local page
+	for page in "$man"/*.[1-9]; do
+		installed_name "${page##*/}"
+	done >ours
+	sed -n 's/^\.Xr \(ring[a-z.-]*\|msg[a-z]*\) \([1-9]\).*/\1.\2/p' \
+		"$man"/*.[1-9] | sort -u >referred
+	grep -qx ringd.8 referred
+	run ! grep -vxFf ours referred
+}
+
+@test "what README names is there" {
+	local name readme=$BATS_TEST_DIRNAME/../../README.md
+	# Paths, with patterns in some of them.
+	grep -oE '(bin|libcommon|man|examples)/[]a-zA-Z0-9_./*[-]*' "$readme" |
+		grep -vE 'PROGRAM|MODULE|INPUT' | sort -u >paths
+	grep -qx bin/ringd/totem.h paths
+	while read -r name; do
+		(cd "${readme%/*}" && compgen -G "${name%/}") >/dev/null || {
+			echo "README.md: $name"
+			return 1
+		}
+	done <paths
+	grep -oE '(^    |`)make [a-z]+' "$readme" | sed 's/.* //' | sort -u >targets
+	grep -qx check targets
+	while read -r name; do
+		grep -qE "^$name:" "${readme%/*}/Makefile" || {
+			echo "README.md: make $name"
+			return 1
+		}
+	done <targets
+}
