@@ -1,0 +1,241 @@
+# Nodes on loopback addresses, for bats files that run real ringds.
+#
+# Each test has a folder, DIR, that an unprivileged user may enter, and
+# addresses of its own.  It calls nodes_begin in setup and nodes_end in
+# teardown, which ends every process that was started here and fails the test
+# when a ringd died of a bug.
+# shellcheck shell=bash
+
+slot=${RINGKIT_TEST_SLOT:-$((150 + $$ % 100))}
+nobody=65534
+
+nodes_begin()
+{
+	DIR=$(mktemp -d "${TMPDIR:-/tmp}/ringd.XXXXXX")
+	PIDS=()            # of whatever runs in the background
+	declare -gA PID=() # of ringd, by node
+	as_nobody=()
+	ringd=${RINGKIT_BIN:?}/ringd
+	chmod 755 "$DIR"
+	if [ "$(id -u)" = 0 ]; then
+		# As nobody, who may not be able to enter the build folder.
+		as_nobody=(setpriv "--reuid=$nobody" "--regid=$nobody"
+			--clear-groups --)
+		cp "$ringd" "$DIR/ringd"
+		ringd=$DIR/ringd
+	fi
+	cd "$DIR" || return
+}
+
+nodes_end()
+{
+	local pid log rc=0
+	for pid in "${PIDS[@]}" "${PID[@]}"; do
+		kill -CONT "$pid" 2>/dev/null || :
+		kill -KILL "$pid" 2>/dev/null || :
+	done
+	wait 2>/dev/null || :
+	for log in "$DIR"/log*; do
+		[ -e "$log" ] || continue
+		if grep -nE 'ENSURE|Sanitizer|runtime error|allocat' "$log"; then
+			rc=1
+		fi
+		[ "${BATS_TEST_COMPLETED:-}" = 1 ] || tail -n 12 "$log" |
+			sed "s|^|${log##*/}: |"
+	done
+	cd / || return
+	if [ "${KEEP:-}" ]; then
+		echo "kept: $DIR"
+	else
+		rm -rf "$DIR"
+	fi
+	return "$rc"
+}
+
+address() # I
+{
+	echo "127.$slot.${BATS_TEST_NUMBER:-1}.$1"
+}
+
+# another_key: makes the file named key anew.
+another_key()
+{
+	rm -f key
+	printf '1 %s\n' "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >key
+	chmod 400 key
+	[ ${#as_nobody[@]} = 0 ] || chown "$nobody:$nobody" key
+}
+
+# config N [LINE...]: key and ringkit.conf for the nodes n1 to nN; the lines
+# come before the nodes' sections.
+config()
+{
+	local n=$1 i
+	shift
+	another_key
+	{
+		printf '[cluster]\nname = test\nkey_file = key\n'
+		[ $# = 0 ] || printf '%s\n' "$@"
+		for ((i = 1; i <= n; i++)); do
+			printf '[node n%s]\nid = %s\nlink0 = %s\n' \
+				"$i" "$i" "$(address "$i")"
+		done
+	} >ringkit.conf
+}
+
+# launch I [OPTION...]: starts node I, as $PID[I], and does not wait.
+launch()
+{
+	local i=$1
+	shift
+	mkdir -p "run$i" "state$i"
+	[ ${#as_nobody[@]} = 0 ] || chown "$nobody:$nobody" "run$i" "state$i"
+	"${as_nobody[@]}" "$ringd" -c "${conf:-ringkit.conf}" --node "n$i" \
+		--rundir "run$i" --statedir "state$i" "$@" \
+		2>>"log$i" </dev/null 3>&- &
+	PID[$i]=$!
+}
+
+# start I...: starts nodes and waits until their sockets answer.
+start()
+{
+	local i ready
+	local -A fds=()
+	for i; do
+		[ -p "ready$i" ] || mkfifo "ready$i"
+		exec {ready}<>"ready$i"
+		fds[$i]=$ready
+		launch "$i" --ready-fd 8 8>&"$ready"
+	done
+	for i; do
+		ready=${fds[$i]}
+		read -r -t 20 -u "$ready" || {
+			echo "node $i did not start"
+			return 1
+		}
+		exec {ready}>&-
+	done
+}
+
+# ends I [CODE]: node I ends by itself, with CODE (0).
+ends()
+{
+	local code=0
+	wait "${PID[$1]}" || code=$?
+	unset "PID[$1]"
+	[ "$code" = "${2:-0}" ] || {
+		echo "node $1 ended with $code"
+		return 1
+	}
+}
+
+# slay I: kill -9, and wait until it is gone.
+slay()
+{
+	kill -KILL "${PID[$1]}"
+	ends "$1" 137
+}
+
+# leave I: SIGTERM, and wait for a clean end.
+leave()
+{
+	kill -TERM "${PID[$1]}"
+	ends "$1" 0
+}
+
+# background COMMAND...: runs it until the test ends; $! is its pid.
+background()
+{
+	"$@" <&0 3>&- &
+	PIDS+=($!)
+}
+
+# ask I REQUEST...: what node I answers, without its greeting.
+ask()
+{
+	local i=$1
+	shift
+	printf '%s\n' "$@" quit | timeout 10 nc -U "run$i/ring.sock" |
+		sed '1d;$d'
+}
+
+# word KEY: of each line that has it, the value.
+word()
+{
+	sed -n "s/.* $1=\([^ ]*\).*/\1/p"
+}
+
+# stat I NAME [WORDS]: the sum of the counters called NAME with these words.
+stat_of()
+{
+	ask "$1" stats | grep -F "name=$2 " | grep -F -- "${3:-}" |
+		word value | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# first_match FD PID PATTERN SECONDS: prints the first line of FD that the
+# regular expression matches, then ends PID, which writes there.
+first_match()
+{
+	local fd=$1 pid=$2 pattern=$3 line='' found=1 left
+	local deadline=$((${EPOCHREALTIME/./} + $4 * 1000000))
+	while left=$((deadline - ${EPOCHREALTIME/./})) && [ "$left" -gt 0 ] &&
+		IFS= read -r -t "$(printf '%d.%06d' $((left / 1000000)) \
+			$((left % 1000000)))" -u "$fd" line; do
+		[[ $line =~ $pattern ]] || continue
+		found=0
+		break
+	done
+	exec {fd}<&-
+	kill "$pid" 2>/dev/null || :
+	wait "$pid" 2>/dev/null || :
+	[ "$found" = 0 ] || line="no $pattern; last was: $line"
+	printf '%s\n' "$line"
+	return "$found"
+}
+
+# await I PATTERN [SECONDS [REQUEST...]]: prints the first line that matches of
+# what node I says after REQUEST (views).
+await()
+{
+	local i=$1 pattern=$2 limit=${3:-10} fd
+	shift $(($# > 3 ? 3 : $#))
+	[ $# -gt 0 ] || set -- views
+	exec {fd}< <(exec nc -U "run$i/ring.sock" 3>&- \
+		< <(printf '%s\n' "$@"))
+	first_match "$fd" $! "$pattern" "$limit"
+}
+
+# appears FILE PATTERN [SECONDS]: a line of a growing file.
+appears()
+{
+	local fd
+	exec {fd}< <(exec tail -n +1 -F "$1" 2>/dev/null 3>&-)
+	first_match "$fd" $! "$2" "${3:-10}"
+}
+
+# together LIST [SECONDS]: every node of the list 1,2,3 is in a view of them.
+together()
+{
+	local i
+	for i in ${1//,/ }; do
+		await "$i" "(ready|phase=regular).* members=$1 " "${2:-15}" \
+			>/dev/null || {
+			echo "node $i: not in a view of $1"
+			return 1
+		}
+	done
+}
+
+# subscribed I FILE REQUEST...: writes what node I says to FILE, until the
+# test ends; returns when the last request was answered.
+subscribed()
+{
+	local i=$1 file=$2 fd
+	shift 2
+	mkfifo "$file.in"
+	exec {fd}<>"$file.in"
+	printf '%s\n' "$@" '#subscribed ping' >&"$fd"
+	background nc -U "run$i/ring.sock" <&"$fd" >"$file"
+	exec {fd}>&-
+	appears "$file" '^#subscribed ok' >/dev/null
+}
