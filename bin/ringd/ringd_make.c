@@ -75,7 +75,7 @@ configure_totem(const struct ringd *r, struct totem_config *cfg)
 	    (uint32_t)ring->message_bytes_max + GROUP_HEAD_BYTES_MAX;
 	cfg->queue_bytes = (uint32_t)(ring->queue_bytes != 0
 		? ring->queue_bytes
-		: num_max(cfg->queue_bytes, 2 * cfg->message_bytes_max));
+		: num_max(cfg->queue_bytes, cfg->message_bytes_max + 65536));
 	if (ring->window != 0)
 		cfg->window = ring->window;
 	cfg->is_tracing = log_is_wanted(LOG_LEVEL_DEBUG);

@@ -294,8 +294,9 @@ uint8_t *totem_rx_cell(struct totem *t);
 
 /*
  * The longest message a SUBMIT of that class may carry now; 0 when the queue
- * is full or the node is leaving: then not even an empty one.  Answering less
- * than message_bytes_max promises a TOTEM_OUT_WRITABLE.
+ * is full or the node is leaving.  CLIENT messages may have message_bytes_max,
+ * SYSTEM messages LIMIT_SYSTEM_BYTES at most; answering less than that
+ * promises a TOTEM_OUT_WRITABLE.
  */
 size_t totem_room_bytes(struct totem *t, enum totem_class class);
 

@@ -116,7 +116,8 @@ struct totem_entry {
 /* A byte ring of entries; head and tail only grow. */
 struct totem_queue {
 	uint8_t *bytes;
-	uint32_t size; /* a power of two */
+	uint32_t size;    /* a power of two */
+	uint32_t longest; /* message that it takes */
 	uint64_t head, tail;
 	bool has_entry; /* entry is the decoded head */
 	struct totem_entry entry;

@@ -22,27 +22,37 @@
 enum { SERVICE_UNSET = 0xFF };
 
 static uint32_t
-queue_size(const struct totem_config *cfg)
+power_of_two(uint64_t bytes)
 {
-	uint64_t need =
-	    num_max(cfg->queue_bytes, (uint64_t)cfg->message_bytes_max + 4096);
 	uint32_t size = 1 << 16;
 
-	while (size < need)
+	while (size < bytes)
 		size *= 2;
 	return size;
 }
 
+/* SYSTEM messages are few and short: their queue is small. */
 void
 totem_pack_init(struct totem *t, struct arena *arena)
 {
-	uint32_t size = queue_size(&t->cfg);
+	const struct totem_config *cfg = &t->cfg;
+	uint32_t longest[] = {
+		[TOTEM_CLASS_CLIENT] = cfg->message_bytes_max,
+		[TOTEM_CLASS_SYSTEM] = (uint32_t)num_min(
+		    cfg->message_bytes_max, LIMIT_SYSTEM_BYTES),
+	};
+	uint32_t size[] = {
+		[TOTEM_CLASS_CLIENT] = power_of_two(num_max(
+		    cfg->queue_bytes, (uint64_t)cfg->message_bytes_max + 4096)),
+		[TOTEM_CLASS_SYSTEM] = power_of_two(4 * LIMIT_SYSTEM_BYTES),
+	};
 
 	for (int i = 0; i < 2; i++) {
-		uint8_t *bytes = arena_take(arena, size);
+		uint8_t *bytes = arena_take(arena, size[i]);
 		if (arena->base != NULL)
 			t->queue[i] = (struct totem_queue){ .bytes = bytes,
-				.size = size };
+				.size = size[i],
+				.longest = longest[i] };
 	}
 }
 
@@ -111,8 +121,8 @@ totem_room_bytes(struct totem *t, enum totem_class class)
 	size_t room = 0;
 
 	if (!t->is_leaving)
-		room = num_min(room_of(queue), t->cfg.message_bytes_max);
-	if (room < t->cfg.message_bytes_max)
+		room = num_min(room_of(queue), queue->longest);
+	if (room < queue->longest)
 		queue->was_refused = true;
 	return room;
 }
@@ -129,7 +139,7 @@ totem_submit(struct totem *t, const struct totem_input *in)
 		.if_view = in->submit.if_view };
 
 	ENSURE(!t->is_leaving);
-	ENSURE(len <= t->cfg.message_bytes_max);
+	ENSURE(len <= queue->longest);
 	ENSURE(sizeof entry + len <= queue->size - (queue->tail - queue->head));
 	put_bytes(queue, &entry, sizeof entry);
 	put_bytes(queue, in->submit.head, in->submit.head_len);
@@ -190,7 +200,7 @@ totem_pack_writable(struct totem *t)
 	for (int i = 0; i < 2; i++) {
 		struct totem_queue *queue = &t->queue[i];
 		if (!queue->was_refused || t->is_leaving ||
-		    room_of(queue) < t->cfg.message_bytes_max)
+		    room_of(queue) < queue->longest)
 			continue;
 		queue->was_refused = false;
 		is_writable = true;

@@ -29,7 +29,8 @@ enum {
 	/* Messages. */
 	LIMIT_MESSAGE_BYTES_DEFAULT = 1 << 20,
 	LIMIT_MESSAGE_BYTES_MAX = 16 << 20,
-	LIMIT_MESSAGES_LARGE = 4, /* in progress on the ring at once */
+	LIMIT_SYSTEM_BYTES = 65536, /* of one SYSTEM message */
+	LIMIT_MESSAGES_LARGE = 4,   /* in progress on the ring at once */
 
 	/* Groups. */
 	LIMIT_GROUP_NAME_BYTES = 128,

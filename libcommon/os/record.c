@@ -113,8 +113,8 @@ is_counted(const char *key)
 {
 	static const char *const numbers[] = { "node", "inc", "conn", "mid",
 		"len", "lost", "ms", "pid", "uid", "n", "link", "votes",
-		"groups", "clients", "subs", "pending", "window",
-		"aru", "high", "delivered", "stable", "value" };
+		"groups", "clients", "subs", "pending", "window", "aru", "high",
+		"delivered", "stable", "value" };
 	const char *unit = strrchr(key, '_');
 
 	return is_one_of(key, numbers, ARRAY_COUNT(numbers)) ||

@@ -144,7 +144,7 @@ struct oracle_stay {
 	uint32_t scene; /* next in the ring's script, or the passage's */
 	uint32_t snapshot_first; /* life's own processes at its start */
 	uint32_t snapshot_count;
-	uint32_t snapshot_all; /* with those it keeps silent about */
+	uint32_t snapshot_all;  /* with those it keeps silent about */
 	uint32_t pending_first; /* group ops that wait for the sync */
 };
 
