@@ -6,18 +6,16 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "libcommon/base/num.h"
 #include "libcommon/os/ask.h"
+#include "libcommon/os/child.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/fd.h"
@@ -77,14 +75,14 @@ make_data(const struct ask_line *line)
 static bool
 ends_by(pid_t pid, uint64_t deadline_ns)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	int rc;
+	int pidfd = child_open(pid);
+	bool is_over;
 
 	if (pidfd < 0)
 		return true; /* there is only the blocking wait */
-	rc = fd_wait(pidfd, POLLIN, deadline_ns);
+	is_over = child_ends_by(pidfd, deadline_ns);
 	fd_close(&pidfd);
-	return rc != 0;
+	return is_over;
 }
 
 static int

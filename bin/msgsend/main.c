@@ -2,6 +2,7 @@
 /* msgsend: lines of standard input become ordered messages of a group. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +17,11 @@
 #include "bin/msgsend/msgsend_input.h"
 #include "bin/msgsend/msgsend_send.h"
 
-enum { SEPARATOR_BYTES = 200 };
+enum { SEPARATOR_BYTES = 200, CLIENT_BYTES = 8 };
 
 static struct {
 	bool is_lines, is_whole, is_null, is_framed, is_json;
-	bool skips_empty, allows_empty;
+	bool skips_empty, allows_empty, is_teeing;
 	char separator[SEPARATOR_BYTES + 1];
 	size_t separator_len;
 	const char *rundir;
@@ -31,6 +32,7 @@ static struct {
 static struct msgsend_options options = {
 	.confirm = "agreed",
 	.timeout_ns = PARSE_FOREVER,
+	.tee_fd = -1,
 };
 
 static void
@@ -114,7 +116,7 @@ static const struct opt opts[] = {
 	    "when ringd is away, try again for so long" },
 	{ '\0', "rate", OPT_CALL, NULL, set_rate, "N",
 	    "send at most N messages a second" },
-	{ '\0', "tee", OPT_FLAG, &options.is_teeing, NULL, NULL,
+	{ '\0', "tee", OPT_FLAG, &given.is_teeing, NULL, NULL,
 	    "copy what was confirmed to standard output" },
 	{ '\0', "skip-empty", OPT_FLAG, &given.skips_empty, NULL, NULL,
 	    "do not send empty messages" },
@@ -208,6 +210,19 @@ open_sources(enum msgsend_mode mode, bool is_given)
 	}
 }
 
+/* A name that nobody else has or had. */
+static const char *
+make_client(void)
+{
+	static char hex[2 * CLIENT_BYTES + 1];
+	uint8_t bytes[CLIENT_BYTES];
+
+	if (sodium_init() < 0)
+		tool_fail(EXITCODE_INTERNAL, "libsodium does not start");
+	randombytes_buf(bytes, sizeof bytes);
+	return sodium_bin2hex(hex, sizeof hex, bytes, sizeof bytes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,6 +244,9 @@ main(int argc, char **argv)
 		return tool_opt_exit(rc);
 	open_sources(mode, is_given);
 	options.rundir = opt_rundir(given.rundir);
+	options.client = make_client();
+	if (given.is_teeing)
+		options.tee_fd = STDOUT_FILENO;
 	input.source = given.sources;
 	input.source_end = given.sources + given.source_count;
 	input.separator = given.separator_len > 0 ? given.separator : "\n";

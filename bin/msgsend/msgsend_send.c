@@ -7,10 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sodium.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
@@ -21,6 +18,7 @@
 #include "libcommon/os/tool.h"
 
 #include "bin/msgsend/msgsend_input.h"
+#include "bin/msgsend/msgsend_quorum.h"
 #include "bin/msgsend/msgsend_window.h"
 
 enum {
@@ -28,8 +26,6 @@ enum {
 	LINE_BYTES = 1200, /* the same with what differs from one to another */
 	/* What ask takes without waiting, when it had nothing unsent. */
 	PUT_BYTES = 64000,
-	CLIENT_BYTES = 8,
-	VIEW_BYTES = 64,
 };
 
 #define RATE_BURST_NS  (10 * CLOCK_MS_NS)
@@ -44,7 +40,7 @@ struct sender {
 	struct out tee;
 	char head[HEAD_BYTES];
 	size_t head_len;
-	char view[VIEW_BYTES]; /* all are sent under it; "": any */
+	char view[MSGSEND_VIEW_BYTES]; /* all are sent under it; "": any */
 	/* The rest of the message that is being put. */
 	const char *part;
 	size_t part_len;
@@ -80,54 +76,6 @@ static bool
 is_idle(const struct sender *s)
 {
 	return s->window.answered == s->window.taken && !s->is_putting;
-}
-
-/* ---- the quorum -------------------------------------------------------- */
-
-/* The view in which quorumd says that there is a quorum. */
-static enum exitcode
-find_view(struct sender *s, struct ask *quorum, uint64_t deadline_ns)
-{
-	struct ask_line line;
-	const char *word;
-	int rc = ask_put(quorum, "quorum\n", strlen("quorum\n"));
-
-	if (rc == 0)
-		rc = ask_next(quorum, &line, deadline_ns);
-	if (rc != 0) {
-		tool_warn("quorum.sock: %s", ask_strerror(rc));
-		return ask_exitcode(rc);
-	}
-	word = ask_value(&line, "quorate");
-	if (line.kind != ASK_OK || strcmp(word, "yes") != 0) {
-		bool is_no = line.kind == ASK_OK && strcmp(word, "no") == 0;
-
-		tool_warn(is_no ? "not quorate" : "quorum unknown");
-		return is_no ? EXITCODE_TRYAGAIN : EXITCODE_UNAVAILABLE;
-	}
-	word = ask_value(&line, "view");
-	if (strlen(word) >= sizeof s->view || *word == '\0')
-		return EXITCODE_PROTOCOL;
-	strcpy(s->view, word);
-	return EXITCODE_OK;
-}
-
-static enum exitcode
-ask_quorum(struct sender *s)
-{
-	uint64_t deadline_ns = ask_deadline_ns();
-	struct ask *quorum;
-	enum exitcode code;
-	int rc = ask_open(&quorum, s->options->rundir, "quorum", deadline_ns);
-
-	if (rc != 0) {
-		tool_warn("%s/quorum.sock: %s: --require-quorum needs quorumd",
-		    s->options->rundir, ask_strerror(rc));
-		return ask_exitcode(rc);
-	}
-	code = find_view(s, quorum, deadline_ns);
-	ask_close(quorum);
-	return code;
 }
 
 /* ---- connecting -------------------------------------------------------- */
@@ -223,7 +171,7 @@ confirm(struct sender *s)
 {
 	struct msgsend_message message;
 
-	if (s->options->is_teeing) {
+	if (s->options->tee_fd >= 0) {
 		msgsend_window_oldest(&s->window, &message);
 		out_put(&s->tee, message.raw, message.raw_len);
 		out_end(&s->tee);
@@ -298,7 +246,7 @@ take_answers(struct sender *s)
 	} while (rc == 0 && ask_has_line(s->ask));
 	if (rc != 0 && rc != -ETIMEDOUT)
 		return rc;
-	if (s->options->is_teeing && (rc = out_flush(&s->tee)) != 0)
+	if (s->options->tee_fd >= 0 && (rc = out_flush(&s->tee)) != 0)
 		tool_fail_output(rc);
 	return 0;
 }
@@ -313,7 +261,7 @@ renew_view(struct sender *s)
 		return;
 	s->refused = 0;
 	s->window.put = s->window.answered;
-	code = ask_quorum(s);
+	code = msgsend_quorum_view(s->options->rundir, s->view);
 	if (code != EXITCODE_OK)
 		fail(s, code);
 }
@@ -511,7 +459,7 @@ wait_some(struct sender *s)
 	struct pollfd fds[3] = {
 		{ ask_fd(s->ask), POLLIN, 0 },
 		{ -1, POLLIN, 0 },
-		{ s->options->is_teeing ? s->tee.fd : -1, 0, 0 },
+		{ s->options->tee_fd, 0, 0 },
 	};
 	uint64_t now_ns = clock_now_ns();
 
@@ -541,7 +489,6 @@ static void
 make_head(struct sender *s)
 {
 	struct text text;
-	uint8_t client[CLIENT_BYTES];
 
 	text_init(&text, s->head, sizeof s->head);
 	text_put(&text, "pub group=");
@@ -552,11 +499,7 @@ make_head(struct sender *s)
 	}
 	if (s->options->is_retrying) {
 		text_put(&text, " id=");
-		randombytes_buf(client, sizeof client);
-		for (size_t i = 0; i < sizeof client; i++) {
-			text_put_hex(&text, client[i] >> 4);
-			text_put_hex(&text, client[i] & 15);
-		}
+		text_put(&text, s->options->client);
 		text_put_char(&text, '.');
 	}
 	s->head_len = text.len;
@@ -592,7 +535,8 @@ run(struct sender *s)
 	if (rc != 0 && !recover(s, rc))
 		return;
 	if (s->options->requires_quorum) {
-		enum exitcode code = ask_quorum(s);
+		enum exitcode code =
+		    msgsend_quorum_view(s->options->rundir, s->view);
 
 		if (code != EXITCODE_OK)
 			fail(s, code);
@@ -609,13 +553,11 @@ msgsend_send(const struct msgsend_options *options, struct msgsend_input *input)
 {
 	struct sender s = { .options = options, .input = input };
 
-	s.window.is_keeping_raw = options->is_teeing;
-	s.window.is_keeping = options->is_teeing || options->is_retrying ||
+	s.window.is_keeping_raw = options->tee_fd >= 0;
+	s.window.is_keeping = options->tee_fd >= 0 || options->is_retrying ||
 	    options->requires_quorum;
-	if (sodium_init() < 0)
-		tool_fail(EXITCODE_INTERNAL, "libsodium does not start");
 	if (msgsend_window_open(&s.window) != 0 ||
-	    out_open(&s.tee, STDOUT_FILENO) != 0)
+	    out_open(&s.tee, options->tee_fd) != 0)
 		tool_fail(EXITCODE_OS, "out of memory");
 	uint64_t now_ns = clock_now_ns(), deadline_ns = ask_deadline_ns();
 	s.patience_ns = deadline_ns == UINT64_MAX

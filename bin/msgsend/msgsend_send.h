@@ -16,8 +16,9 @@ struct msgsend_options {
 	const char *group;
 	const char *confirm; /* "agreed", "safe" or "none" */
 	bool requires_quorum;
-	bool is_teeing;
+	int tee_fd; /* what was confirmed is copied there; -1: nowhere */
 	bool is_retrying;
+	const char *client;  /* names this process, for is_retrying */
 	uint64_t retry_ns;   /* how long to try again, UINT64_MAX: for ever */
 	uint64_t rate;       /* messages a second, 0: no limit */
 	uint64_t timeout_ns; /* for any answer, UINT64_MAX: none */

@@ -9,7 +9,7 @@
 
 /*
  * Makes path with one new key, mode 0400: 0, -EEXIST when it is there
- * already, or another -E….  After sodium_init.
+ * already, or another -E….
  */
 RK_MUST_CHECK int ringkit_key_write(const char *path, uint32_t id);
 

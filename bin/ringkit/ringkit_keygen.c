@@ -42,9 +42,12 @@ static size_t
 make_line(char line[LINE_BYTES], uint32_t id)
 {
 	uint8_t key[BOX_KEY_BYTES];
+	int rc = sodium_init();
 	char hex[2 * BOX_KEY_BYTES + 1];
 	int n;
 
+	if (rc < 0)
+		tool_fail(EXITCODE_INTERNAL, "libsodium does not start");
 	randombytes_buf(key, sizeof key);
 	sodium_bin2hex(hex, sizeof hex, key, sizeof key);
 	n = snprintf(line, LINE_BYTES, "%u %s\n", id, hex);
@@ -114,8 +117,6 @@ ringkit_keygen(int argc, char **argv)
 		    &program, "--id: expected 1 to %d", BOX_KEY_ID_MAX);
 	if (rc != 0)
 		return tool_opt_exit(rc);
-	if (sodium_init() < 0)
-		tool_fail(EXITCODE_INTERNAL, "libsodium does not start");
 	if (strcmp(output, "-") == 0)
 		return print_key();
 	rc = ringkit_key_write(output, (uint32_t)key_id);

@@ -39,12 +39,6 @@ RK_MUST_CHECK enum exitcode ringkit_process_wait(
     const struct ringkit_plan *plan, struct ringkit_process *process,
     uint64_t deadline_ns);
 
-/*
- * The daemon that left its pid in RUNDIR/PROGRAM.pid and still runs, as a
- * pidfd; -ENOENT: none does.  Never another process with a used number.
- */
-RK_MUST_CHECK int ringkit_process_open(const char *rundir, const char *program);
-
 /* Asks the process to end, so that it leaves the ring. */
 void ringkit_process_ask_to_end(int pidfd);
 

@@ -2,8 +2,6 @@
 /* ringkit sandbox: a whole cluster on this machine's loopback, without root.
  */
 #include <errno.h>
-#include <poll.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +9,16 @@
 #include "libcommon/base/limits.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
-#include "libcommon/os/fd.h"
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
 
 #include "bin/ringkit/ringkit.h"
 #include "bin/ringkit/ringkit_child.h"
 #include "bin/ringkit/ringkit_layout.h"
+#include "bin/ringkit/ringkit_nodes.h"
 #include "bin/ringkit/ringkit_views.h"
 
 enum { PORT_DEFAULT = 5410, PORT_MAX = 65000 };
-
-#define STOP_NS  UINT64_C(5000000000)
-#define DYING_NS UINT64_C(500000000)
 
 static struct {
 	bool stops;
@@ -54,65 +49,17 @@ static const struct opt_program program = {
 	.opt_count = ARRAY_COUNT(opts),
 };
 
-/* ---- nodes ------------------------------------------------------------- */
-
-/* One that was killed just now is given a moment to be gone. */
-static bool
-is_running(const struct ringkit_layout_plan *node)
-{
-	int pidfd = ringkit_process_open(node->rundir, node->plan.program);
-	int rc;
-
-	if (pidfd < 0)
-		return false;
-	rc = fd_wait(pidfd, POLLIN, ringkit_deadline_ns(DYING_NS));
-	fd_close(&pidfd);
-	return rc == 0;
-}
-
-/* All from first to last, at once; then until each is ready. */
 static enum exitcode
-start_nodes(const struct ringkit_layout *layout, uint32_t first, uint32_t last,
+start(const struct ringkit_layout *layout, uint32_t first, uint32_t last,
     bool dies_with_us)
 {
-	static struct ringkit_layout_plan nodes[LIMIT_NODES + 1];
-	static struct ringkit_process processes[LIMIT_NODES + 1];
-	uint64_t deadline_ns = ringkit_deadline_ns(given.timeout_ns);
-	enum exitcode code = EXITCODE_OK;
+	const struct ringkit_nodes nodes = { .layout = layout,
+		.first = first,
+		.last = last,
+		.dies_with_us = dies_with_us };
 
-	for (uint32_t i = first; code == EXITCODE_OK && i <= last; i++) {
-		ringkit_layout_plan(layout, i, &nodes[i]);
-		nodes[i].plan.dies_with_us = dies_with_us;
-		if (is_running(&nodes[i])) {
-			tool_warn("%s: its ringd runs", nodes[i].rundir);
-			return EXITCODE_TRYAGAIN;
-		}
-		code = ringkit_process_start(&nodes[i].plan, &processes[i]);
-	}
-	for (uint32_t i = first; code == EXITCODE_OK && i <= last; i++)
-		code = ringkit_process_wait(
-		    &nodes[i].plan, &processes[i], deadline_ns);
-	return code;
-}
-
-/* Asks all, then waits for each, so that it takes as long as the slowest. */
-static void
-stop_nodes(const struct ringkit_layout *layout)
-{
-	uint64_t deadline_ns = ringkit_deadline_ns(STOP_NS);
-	struct ringkit_layout_plan node;
-	int pidfds[LIMIT_NODES + 1];
-
-	for (uint32_t i = 1; i <= layout->nodes; i++) {
-		ringkit_layout_plan(layout, i, &node);
-		pidfds[i] = ringkit_process_open(node.rundir, "ringd");
-		if (pidfds[i] >= 0)
-			ringkit_process_ask_to_end(pidfds[i]);
-	}
-	for (uint32_t i = 1; i <= layout->nodes; i++)
-		if (pidfds[i] >= 0 &&
-		    !ringkit_process_finish(pidfds[i], deadline_ns))
-			tool_warn("node %u did not leave, and was killed", i);
+	return ringkit_nodes_start(
+	    &nodes, ringkit_deadline_ns(given.timeout_ns));
 }
 
 /* ---- what can be asked for --------------------------------------------- */
@@ -160,7 +107,8 @@ run(struct ringkit_layout *layout, const char *dir, char *const *command)
 	if (rc < 0)
 		tool_fail(EXITCODE_CANTCREATE, "%s: %s",
 		    dir != NULL ? dir : layout->dir, strerror(-rc));
-	code = start_nodes(layout, 1, layout->nodes, command != NULL);
+	ringkit_nodes_check_stopped(layout, 1, layout->nodes);
+	code = start(layout, 1, layout->nodes, command != NULL);
 	if (code == EXITCODE_OK)
 		code = ringkit_views_wait(
 		    layout, ringkit_deadline_ns(given.timeout_ns), view);
@@ -172,7 +120,7 @@ run(struct ringkit_layout *layout, const char *dir, char *const *command)
 		set_environment(layout);
 		code = (enum exitcode)ringkit_child_run(command);
 	}
-	stop_nodes(layout);
+	ringkit_nodes_stop(layout);
 	if (code == EXITCODE_OK && dir == NULL)
 		ringkit_layout_remove(layout);
 	else if (dir == NULL)
@@ -183,17 +131,19 @@ run(struct ringkit_layout *layout, const char *dir, char *const *command)
 static enum exitcode
 change(struct ringkit_layout *layout, const char *dir)
 {
+	uint32_t node = (uint32_t)num_min(given.start, LIMIT_NODES + 1);
+
 	if (ringkit_layout_open(layout, dir) != 0)
 		tool_fail(EXITCODE_NOINPUT, "%s: no sandbox", dir);
 	if (given.stops) {
-		stop_nodes(layout);
+		ringkit_nodes_stop(layout);
 		return EXITCODE_OK;
 	}
-	if (given.start > layout->nodes)
+	if (node > layout->nodes)
 		tool_fail(
 		    EXITCODE_USAGE, "%s: it has %u nodes", dir, layout->nodes);
-	return start_nodes(
-	    layout, (uint32_t)given.start, (uint32_t)given.start, false);
+	ringkit_nodes_check_stopped(layout, node, node);
+	return start(layout, node, node, false);
 }
 
 /* ---- the command line -------------------------------------------------- */
@@ -238,8 +188,6 @@ ringkit_sandbox(int argc, char **argv)
 		return tool_opt_exit(rc);
 	layout.port = (uint32_t)given.port;
 	layout.extra = given.extra;
-	if (sodium_init() < 0)
-		tool_fail(EXITCODE_INTERNAL, "libsodium does not start");
 	if (given.stops || given.start > 0)
 		return (int)change(&layout, argv[first]);
 	if (command != NULL)

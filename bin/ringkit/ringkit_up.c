@@ -13,6 +13,7 @@
 
 #include "bin/ringkit/ringkit.h"
 #include "bin/ringkit/ringkit_find.h"
+#include "bin/ringkit/ringkit_pidfile.h"
 #include "bin/ringkit/ringkit_process.h"
 
 /* Each uses those before it. */
@@ -72,7 +73,7 @@ start(const char *daemon, uint64_t deadline_ns)
 		.log = given.log };
 	char log[RINGKIT_PATH_BYTES];
 	struct ringkit_process process;
-	int pidfd = ringkit_process_open(plan.rundir, daemon);
+	int pidfd = ringkit_pidfile_open(plan.rundir, daemon);
 	enum exitcode code;
 
 	if (pidfd >= 0) {
@@ -127,7 +128,7 @@ ringkit_down(int argc, char **argv)
 		return tool_opt_exit(rc);
 	rundir = opt_rundir(given.rundir);
 	for (size_t i = ARRAY_COUNT(daemons); i-- > 0;) {
-		int pidfd = ringkit_process_open(rundir, daemons[i]);
+		int pidfd = ringkit_pidfile_open(rundir, daemons[i]);
 
 		if (pidfd < 0) {
 			tool_say("%s: does not run", daemons[i]);

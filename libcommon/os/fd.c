@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -31,6 +32,12 @@ int
 fd_set_cloexec(int fd, bool is_cloexec)
 {
 	return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, is_cloexec);
+}
+
+void
+fd_close_on_exec_from(int first)
+{
+	(void)close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 /* poll's timeout: rounded up, so that it does not wake before the time. */

@@ -13,6 +13,9 @@
 RK_MUST_CHECK int fd_set_nonblock(int fd, bool is_nonblock);
 RK_MUST_CHECK int fd_set_cloexec(int fd, bool is_cloexec);
 
+/* All descriptors from first on.  Where the kernel cannot, they stay open. */
+void fd_close_on_exec_from(int first);
+
 /*
  * Writes all of it, waiting when it must, for at most until deadline_ns
  * (UINT64_MAX: for ever; -ETIMEDOUT after it).  0 or -E….

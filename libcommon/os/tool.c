@@ -36,8 +36,7 @@ tool_start(const char *program)
 }
 
 /* One write, so that lines of several programs do not mix. */
-static void
-say(const char *format, va_list args)
+static void RK_PRINTF(1, 0) say(const char *format, va_list args)
 {
 	char line[LINE_BYTES];
 	size_t len, room = sizeof line - 1;

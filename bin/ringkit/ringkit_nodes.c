@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bin/ringkit/ringkit_nodes.h"
+
+#include "libcommon/base/limits.h"
+#include "libcommon/os/child.h"
+#include "libcommon/os/fd.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/ringkit/ringkit.h"
+#include "bin/ringkit/ringkit_layout.h"
+#include "bin/ringkit/ringkit_pidfile.h"
+#include "bin/ringkit/ringkit_process.h"
+
+#define STOP_NS  UINT64_C(5000000000)
+#define DYING_NS UINT64_C(500000000)
+
+/* One that was killed just now is given a moment to be gone. */
+static bool
+is_running(const struct ringkit_layout_plan *node)
+{
+	int pidfd = ringkit_pidfile_open(node->rundir, node->plan.program);
+	bool is_over;
+
+	if (pidfd < 0)
+		return false;
+	is_over = child_ends_by(pidfd, ringkit_deadline_ns(DYING_NS));
+	fd_close(&pidfd);
+	return !is_over;
+}
+
+void
+ringkit_nodes_check_stopped(
+    const struct ringkit_layout *layout, uint32_t first, uint32_t last)
+{
+	struct ringkit_layout_plan node;
+
+	for (uint32_t i = first; i <= last; i++) {
+		ringkit_layout_plan(layout, i, &node);
+		if (is_running(&node))
+			tool_fail(EXITCODE_TRYAGAIN, "%s: its ringd runs",
+			    node.rundir);
+	}
+}
+
+/* All at once; then until each is ready. */
+enum exitcode
+ringkit_nodes_start(const struct ringkit_nodes *nodes, uint64_t deadline_ns)
+{
+	static struct ringkit_layout_plan plans[LIMIT_NODES + 1];
+	static struct ringkit_process processes[LIMIT_NODES + 1];
+	enum exitcode code = EXITCODE_OK;
+	uint32_t i;
+
+	for (i = nodes->first; code == EXITCODE_OK && i <= nodes->last; i++) {
+		ringkit_layout_plan(nodes->layout, i, &plans[i]);
+		plans[i].plan.dies_with_us = nodes->dies_with_us;
+		code = ringkit_process_start(&plans[i].plan, &processes[i]);
+	}
+	for (i = nodes->first; code == EXITCODE_OK && i <= nodes->last; i++)
+		code = ringkit_process_wait(
+		    &plans[i].plan, &processes[i], deadline_ns);
+	return code;
+}
+
+/* Asks all, then waits for each, so that it takes as long as the slowest. */
+void
+ringkit_nodes_stop(const struct ringkit_layout *layout)
+{
+	uint64_t deadline_ns = ringkit_deadline_ns(STOP_NS);
+	struct ringkit_layout_plan node;
+	int pidfds[LIMIT_NODES + 1];
+
+	for (uint32_t i = 1; i <= layout->nodes; i++) {
+		ringkit_layout_plan(layout, i, &node);
+		pidfds[i] = ringkit_pidfile_open(node.rundir, "ringd");
+		if (pidfds[i] >= 0)
+			ringkit_process_ask_to_end(pidfds[i]);
+	}
+	for (uint32_t i = 1; i <= layout->nodes; i++)
+		if (pidfds[i] >= 0 &&
+		    !ringkit_process_finish(pidfds[i], deadline_ns))
+			tool_warn("node %u did not leave, and was killed", i);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ringds of a sandbox. */
+#ifndef RK_RINGKIT_NODES_H
+#define RK_RINGKIT_NODES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+#include "libcommon/os/exitcode.h"
+
+struct ringkit_layout;
+
+struct ringkit_nodes {
+	const struct ringkit_layout *layout;
+	uint32_t first, last;
+	bool dies_with_us;
+};
+
+/*
+ * Exits with 75 when one of them runs: what is there is not ours to start
+ * over, or to end.
+ */
+void ringkit_nodes_check_stopped(
+    const struct ringkit_layout *layout, uint32_t first, uint32_t last);
+
+/* Starts them and waits until each is ready.  What went wrong is said. */
+RK_MUST_CHECK enum exitcode ringkit_nodes_start(
+    const struct ringkit_nodes *nodes, uint64_t deadline_ns);
+
+/* Asks all to leave, waits for them, and kills those that do not. */
+void ringkit_nodes_stop(const struct ringkit_layout *layout);
+
+#endif

@@ -1,0 +1,285 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+# shellcheck disable=SC2016 # quoted for another shell
+load helpers
+
+setup_file() { start_nodes 3; }
+teardown_file() { stop_nodes; }
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	port=$(($(test_port) + 1)) # of the sandboxes made here
+}
+
+# What a test that failed has left.
+teardown()
+{
+	local dir
+	for dir in "$BATS_TEST_TMPDIR"/box*; do
+		[ ! -d "$dir" ] || ringkit sandbox --stop "$dir" || :
+	done
+	[ ! -d "$BATS_TEST_TMPDIR/run" ] ||
+		ringkit down --rundir="$BATS_TEST_TMPDIR/run"
+}
+
+# gone PID...: none of them is a living process.
+gone()
+{
+	local pid
+	for pid; do
+		grep -qsv '^State:.*Z' <(grep '^State:' "/proc/$pid/status" 2>&-) &&
+			return 1
+	done
+	return 0
+}
+
+@test "help goes to stdout and ends with 0, also that of commands" {
+	local command
+	run --separate-stderr -0 ringkit --help
+	[[ $output == "usage: ringkit [OPTION…] COMMAND"* ]]
+	[ -z "$stderr" ]
+	run -0 ringkit -V
+	[[ $output == "ringkit (ringkit) "* ]]
+	for command in check-config down keygen sandbox status up; do
+		run --separate-stderr -0 ringkit "$command" --help
+		[[ $output == "usage: ringkit $command "* ]]
+		[ -z "$stderr" ]
+	done
+}
+
+@test "a wrong call ends with 64 and says why on stderr" {
+	local args
+	for args in "" --nonsense nonsense ../msgcat "status x" "status -j -l" \
+		"keygen x" "keygen --id=0" "keygen --id=256" "up x" "down x" \
+		"check-config a b" sandbox "sandbox 0" "sandbox 65" \
+		"sandbox x" "sandbox 1 d e" "sandbox 1 --" "sandbox --stop" \
+		"sandbox --port=0 1" "sandbox --start=1"; do
+		# shellcheck disable=SC2086 # these are words
+		run --separate-stderr -64 ringkit $args
+		[ -z "$output" ]
+		[[ $stderr == "ringkit"*": "* ]]
+	done
+}
+
+@test "any other name is a program of the toolkit, with its arguments" {
+	run -0 ringkit msgcat --help
+	[[ $output == "usage: msgcat "* ]]
+	run -0 ringkit msgcat -n 0 g
+	run -64 ringkit msgsend
+	[[ $output == "msgsend: "* ]]
+}
+
+@test "an installed ringkit runs the programs it was installed with" {
+	mkdir -p usr/bin usr/libexec/ringkit path
+	cp "$(command -v ringkit)" usr/bin/
+	ln -s ../../bin/ringkit usr/libexec/ringkit/ringkit
+	printf '#!/bin/sh\necho ours "$@"\n' >usr/libexec/ringkit/msgcat
+	printf '#!/bin/sh\necho gettext\n' >usr/bin/msgcat
+	printf '#!/bin/sh\necho plugin "$@"\n' >path/ringkit-extra
+	printf '#!/bin/sh\necho foreign\n' >path/foreign
+	chmod +x usr/*/msgcat usr/libexec/ringkit/msgcat path/*
+	PATH=$PWD/path:$PATH
+	run -0 usr/bin/ringkit msgcat -x "a b"
+	[ "$output" = "ours -x a b" ]
+	run -0 usr/bin/ringkit extra 1
+	[ "$output" = "plugin 1" ]
+	run -64 usr/bin/ringkit foreign
+}
+
+# ---- keygen -----------------------------------------------------------------
+
+@test "keygen makes a key that only its owner can read, and never replaces one" {
+	ringkit keygen -o key
+	[ "$(stat -c %a key)" = 400 ]
+	grep -qE '^1 [0-9a-f]{64}$' key
+	[ "$(wc -l <key)" = 1 ]
+	cp key before
+	run -73 ringkit keygen -o key
+	[[ $output == *"key: is there already"* ]]
+	cmp key before
+	ringkit keygen --id 7 -o other
+	grep -qE '^7 [0-9a-f]{64}$' other
+	run ! cmp -s key other
+	[ "$(echo *)" = "before key other" ]
+	run -73 ringkit keygen -o none/key
+	run -74 sh -c 'ringkit keygen -o - >/dev/full'
+	run -0 ringkit keygen -o -
+	[[ $output =~ ^1\ [0-9a-f]{64}$ ]]
+}
+
+# ---- check-config -----------------------------------------------------------
+
+@test "check-config says all that is wrong at once and ends with 78" {
+	run -0 ringkit check-config "$NODES/ringkit.conf"
+	[ -z "$output" ]
+	cat >bad.conf <<'EOF'
+[cluster]
+name =
+[node a]
+id = x
+link0 = somewhere
+[ring]
+window = -1
+EOF
+	run --separate-stderr -78 ringkit check-config bad.conf
+	[ -z "$output" ]
+	grep -q '^bad.conf:2: ' <<<"$stderr"
+	grep -q '^bad.conf:4: ' <<<"$stderr"
+	grep -q '^bad.conf:5: ' <<<"$stderr"
+	grep -q '^bad.conf:7: ' <<<"$stderr"
+	run -66 ringkit check-config none.conf
+}
+
+# ---- status -----------------------------------------------------------------
+
+@test "status answers in its first line, in 80 columns, and in JSON" {
+	run -0 ringkit status
+	[[ ${lines[0]} =~ ^operational\ \ 3/3\ members\ \ view\ [0-9]+\.[0-9]+\ \ 2/2\ links\ up$ ]]
+	[ "$(wc -L <<<"${lines[0]}")" -le 80 ]
+	run -0 ringkit status -j
+	jq -es 'map(select(.kind == "node" and .state == "member")) |
+		length == 3' <<<"$output"
+	jq -es 'map(select(.kind == "ring"))[0].members == [1, 2, 3]' \
+		<<<"$output"
+	run -0 ringkit status -l --rundir="$NODES/2"
+	grep -qE '^node node=2 name=n2 state=member local=yes ' <<<"$output"
+	run -74 sh -c 'ringkit status >/dev/full'
+}
+
+@test "status of no daemon is 69, of a stopped one, too" {
+	run -69 ringkit status --rundir="$PWD"
+	[[ $output == "ringkit status: $PWD/ring.sock: No such file"* ]]
+	kill -STOP "$(node_pid 2)"
+	run env RINGKIT_TIMEOUT=1s ringkit status --rundir="$NODES/2"
+	kill -CONT "$(node_pid 2)"
+	[ "$status" = 69 ]
+	await_ring
+}
+
+# ---- sandbox ----------------------------------------------------------------
+
+@test "a sandbox runs a command in a ring, gives its code and leaves nothing" {
+	mkdir tmp
+	export TMPDIR=$PWD/tmp
+	run -0 ringkit sandbox -p "$port" 2 -- sh -c '
+		ringkit status | head -n 1
+		[ "$RINGKIT_RUNDIR" = "$RINGKIT_RUNDIR_1" ]
+		[ "$RINGKIT_RUNDIR_2" = "$RINGKIT_SANDBOX/2" ]
+		cut -d" " -f1 "$RINGKIT_SANDBOX"/?/ringd.pid >pids'
+	[[ $output == *"2/2 members"* ]]
+	[ "$(wc -l <pids)" = 2 ]
+	# shellcheck disable=SC2046 # numbers
+	gone $(cat pids)
+	[ -z "$(ls tmp)" ]
+	run -3 ringkit sandbox -p "$port" 1 -- sh -c 'exit 3'
+	[ -n "$(ls tmp)" ] # the logs
+	run -127 ringkit sandbox -p "$port" 1 -- ./none
+	run -126 ringkit sandbox -p "$port" 1 -- /dev/null
+	run -143 ringkit sandbox -p "$port" 1 -- sh -c 'kill -TERM $$'
+}
+
+@test "a sandbox takes its nodes with it, however it ends" {
+	local signal
+	mkfifo up hold
+	exec 5<>up
+	for signal in TERM KILL; do
+		ringkit sandbox -p "$port" 2 "box$signal" -- \
+			sh -c 'echo up >up && exec cat hold' 2>/dev/null 3>&- &
+		read -r -t 20 _ <&5
+		kill -"$signal" $!
+		wait $! || :
+		# shellcheck disable=SC2046 # numbers
+		await gone $(cut -d' ' -f1 "box$signal"/?/ringd.pid)
+	done
+}
+
+@test "a sandbox in the background stays until it is stopped" {
+	run -0 ringkit sandbox -p "$port" 2 box 3>&-
+	[[ ${lines[0]} =~ ^2\ nodes\ in\ view\ [0-9.]+,\ in\ $PWD/box$ ]]
+	export RINGKIT_RUNDIR=$PWD/box/1
+	msgsend g x
+	run -75 ringkit sandbox -p "$port" 2 box 3>&-
+	[[ $output == *"its ringd runs"* ]]
+	run -75 ringkit sandbox --start=2 box
+	kill -KILL "$(cut -d' ' -f1 box/2/ringd.pid)"
+	ringkit sandbox --start=2 box 3>&-
+	run -64 ringkit sandbox --start=3 box
+	# shellcheck disable=SC2207 # numbers
+	pids=($(cut -d' ' -f1 box/?/ringd.pid))
+	ringkit sandbox --stop box
+	gone "${pids[@]}"
+	ringkit sandbox --stop box
+	run -0 ringkit sandbox -p "$port" 2 box -- ringkit status
+	[[ $output == *"2/2 members"* ]]
+}
+
+@test "a sandbox never ends a process that is not its own" {
+	ringkit sandbox -p "$port" 1 box -- true
+	# Its number was given to another process since.
+	echo "$$ 1" >box/1/ringd.pid
+	ringkit sandbox --stop box
+	echo "$$ nonsense" >box/1/ringd.pid
+	ringkit sandbox --stop box
+	kill -0 $$
+	run -66 ringkit sandbox --stop .
+	run -73 ringkit sandbox 1 . -- true
+	run -73 ringkit sandbox 2 box -- true
+	[[ $output == *"something else"* ]]
+}
+
+@test "a sandbox says why a node does not start" {
+	echo '[ring]
+window = none' >extra
+	run -78 ringkit sandbox -p "$port" -c extra 1 box -- true
+	[[ $output == *"ringd: ended with 78: see $PWD/box/1/ringd.log"* ]]
+	[[ $output == *"ringkit.conf:"*"window"* ]]
+	# The address is taken.
+	run ringkit sandbox -p "$(test_port)" 1 box2 -- true
+	[ "$status" != 0 ]
+	[[ $output == *"ringd: ended with"* ]]
+}
+
+# ---- up and down ------------------------------------------------------------
+
+@test "up starts this node's daemons once, down ends them, and again is good" {
+	ringkit keygen -o key
+	cat >conf <<EOF
+[cluster]
+name = t
+key_file = $PWD/key
+[node solo]
+id = 9
+link0 = 127.0.0.9:$port
+EOF
+	export RINGKIT_RUNDIR=$PWD/run
+	ringkit up -c conf --node solo --statedir="$PWD/state" 3>&-
+	pid=$(cut -d' ' -f1 run/ringd.pid)
+	run -0 ringkit status
+	[[ $output == *"1/1 members"* ]]
+	run -0 ringkit -v up
+	ringkit up -c conf --node solo --statedir="$PWD/state" 3>&-
+	[ "$(cut -d' ' -f1 run/ringd.pid)" = "$pid" ]
+	ringkit down
+	gone "$pid"
+	run -69 ringkit status
+	ringkit down
+	run -78 ringkit up -c key --node solo --statedir="$PWD/state"
+	[[ $output == *"see $PWD/run/ringd.log"* ]]
+}
+
+# ---- all together -----------------------------------------------------------
+
+@test "the demo ends in ok and leaves nothing behind" {
+	mkdir tmp
+	run -0 env TMPDIR="$PWD/tmp" DEMO_PORT="$port" \
+		bash "$BATS_TEST_DIRNAME/../../examples/demo.sh"
+	[ "${lines[-1]}" = "demo: ok" ]
+	[ -z "$(ls tmp)" ]
+	[ "$(grep -c 'printed [0-9a-f]\{64\}$' <<<"$output")" = 8 ]
+}
+
+@test "a demo that fails says so and where to look" {
+	run -1 env PATH="$PATH" DEMO_PORT="$(test_port)" TMPDIR="$PWD" \
+		bash "$BATS_TEST_DIRNAME/../../examples/demo.sh"
+	[[ $output == *"demo: FAILED; see $PWD/ringkit-demo-"* ]]
+}
