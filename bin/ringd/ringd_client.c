@@ -13,6 +13,7 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/svc.h"
 #include "libcommon/os/unixsock.h"
@@ -68,6 +69,8 @@ ringd_client_opened(struct ringd *r, struct svc_client *client)
 	while (r->clients->clients[i] != NULL)
 		ENSURE(++i < LIMIT_CLIENTS);
 	r->clients->clients[i] = c;
+	r->clients->clients_end =
+	    (uint32_t)num_max(r->clients->clients_end, i + 1);
 	memset(c, 0, sizeof *c);
 	c->svc = client;
 	c->index = i;
@@ -91,6 +94,9 @@ ringd_client_closed(struct ringd *r, struct svc_client *client)
 	for (i = 0; i < RINGD_CLIENT_SUBS; i++)
 		r->tick_wants -= c->subs[i].has_tick;
 	r->clients->clients[c->index] = NULL;
+	while (r->clients->clients_end > 0 &&
+	    r->clients->clients[r->clients->clients_end - 1] == NULL)
+		r->clients->clients_end--;
 	for (i = 0; i < LIMIT_CLIENTS; i++) {
 		struct ringd_client *other = r->clients->clients[i];
 

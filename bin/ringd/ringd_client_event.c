@@ -109,10 +109,16 @@ ringd_client_matches(
 
 /* Begins a record, with room for its prefix. */
 static void
-begin(struct ringd *r, struct text *out, const char *kind)
+begin(struct ringd *r, struct text *out)
 {
 	text_init(out, r->clients->line + PREFIX_BYTES,
 	    sizeof r->clients->line - PREFIX_BYTES);
+}
+
+static void
+begin_kind(struct ringd *r, struct text *out, const char *kind)
+{
+	begin(r, out);
 	text_put_char(out, ' ');
 	text_put(out, kind);
 }
@@ -191,7 +197,8 @@ struct walk {
 static bool
 walk_next(struct walk *walk, enum ringd_sub_kind kind)
 {
-	for (; walk->client < LIMIT_CLIENTS; walk->client++, walk->sub = 0) {
+	for (; walk->client < walk->r->clients->clients_end;
+	     walk->client++, walk->sub = 0) {
 		walk->c = walk->r->clients->clients[walk->client];
 		while (walk->c != NULL && walk->sub < RINGD_CLIENT_SUBS) {
 			walk->at = &walk->c->subs[walk->sub++];
@@ -204,22 +211,73 @@ walk_next(struct walk *walk, enum ringd_sub_kind kind)
 
 /* ---- messages ---------------------------------------------------------- */
 
+static bool
+is_stem_of(const struct ringd_stem *stem, const struct group_message *m)
+{
+	return stem->node == m->node && stem->conn == m->conn &&
+	    stem->incarnation == m->incarnation &&
+	    stem->service == m->service && stem->phase == m->pos.phase &&
+	    totem_ring_equal(stem->ring, m->pos.ring) &&
+	    stem->group_len == m->group.len &&
+	    memcmp(stem->group, m->group.bytes, m->group.len) == 0;
+}
+
+static void
+build_stem(struct ringd_stem *stem, const struct group_message *m)
+{
+	struct text out;
+
+	text_init(&out, stem->bytes, sizeof stem->bytes);
+	text_put(&out, " msg group=");
+	text_put_value(&out, m->group.bytes, m->group.len);
+	put_number(&out, "node", m->node);
+	put_number(&out, "inc", m->incarnation);
+	put_number(&out, "conn", m->conn);
+	text_put(&out, " mid=");
+	stem->head_len = (uint32_t)out.len;
+	text_put(&out, " svc=");
+	text_put(&out, m->service == TOTEM_SAFE ? "safe" : "agreed");
+	put_view(&out, "view", m->pos.ring);
+	put_key(&out, "phase");
+	text_put(&out, ringd_client_phase(m->pos.phase));
+	put_view(&out, "pos", m->pos.ring);
+	text_put_char(&out, ':');
+	ENSURE(!out.is_full);
+	stem->tail_len = (uint32_t)out.len - stem->head_len;
+	stem->ring = m->pos.ring;
+	stem->incarnation = m->incarnation;
+	stem->node = m->node;
+	stem->conn = m->conn;
+	stem->service = m->service;
+	stem->phase = m->pos.phase;
+	ENSURE(m->group.len <= sizeof stem->group);
+	stem->group_len = (uint32_t)m->group.len;
+	memcpy(stem->group, m->group.bytes, m->group.len);
+}
+
+static const struct ringd_stem *
+get_stem(struct ringd *r, const struct group_message *m)
+{
+	struct ringd_stem *stem =
+	    &r->clients->stems[(m->node + 5 * m->conn) % RINGD_STEMS];
+
+	if (!is_stem_of(stem, m))
+		build_stem(stem, m);
+	return stem;
+}
+
 static void
 build_message(struct ringd *r, struct text *out, const struct group_message *m)
 {
-	begin(r, out, "msg group=");
-	text_put_value(out, m->group.bytes, m->group.len);
-	put_number(out, "node", m->node);
-	put_number(out, "inc", m->incarnation);
-	put_number(out, "conn", m->conn);
-	put_number(out, "mid", m->msg_no);
-	put_key(out, "svc");
-	text_put(out, m->service == TOTEM_SAFE ? "safe" : "agreed");
-	put_view(out, "view", m->pos.ring);
-	put_key(out, "phase");
-	text_put(out, ringd_client_phase(m->pos.phase));
-	put_key(out, "pos");
-	ringd_client_put_pos(out, &m->pos);
+	const struct ringd_stem *stem = get_stem(r, m);
+
+	begin(r, out);
+	text_put_bytes(out, stem->bytes, stem->head_len);
+	text_put_u64(out, m->msg_no);
+	text_put_bytes(out, stem->bytes + stem->head_len, stem->tail_len);
+	text_put_u64(out, m->pos.seq);
+	text_put_char(out, '.');
+	text_put_u64(out, m->pos.idx);
 	if (m->id.len > 0) {
 		put_key(out, "id");
 		text_put_value(out, m->id.bytes, m->id.len);
@@ -299,7 +357,7 @@ static bool
 build_change(struct ringd *r, struct text *out, const struct group_view *view,
     struct change_part *part)
 {
-	begin(r, out, "group group=");
+	begin_kind(r, out, "group group=");
 	text_put_value(out, view->group.bytes, view->group.len);
 	put_view(out, "view", view->pos.ring);
 	put_key(out, "pos");
@@ -362,7 +420,7 @@ static void
 build_view(struct ringd *r, struct text *out, const struct totem_view *view,
     uint64_t now_ns)
 {
-	begin(r, out, "view");
+	begin_kind(r, out, "view");
 	put_view(out, "view", view->ring);
 	put_key(out, "phase");
 	text_put(out, ringd_client_phase(view->phase));
@@ -418,7 +476,7 @@ ringd_client_tick(struct ringd *r, uint64_t now_ns)
 			continue;
 		if (record.len == 0) {
 			totem_status(r->totem, now_ns, &status);
-			begin(r, &record, "tick");
+			begin_kind(r, &record, "tick");
 			put_view(&record, "view", status.ring);
 			put_key(&record, "state");
 			text_put(&record, totem_state_name(status.state));
@@ -445,7 +503,7 @@ snapshot_groups(struct ringd *r, struct ringd_client *c, struct ringd_sub *sub)
 		while ((m = group_member_next(r->groups, i, m)) != NULL) {
 			struct text record;
 
-			begin(r, &record, "exists group=");
+			begin_kind(r, &record, "exists group=");
 			text_put_value(&record, group.bytes, group.len);
 			put_number(&record, "node", m->node);
 			put_number(&record, "conn", m->conn);
@@ -494,7 +552,7 @@ snapshot_nodes(struct ringd *r, struct ringd_client *c, struct ringd_sub *sub,
 		const struct ringd_conf_node *node = &r->conf->nodes[i];
 		struct text record;
 
-		begin(r, &record, "exists");
+		begin_kind(r, &record, "exists");
 		put_number(&record, "node", node->id);
 		put_key(&record, "name");
 		text_put(&record, node->name);
@@ -521,7 +579,7 @@ ringd_client_snapshot(
 		snapshot_nodes(r, c, sub, &status.members);
 	else if (sub->has_members)
 		snapshot_groups(r, c, sub);
-	begin(r, &record, "ready");
+	begin_kind(r, &record, "ready");
 	put_view(&record, "view", status.ring);
 	if (sub->kind == RINGD_SUB_VIEWS) {
 		put_key(&record, "members");
@@ -550,7 +608,7 @@ ringd_client_drained(struct ringd *r, struct ringd_client *c)
 		if (sub->kind == RINGD_SUB_NONE || lost == 0)
 			continue;
 		totem_status(r->totem, r->now_ns, &status);
-		begin(r, &record, "gap");
+		begin_kind(r, &record, "gap");
 		put_number(&record, "lost", lost);
 		put_view(&record, "view", status.ring);
 		text_put_char(&record, '\n');

@@ -40,29 +40,30 @@ text_put_char(struct text *text, char c)
 	text_put_bytes(text, &c, 1);
 }
 
-static void
-put_in_base(struct text *text, uint64_t value, unsigned base)
+void
+text_put_u64(struct text *text, uint64_t value)
 {
 	char digits[20];
 	size_t at = sizeof digits;
 
 	do {
-		digits[--at] = "0123456789abcdef"[value % base];
-		value /= base;
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
 	} while (value > 0);
 	text_put_bytes(text, digits + at, sizeof digits - at);
 }
 
 void
-text_put_u64(struct text *text, uint64_t value)
-{
-	put_in_base(text, value, 10);
-}
-
-void
 text_put_hex(struct text *text, uint64_t value)
 {
-	put_in_base(text, value, 16);
+	char digits[16];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = "0123456789abcdef"[value % 16];
+		value /= 16;
+	} while (value > 0);
+	text_put_bytes(text, digits + at, sizeof digits - at);
 }
 
 /* Length of the valid UTF-8 sequence at b, or 0 (RFC 3629, section 4). */
