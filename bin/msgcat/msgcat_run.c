@@ -470,5 +470,6 @@ msgcat_run(const struct msgcat_options *options, struct msgcat_printer *printer)
 	ask_close(l.ask);
 	if (rc != 0)
 		tool_fail_output(rc);
+	out_close(&printer->out);
 	return l.code;
 }

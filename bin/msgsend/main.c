@@ -255,5 +255,8 @@ main(int argc, char **argv)
 	input.allows_empty = given.allows_empty;
 	if (msgsend_input_open(&input) != 0)
 		tool_fail(EXITCODE_OS, "out of memory");
-	return (int)msgsend_send(&options, &input);
+	rc = (int)msgsend_send(&options, &input);
+	msgsend_input_close(&input);
+	free(given.sources);
+	return rc;
 }

@@ -278,6 +278,7 @@ ringkit_status(int argc, char **argv)
 		tool_fail(ask_exitcode(rc), "%s/ring.sock: %s", rundir,
 		    ask_strerror(rc));
 	code = gather(&sum, ask);
+	ask_close(ask);
 	if (code != EXITCODE_OK)
 		return (int)code;
 	show_summary(&sum);
@@ -286,5 +287,9 @@ ringkit_status(int argc, char **argv)
 		rc = out_flush(&sum.rest);
 	if (rc != 0)
 		tool_fail_output(rc);
+	out_close(&sum.out);
+	out_close(&sum.rest);
+	free(sum.state);
+	free(sum.view);
 	return EXITCODE_OK;
 }
