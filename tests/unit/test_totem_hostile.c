@@ -335,6 +335,116 @@ test_totem_commit_that_changed_on_its_way_is_refused(void)
 	}
 }
 
+/* ---- anything at all --------------------------------------------------- */
+
+static void
+check_malformed(const char *state)
+{
+	struct totem *t = core(1);
+
+	check_case(state);
+	for (uint32_t kind = 0; kind < TOTEM_PACKETS + 2; kind++) {
+		const uint8_t bytes[] = { (uint8_t)kind, 0xff };
+		uint64_t before = totem_count(t, TOTEM_COUNT_PACKETS_MALFORMED);
+		enum totem_state state_before = t->state;
+		ringlet_inject(&r, 0, 1, bytes, sizeof bytes);
+		uint64_t more =
+		    totem_count(t, TOTEM_COUNT_PACKETS_MALFORMED) - before;
+		CHECK(more <= 1);
+		if (kind == 0 || kind >= TOTEM_PACKETS ||
+		    kind == TOTEM_PACKET_HEARTBEAT ||
+		    kind == TOTEM_PACKET_LEAVE || kind == TOTEM_PACKET_JOIN)
+			CHECK_EQ(more, 1);
+		CHECK_EQ(t->state, state_before);
+	}
+	ringlet_inject(&r, 0, 1, "", 0);
+	check_case(NULL);
+}
+
+static bool
+is_in_recovery(struct ringlet *ring)
+{
+	return ring->node[1].core->state == TOTEM_STATE_RECOVERY;
+}
+
+static bool
+lose_tokens(struct ringlet *ring, struct ringlet_packet *p)
+{
+	(void)ring;
+	return p->bytes[0] != TOTEM_PACKET_TOKEN;
+}
+
+static bool
+is_gathering(struct ringlet *ring)
+{
+	return ring->node[1].core->state == TOTEM_STATE_GATHER;
+}
+
+static void
+test_totem_nonsense_is_counted_in_every_state(void)
+{
+	if (!open_ring(3))
+		return;
+	check_malformed("operational");
+	r.filter = lose_tokens;
+	CHECK(ringlet_run_until(&r, is_gathering, 500 * RINGLET_MS));
+	check_malformed("gather");
+	r.filter = lose_second_pass;
+	CHECK(ringlet_run_until(&r, is_in_commit, 500 * RINGLET_MS));
+	check_malformed("commit");
+	r.filter = lose_tokens;
+	CHECK(ringlet_run_until(&r, is_in_recovery, 1000 * RINGLET_MS));
+	check_malformed("recovery");
+	r.filter = NULL;
+	check_goes_on();
+}
+
+static void
+test_totem_packet_of_nobody_or_of_the_past_is_counted(void)
+{
+	static const uint8_t leave[] = { TOTEM_PACKET_LEAVE };
+	struct totem_input in = { .kind = TOTEM_IN_PACKET };
+
+	if (!open_ring(2))
+		return;
+	in.packet.bytes = leave;
+	in.packet.len = sizeof leave;
+	in.packet.incarnation = 1;
+	in.packet.node = 99;
+	ringlet_step(&r, 0, &in);
+	in.packet.node = 1; /* itself */
+	ringlet_step(&r, 0, &in);
+	CHECK_EQ(totem_count(core(0), TOTEM_COUNT_PACKETS_UNKNOWN), 2);
+	in.packet.node = 2;
+	in.packet.incarnation = 0;
+	ringlet_step(&r, 0, &in);
+	CHECK_EQ(totem_count(core(0), TOTEM_COUNT_PACKETS_STALE), 1);
+	check_goes_on();
+}
+
+/* Frames of a ring that is gone, or not Recovery's, while one forms. */
+static void
+test_totem_frame_of_no_recovery_is_refused_in_recovery(void)
+{
+	if (!open_ring(3))
+		return;
+	r.filter = lose_tokens;
+	CHECK(ringlet_run_until(&r, is_in_recovery, 1000 * RINGLET_MS));
+	struct totem *t = core(1);
+	struct totem_frame frame = a_frame(t, 0, 9);
+
+	ringlet_inject(&r, 0, 1, packet, forge_frame(t, &frame));
+	CHECK_EQ(totem_count(t, TOTEM_COUNT_FRAMES_FOREIGN), 1);
+	frame.ring = t->form->id;
+	ringlet_inject(&r, 0, 1, packet, forge_frame(t, &frame));
+	CHECK_EQ(totem_count(t, TOTEM_COUNT_FRAMES_REFUSED), 1);
+	frame.flags = TOTEM_FRAME_RECOVERY; /* but what is inside is none */
+	ringlet_inject(&r, 0, 1, packet, forge_frame(t, &frame));
+	CHECK_EQ(totem_count(t, TOTEM_COUNT_PACKETS_MALFORMED), 1);
+	r.filter = NULL;
+	check_goes_on();
+}
+
 /* ---- ring numbers ------------------------------------------------------ */
 
 static void
@@ -375,6 +485,11 @@ main(int argc, char **argv)
 		    test_totem_token_with_any_count_of_large_messages_is_served),
 		CHECK_TEST(
 		    test_totem_commit_that_changed_on_its_way_is_refused),
+		CHECK_TEST(test_totem_nonsense_is_counted_in_every_state),
+		CHECK_TEST(
+		    test_totem_packet_of_nobody_or_of_the_past_is_counted),
+		CHECK_TEST(
+		    test_totem_frame_of_no_recovery_is_refused_in_recovery),
 		CHECK_TEST(test_totem_ring_numbers_do_not_wrap),
 	};
 

@@ -403,6 +403,68 @@ test_totem_rotation_is_not_the_time_between_rings(void)
 	ringlet_close(&r);
 }
 
+/* ---- recovery ---------------------------------------------------------- */
+
+/* Node 2 gets no frame of the old ring, node 0 not the first; filter_arg
+ * counts the old frames that were sent in Recovery. */
+static struct totem_ring_id lost_ring;
+static uint64_t lost_seq;
+
+static bool
+lose_the_first_to_one(struct ringlet *ring, struct ringlet_packet *p)
+{
+	struct totem_frame frame;
+
+	if (p->bytes[0] > TOTEM_PACKET_DATA_RETX ||
+	    !totem_wire_get_frame(
+		&ring->node[p->from].core->table, p->bytes, p->len, &frame))
+		return true;
+	if (frame.flags & TOTEM_FRAME_RECOVERY)
+		ring->filter_arg += p->to == 2;
+	if (!totem_ring_equal(frame.ring, lost_ring))
+		return true;
+	return p->to != 2 && (p->to != 0 || frame.seq != lost_seq);
+}
+
+/* Beyond the bitmaps nobody knows who holds what: all who have a frame would
+ * send it, and forget it when they see it sent. */
+static void
+test_totem_recovery_sends_a_frame_once_even_if_unsure(void)
+{
+	enum { FRAMES = 600 };
+	static uint8_t message[1200];
+	struct totem_config config;
+
+	ringlet_config(&config);
+	config.window = config.window_max = LIMIT_WINDOW_MAX;
+	config.visit_frames = TOTEM_VISIT_FRAMES_MAX;
+	ringlet_open(&r, 4, &config);
+	if (!CHECK(ringlet_form(&r)))
+		return;
+	ringlet_forget(&r);
+	lost_ring = core(1)->inst->id;
+	lost_seq = core(1)->inst->high + 1;
+	r.filter = lose_the_first_to_one;
+	for (int i = 0; i < FRAMES; i++)
+		ringlet_submit(&r, 1, TOTEM_AGREED, message, sizeof message);
+	ringlet_run(&r, 300 * RINGLET_MS);
+	uint64_t behind = core(1)->inst->high - core(2)->inst->aru;
+	CHECK(behind > 8 * TOTEM_WIRE_HOLE_BYTES);
+	CHECK_EQ(core(1)->inst->high - core(0)->inst->aru, behind);
+	ringlet_kill(&r, 3);
+	CHECK(ringlet_run_until(&r, ringlet_is_whole, 1000 * RINGLET_MS));
+	ringlet_run(&r, 50 * RINGLET_MS);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK_EQ(ringlet_tally(&r, i, TOTEM_OUT_DELIVER), FRAMES);
+		CHECK(ringlet_agree(&r, 0, i));
+	}
+	CHECK_EQ(totem_count(core(2), TOTEM_COUNT_RECOVERED), behind);
+	CHECK_EQ(totem_count(core(0), TOTEM_COUNT_RECOVERED), 1);
+	CHECK(r.filter_arg < behind + behind / 4);
+	ringlet_close(&r);
+}
+
 /* ---- ring numbers ------------------------------------------------------ */
 
 static void
@@ -517,6 +579,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_totem_rotation_is_not_the_time_between_rings),
 		CHECK_TEST(
 		    test_totem_ring_number_is_reserved_before_it_is_promised),
+		CHECK_TEST(
+		    test_totem_recovery_sends_a_frame_once_even_if_unsure),
 		CHECK_TEST(test_totem_ring_numbers_only_grow),
 		CHECK_TEST(
 		    test_totem_member_that_cannot_receive_is_put_out_for_long),
