@@ -165,7 +165,8 @@ invent(void)
 	in.packet.incarnation = r.node[in.packet.node - 1].incarnation;
 	in.packet.len = num_min(rdbuf_u8(&rd), rdbuf_left(&rd));
 	in.packet.bytes = rdbuf_bytes(&rd, in.packet.len);
-	step(to, in);
+	if (in.packet.bytes != NULL)
+		step(to, in);
 }
 
 static void
@@ -249,7 +250,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	open_ring();
 	rdbuf_init(&rd, bytes, len);
-	for (int i = 0; rdbuf_left(&rd) > 0 && i < TURNS_MAX; i++)
+	for (int i = 0; !rd.is_short && rdbuf_left(&rd) > 0 && i < TURNS_MAX;
+	     i++)
 		commands[rdbuf_u8(&rd) % ARRAY_COUNT(commands)]();
 	for (int i = 0; i < 20; i++)
 		(void)ringlet_turn(&r);
