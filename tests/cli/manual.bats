@@ -246,7 +246,7 @@ installed_name() # FILE
 @test "what README names is there" {
 	local name readme=$BATS_TEST_DIRNAME/../../README.md
 	# Paths, with patterns in some of them.
-	grep -oE '(bin|libcommon|man|examples)/[]a-zA-Z0-9_./*[-]*' "$readme" |
+	grep -oE '(bin|libcommon|man|completions|examples)/[]a-zA-Z0-9_./*[-]*' "$readme" |
 		grep -vE 'PROGRAM|MODULE|INPUT' | sort -u >paths
 	grep -qx bin/ringd/totem.h paths
 	while read -r name; do

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Completion of ringkit for fish.
+
+# The command that was given, as "-q status" gives it; fails without one.
+function __ringkit_command
+    for word in (commandline -opc)[2..]
+        string match -q -- '-*' $word; and continue
+        echo $word
+        return 0
+    end
+    return 1
+end
+
+function __ringkit_is # COMMAND...
+    set -l command (__ringkit_command); and contains -- $command $argv
+end
+
+# Another program's completions.  That of msgcat has the name under which it
+# is installed.
+function __ringkit_program
+    set -l command (__ringkit_command)
+    set -l words (commandline -opc)
+    set -l at (contains -i -- $command $words)
+    set -l name $command
+    test $command = msgcat; and set name ringkit-msgcat
+    set -l line $name (string escape -- $words[(math $at + 1)..])
+    complete -C "$line "(commandline -ct)
+end
+
+function __ringkit_nodes
+    set -l file /etc/ringkit/ringkit.conf
+    set -l words (commandline -opc)
+    for option in -c --config
+        set -l at (contains -i -- $option $words); and set file $words[(math $at + 1)]
+    end
+    for word in $words
+        string match -q -- '--config=*' $word; and set file (string replace -- --config= '' $word)
+    end
+    test -r $file; or return 0
+    string replace -rf '^\[node ([^]]*)\].*' '$1' <$file 2>/dev/null
+end
+
+set -l programs msgcat msgsend ringd
+
+complete -c ringkit -f
+complete -c ringkit -n 'not __ringkit_command' -a status -d 'Show the state of this node'
+complete -c ringkit -n 'not __ringkit_command' -a up -d 'Start the daemons of this node'
+complete -c ringkit -n 'not __ringkit_command' -a down -d 'End the daemons of this node'
+complete -c ringkit -n 'not __ringkit_command' -a sandbox -d 'Run a cluster on this machine'
+complete -c ringkit -n 'not __ringkit_command' -a keygen -d 'Make a key file'
+complete -c ringkit -n 'not __ringkit_command' -a check-config -d 'Say what is wrong with the configuration'
+complete -c ringkit -n 'not __ringkit_command' -a msgcat -d 'Print the messages of groups'
+complete -c ringkit -n 'not __ringkit_command' -a msgsend -d 'Send messages to a group'
+complete -c ringkit -n 'not __ringkit_command' -a ringd -d 'Order messages among the nodes'
+complete -c ringkit -n "__ringkit_is $programs" -a '(__ringkit_program)'
+
+set -l common "not __ringkit_is $programs"
+complete -c ringkit -n $common -s h -l help -d 'Print the options and exit'
+complete -c ringkit -n $common -s V -l version -d 'Print the version and exit'
+complete -c ringkit -n $common -s q -l quiet -d 'Say less'
+complete -c ringkit -n $common -s v -l verbose -d 'Say more'
+
+complete -c ringkit -n '__ringkit_is status' -s j -l json -d 'Print a JSON object a fact'
+complete -c ringkit -n '__ringkit_is status' -s l -l records -d 'Print a record a fact'
+complete -c ringkit -n '__ringkit_is status up down' -l rundir -x -a '(__fish_complete_directories)' -d 'Where the sockets are'
+complete -c ringkit -n '__ringkit_is keygen' -s o -l output -rF -d 'The key file, - is stdout'
+complete -c ringkit -n '__ringkit_is keygen' -l id -x -d 'The number of the key'
+complete -c ringkit -n '__ringkit_is check-config' -F
+complete -c ringkit -n '__ringkit_is up' -s c -l config -rF -d Configuration
+complete -c ringkit -n '__ringkit_is up' -l statedir -x -a '(__fish_complete_directories)' -d 'What must survive'
+complete -c ringkit -n '__ringkit_is up' -l node -x -a '(__ringkit_nodes)' -d 'Be this node of the configuration'
+complete -c ringkit -n '__ringkit_is up' -l log -rF -d 'Where the logs go'
+complete -c ringkit -n '__ringkit_is up down sandbox' -s t -l timeout -x -d 'Give up by then'
+complete -c ringkit -n '__ringkit_is sandbox' -l stop -d 'End the nodes of DIR'
+complete -c ringkit -n '__ringkit_is sandbox' -l start -x -d 'Start a node of DIR again'
+complete -c ringkit -n '__ringkit_is sandbox' -s p -l port -x -d 'The UDP port'
+complete -c ringkit -n '__ringkit_is sandbox' -s c -l config -rF -d 'Lines for the end of ringkit.conf'
+complete -c ringkit -n '__ringkit_is sandbox; and not contains -- -- (commandline -opc)' -a '(__fish_complete_directories)'
+complete -c ringkit -n '__ringkit_is sandbox; and contains -- -- (commandline -opc)' -xa '(__fish_complete_subcommand --fcs-skip=(contains -i -- -- (commandline -opc)))'
