@@ -347,6 +347,8 @@ ringd_conf_hash(const struct ringd_conf *conf)
 	text_put_u64(&text, SESSION_VERSION);
 	text_put(&text, " message ");
 	text_put_u64(&text, conf->ring.message_bytes_max);
+	text_put(&text, " frame ");
+	text_put_u64(&text, conf->ring.frame_bytes);
 	text_put(&text, " ring accelerated");
 	ENSURE(!text.is_full);
 	return box_hash(text.bytes, text.len);

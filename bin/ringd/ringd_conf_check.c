@@ -11,6 +11,7 @@
 #include "libcommon/os/fd.h"
 
 #include "bin/ringd/ringd_conf.h"
+#include "bin/ringd/totem.h"
 
 uint16_t *
 ringd_conf_port(union udp_addr *addr)
@@ -101,6 +102,17 @@ check_nodes(struct conf *file, const struct ringd_conf *conf)
 	}
 }
 
+static void
+check_frames(struct conf *file, const struct ringd_conf *conf)
+{
+	uint32_t least = totem_frame_bytes_min(conf->node_count);
+
+	if (conf->ring.frame_bytes < least)
+		conf_fail_at(file, 0,
+		    "[ring] frame_bytes: %u, expected at least %u for %u nodes",
+		    conf->ring.frame_bytes, least, conf->node_count);
+}
+
 /* May this machine bind to it?  Tells for aliases and all of 127/8, too. */
 static bool
 is_own_address(const union udp_addr *addr)
@@ -177,6 +189,7 @@ ringd_conf_check(struct ringd_conf *conf, struct conf *file, const char *name)
 	}
 	check_nodes(file, conf);
 	check_addresses(file, conf);
+	check_frames(file, conf);
 	conf->link_count = conf->nodes[0].link_count;
 	if (file->errors == 0)
 		find_self(file, conf, name);

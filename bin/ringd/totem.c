@@ -468,6 +468,17 @@ totem_config_default(struct totem_config *cfg)
 	};
 }
 
+uint32_t
+totem_frame_bytes_min(uint32_t node_count)
+{
+	uint32_t whole =
+	    TOTEM_WIRE_COMMIT_HEADER + node_count * TOTEM_WIRE_COMMIT_ENTRY;
+	uint32_t part = whole / LIMIT_CONTROL_PARTS + 1;
+
+	return (uint32_t)num_max(
+	    LIMIT_FRAME_BYTES_MIN, part + TOTEM_WIRE_PART_HEADER);
+}
+
 static void
 check_config(const struct totem_config *cfg)
 {
@@ -477,11 +488,8 @@ check_config(const struct totem_config *cfg)
 		ENSURE(cfg->nodes[i] <= LIMIT_NODE_ID_MAX);
 		ENSURE(i == 0 || cfg->nodes[i] > cfg->nodes[i - 1]);
 	}
-	ENSURE(cfg->frame_bytes >= LIMIT_FRAME_BYTES_MIN);
+	ENSURE(cfg->frame_bytes >= totem_frame_bytes_min(cfg->node_count));
 	ENSURE(cfg->frame_bytes <= LIMIT_FRAME_BYTES_MAX);
-	/* A COMMIT of all nodes fits the parts a message may have. */
-	ENSURE(cfg->node_count * 80 + 256 <=
-	    LIMIT_CONTROL_PARTS * (cfg->frame_bytes - TOTEM_WIRE_PART_HEADER));
 	ENSURE(cfg->message_bytes_max <= LIMIT_MESSAGE_BYTES_MAX);
 	ENSURE(cfg->window >= LIMIT_WINDOW_MIN);
 	ENSURE(cfg->window <= cfg->window_max);

@@ -269,6 +269,10 @@ struct totem_effect {
 
 /* ---- the four calls ---------------------------------------------------- */
 
+/* The least frame_bytes for so many nodes: a COMMIT of all must fit its parts.
+ */
+uint32_t totem_frame_bytes_min(uint32_t node_count);
+
 /* Fills in the defaults of a LAN; self and nodes remain to be set. */
 void totem_config_default(struct totem_config *cfg);
 

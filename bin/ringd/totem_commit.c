@@ -18,7 +18,7 @@
 #include "bin/ringd/totem_internal.h"
 #include "bin/ringd/totem_wire_set.h"
 
-enum { HOP_BITS = 8, ENTRY_BYTES = 80 };
+enum { HOP_BITS = 8 };
 
 void
 totem_commit_send(struct totem *t)
@@ -39,7 +39,9 @@ held_room(const struct totem *t, uint32_t n)
 {
 	uint64_t whole = (uint64_t)LIMIT_CONTROL_PARTS *
 	    (t->cfg.frame_bytes - TOTEM_WIRE_PART_HEADER);
-	uint64_t room = num_sub(whole, 256 + (uint64_t)n * ENTRY_BYTES) / n;
+	uint64_t used =
+	    TOTEM_WIRE_COMMIT_HEADER + (uint64_t)n * TOTEM_WIRE_COMMIT_ENTRY;
+	uint64_t room = num_sub(whole, used) / n;
 
 	return (uint32_t)num_min(room, TOTEM_WIRE_HOLE_BYTES);
 }

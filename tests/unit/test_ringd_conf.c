@@ -189,6 +189,25 @@ test_ringd_conf_relative_key_file_lies_beside_the_file(void)
 	CHECK_STR(conf.key_file, "/etc/ringkit/key");
 }
 
+/* What the nodes tell each other before a ring must fit into few datagrams. */
+static void
+test_ringd_conf_wants_longer_frames_for_many_nodes(void)
+{
+	static char text[8192];
+	size_t len = (size_t)snprintf(
+	    text, sizeof text, "[cluster]\nname=x\n[ring]\nframe_bytes=548\n");
+
+	for (int id = 1; id <= 64; id++) {
+		if (id == 50)
+			CHECK_EQ(read_conf(text, "n1"), 0);
+		len += (size_t)snprintf(text + len, sizeof text - len,
+		    "[node n%d]\nid=%d\nlink0=192.0.2.%d\n", id, id, id);
+	}
+	CHECK_EQ(read_conf(text, "n1"), CONF_E_INVALID);
+	CHECK_STR(report,
+	    ": [ring] frame_bytes: 548, expected at least 684 for 64 nodes\n");
+}
+
 static void
 test_ringd_conf_hash_covers_what_must_agree(void)
 {
@@ -201,6 +220,8 @@ test_ringd_conf_hash_covers_what_must_agree(void)
 	CHECK_EQ(
 	    read_conf(CLUSTER ALPHA "[ring]\nmessage_bytes_max=2MiB\n", "7"),
 	    0);
+	CHECK(ringd_conf_hash(&conf) != hash);
+	CHECK_EQ(read_conf(CLUSTER ALPHA "[ring]\nframe_bytes=1300\n", "7"), 0);
 	CHECK(ringd_conf_hash(&conf) != hash);
 	CHECK_EQ(read_conf("[cluster]\nname=y\n" ALPHA, "7"), 0);
 	CHECK(ringd_conf_hash(&conf) != hash);
@@ -271,6 +292,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_ringd_conf_empty_file_says_what_is_missing),
 		CHECK_TEST(
 		    test_ringd_conf_relative_key_file_lies_beside_the_file),
+		CHECK_TEST(test_ringd_conf_wants_longer_frames_for_many_nodes),
 		CHECK_TEST(test_ringd_conf_hash_covers_what_must_agree),
 		CHECK_TEST(
 		    test_ringd_acl_without_rules_lets_all_but_administer),

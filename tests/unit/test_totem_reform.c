@@ -63,6 +63,7 @@ test_totem_start_of_sixty_four_forms_one_ring(void)
 	ringlet_config(&config);
 	config.message_bytes_max = 4096;
 	config.queue_bytes = 8192;
+	config.frame_bytes = totem_frame_bytes_min(LIMIT_NODES);
 	ringlet_open(&r, LIMIT_NODES, &config);
 	r.is_unchecked = true; /* it takes too long */
 	CHECK(ringlet_form(&r));
