@@ -146,6 +146,10 @@ open_disk(void)
 	rc = ringd_disk_open(&ringd.disk, given.statedir, &why);
 	if (rc < 0)
 		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
+	if (ringd.disk.is_damaged)
+		log_line(LOG_LEVEL_WARNING, "state-damaged",
+		    "file=ringd.state msg=not\\0040believed,\\0040beginning"
+		    "\\0040from\\0040the\\0040clock");
 	rc = ringd_disk_start(&ringd.disk);
 	if (rc < 0)
 		daemon_die(EXITCODE_OS, "fork: %s", strerror(-rc));

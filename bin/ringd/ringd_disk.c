@@ -175,12 +175,16 @@ read_marks(struct ringd_disk *disk)
 	const uint64_t now_ms = clock_real_ns() / CLOCK_MS_NS;
 	uint64_t incarnation = 0;
 	char bytes[FILE_BYTES];
+	long len = read_file(disk->dir_fd, bytes, sizeof bytes);
 
-	disk->is_first = read_file(disk->dir_fd, bytes, sizeof bytes) < 0 ||
-	    !decode(bytes, &incarnation, &disk->ring_seq);
+	disk->is_first =
+	    len < 0 || !decode(bytes, &incarnation, &disk->ring_seq);
+	disk->is_damaged = disk->is_first && len != -ENOENT;
 	if (disk->is_first) {
+		/* Seconds * 2^20; finer, so that a start soon after another
+		 * does not meet the sequences of that. */
 		incarnation = 0;
-		disk->ring_seq = now_ms / 1000 << 20;
+		disk->ring_seq = (now_ms << 20) / 1000;
 	}
 	/* The clock guards against a state folder that was set back. */
 	disk->incarnation = num_max(incarnation + 1, now_ms);

@@ -28,6 +28,7 @@ struct ringd_disk {
 	uint64_t ring_seq;    /* the mark that was read */
 	uint64_t reserved;    /* the mark that is durable now */
 	bool is_first;        /* there was no readable file */
+	bool is_damaged;      /* and yet there was something */
 };
 
 /*

@@ -57,7 +57,7 @@ test_ringd_disk_without_file_begins_from_the_clock(void)
 	forget();
 	CHECK_EQ(open_disk(&disk), 0);
 
-	CHECK(disk.is_first);
+	CHECK(disk.is_first && !disk.is_damaged);
 	CHECK(disk.ring_seq >= now_s << 20);
 	CHECK(disk.ring_seq < (now_s + 60) << 20);
 	CHECK_EQ(disk.reserved, disk.ring_seq + RINGD_DISK_BLOCK);
@@ -76,7 +76,7 @@ test_ringd_disk_marks_only_grow_over_restarts(void)
 	for (int i = 0; i < 20; i++) {
 		CHECK_EQ(open_disk(&after), 0);
 		ringd_disk_close(&after);
-		CHECK(!after.is_first);
+		CHECK(!after.is_first && !after.is_damaged);
 		CHECK(after.incarnation > before.incarnation);
 		/* What may have been used is what was reserved. */
 		CHECK_EQ(after.ring_seq, before.reserved);
@@ -108,7 +108,7 @@ test_ringd_disk_damaged_file_is_none(void)
 			fwrite(bad, 1, (size_t)(is_cut ? i : len), file);
 			fclose(file);
 			CHECK_EQ(open_disk(&disk), 0);
-			CHECK(disk.is_first);
+			CHECK(disk.is_first && disk.is_damaged);
 			ringd_disk_close(&disk);
 		}
 	}
