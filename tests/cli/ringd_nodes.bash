@@ -7,7 +7,7 @@
 # shellcheck shell=bash
 
 slot=${RINGKIT_TEST_SLOT:-$((150 + $$ % 100))}
-nobody=65534
+NOBODY=65534
 
 nodes_begin()
 {
@@ -15,14 +15,14 @@ nodes_begin()
 	PIDS=()            # of whatever runs in the background
 	declare -gA PID=() # of ringd, by node
 	as_nobody=()
-	ringd=${RINGKIT_BIN:?}/ringd
+	RINGD=${RINGKIT_BIN:?}/ringd
 	chmod 755 "$DIR"
 	if [ "$(id -u)" = 0 ]; then
 		# As nobody, who may not be able to enter the build folder.
-		as_nobody=(setpriv "--reuid=$nobody" "--regid=$nobody"
+		as_nobody=(setpriv "--reuid=$NOBODY" "--regid=$NOBODY"
 			--clear-groups --)
-		cp "$ringd" "$DIR/ringd"
-		ringd=$DIR/ringd
+		cp "$RINGD" "$DIR/ringd"
+		RINGD=$DIR/ringd
 	fi
 	cd "$DIR" || return
 }
@@ -30,7 +30,7 @@ nodes_begin()
 nodes_end()
 {
 	local pid log rc=0
-	for pid in "${PIDS[@]}" "${PID[@]}"; do
+	for pid in $(jobs -p) "${PIDS[@]}"; do
 		kill -CONT "$pid" 2>/dev/null || :
 		kill -KILL "$pid" 2>/dev/null || :
 	done
@@ -63,7 +63,7 @@ another_key()
 	rm -f key
 	printf '1 %s\n' "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >key
 	chmod 400 key
-	[ ${#as_nobody[@]} = 0 ] || chown "$nobody:$nobody" key
+	[ ${#as_nobody[@]} = 0 ] || chown "$NOBODY:$NOBODY" key
 }
 
 # config N [LINE...]: key and ringkit.conf for the nodes n1 to nN; the lines
@@ -83,14 +83,20 @@ config()
 	} >ringkit.conf
 }
 
+# folders I: what node I may write.
+folders()
+{
+	mkdir -p "run$1" "state$1"
+	[ ${#as_nobody[@]} = 0 ] || chown "$NOBODY:$NOBODY" "run$1" "state$1"
+}
+
 # launch I [OPTION...]: starts node I, as $PID[I], and does not wait.
 launch()
 {
 	local i=$1
 	shift
-	mkdir -p "run$i" "state$i"
-	[ ${#as_nobody[@]} = 0 ] || chown "$nobody:$nobody" "run$i" "state$i"
-	"${as_nobody[@]}" "$ringd" -c "${conf:-ringkit.conf}" --node "n$i" \
+	[ -e "state$i" ] || folders "$i"
+	"${as_nobody[@]}" "$RINGD" -c "${conf:-ringkit.conf}" --node "n$i" \
 		--rundir "run$i" --statedir "state$i" "$@" \
 		2>>"log$i" </dev/null 3>&- &
 	PID[$i]=$!
