@@ -369,6 +369,29 @@ idle_alone(struct ringd *r)
 		.kind = TOTEM_IN_IDLE, .now_ns = r->now_ns });
 }
 
+/* One line for each start of a node whose limits are not ours. */
+static void
+log_mismatches(struct ringd *r)
+{
+	uint64_t count = totem_count(r->totem, TOTEM_COUNT_CONFIG_MISMATCH);
+	struct totem_peer_status peer;
+
+	if (count == r->mismatches)
+		return;
+	r->mismatches = count;
+	for (uint32_t i = 0; i < r->conf->node_count; i++) {
+		if (!totem_peer_status(
+			r->totem, r->conf->nodes[i].id, r->now_ns, &peer) ||
+		    !peer.is_mismatched || r->mismatched[i] == peer.incarnation)
+			continue;
+		r->mismatched[i] = peer.incarnation;
+		log_line(LOG_LEVEL_WARNING, "configuration-differs",
+		    "node=%u msg=cluster\\0040name,\\0040version\\0040or"
+		    "\\0040message_bytes_max",
+		    r->conf->nodes[i].id);
+	}
+}
+
 /*
  * After all descriptors of the turn.  What clients asked for is with the core
  * by now, so a token that came in this turn takes it along.
@@ -379,6 +402,8 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 	struct ringd *r = arg;
 
 	(void)now_ns;
+	totem_set_tracing(r->totem, log_is_wanted(LOG_LEVEL_DEBUG));
+	log_mismatches(r);
 	if (r->is_leave_wanted)
 		ringd_step(r,
 		    &(struct totem_input){

@@ -62,6 +62,8 @@ struct ringd {
 	bool is_left;
 	int exit_code;
 	uint64_t drop_until_ns[LIMIT_NODES]; /* as conf's nodes; 0: not */
+	uint64_t mismatches;                 /* JOINs refused, as told */
+	uint64_t mismatched[LIMIT_NODES];    /* incarnations told of */
 	size_t memory_bytes;
 	size_t totem_place, totem_bytes; /* of the core: worth locking */
 	const char *scheduling;          /* "rr", "nice" or "other" */

@@ -526,8 +526,10 @@ run_drop(void *arg, struct svc_request *req)
 		r->tick_wants++;
 	r->drop_until_ns[node] = req->now_ns + span_ns;
 	log_line(LOG_LEVEL_NOTICE, "drop",
-	    "node=%u direction=%d ms=%llu pid=%d uid=%u",
-	    r->conf->nodes[node].id, (int)direction,
+	    "node=%u dir=%s ms=%llu pid=%d uid=%u", r->conf->nodes[node].id,
+	    direction == RINGD_NET_IN        ? "in"
+		: direction == RINGD_NET_OUT ? "out"
+					     : "both",
 	    (unsigned long long)(span_ns / CLOCK_MS_NS), (int)who->pid,
 	    (unsigned)who->uid);
 	svc_ok(req->client, req->tag, "left_ms=%llu",

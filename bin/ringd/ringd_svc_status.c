@@ -172,20 +172,33 @@ put_drop(struct report *report, uint32_t node, const char *direction,
 }
 
 static void
+put_warning(struct report *report, uint32_t node, const char *msg)
+{
+	begin(report, "kind=warning");
+	put_number(report, "node", node);
+	put(report, "msg", msg);
+	end(report);
+}
+
+static void
 put_peer_notes(struct report *report, const struct ringd_conf_node *node)
 {
+	struct totem_peer_status core;
 	struct ringd_net_peer peer;
 
 	if (!ringd_net_peer(report->r->net, node->id, report->r->now_ns, &peer))
 		return;
 	put_drop(report, node->id, "in", peer.drop_in_until_ns);
 	put_drop(report, node->id, "out", peer.drop_out_until_ns);
-	if (!peer.session.is_table_different)
-		return;
-	begin(report, "kind=warning");
-	put_number(report, "node", node->id);
-	put(report, "msg", "its\\0040table\\0040of\\0040nodes\\0040differs");
-	end(report);
+	if (peer.session.is_table_different)
+		put_warning(report, node->id,
+		    "its\\0040table\\0040of\\0040nodes\\0040differs");
+	if (totem_peer_status(
+		report->r->totem, node->id, report->r->now_ns, &core) &&
+	    core.is_mismatched)
+		put_warning(report, node->id,
+		    "its\\0040limits\\0040differ:\\0040no\\0040ring\\0040with"
+		    "\\0040it");
 }
 
 static void

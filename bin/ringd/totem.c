@@ -267,6 +267,7 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	peer->part_have = 0;
 	peer->both_since_ns = TOTEM_NEVER;
 	peer->is_alive = false;
+	peer->is_mismatched = false;
 	t->hears &= ~bit; /* until totem_detect_heard puts it back */
 	peer->proc_since_ns = t->now_ns; /* its rows are still to come */
 	bool was_failed = (t->gather.fail & bit) != 0;

@@ -304,6 +304,9 @@ uint8_t *totem_rx_cell(struct totem *t);
  */
 size_t totem_room_bytes(struct totem *t, enum totem_class class);
 
+/* Emit TOTEM_OUT_TRACE from now on, or no more. */
+void totem_set_tracing(struct totem *t, bool is_tracing);
+
 /* msg_no of the last SUBMIT. */
 uint64_t totem_last_msg_no(const struct totem *t);
 
@@ -366,6 +369,7 @@ struct totem_peer_status {
 	uint64_t incarnation; /* 0: never heard */
 	bool is_alive;        /* the detector's verdict */
 	bool is_bidirectional;
+	bool is_mismatched; /* another config_hash: no ring with it */
 	uint64_t silent_ns; /* since the last packet */
 	uint64_t suspect_after_ns, dead_after_ns;
 	uint64_t packets_received;

@@ -174,6 +174,7 @@ totem_peer_status(const struct totem *t, uint32_t node, uint64_t now_ns,
 		    totem_is_both_ways(t, (uint32_t)idx),
 		.silent_ns =
 		    peer->heard_ns == 0 ? 0 : num_sub(now_ns, peer->heard_ns),
+		.is_mismatched = peer->is_mismatched,
 		.suspect_after_ns = totem_suspect_after(t, (uint32_t)idx),
 		.dead_after_ns = totem_dead_after(t, (uint32_t)idx),
 		.packets_received = peer->packets };

@@ -58,6 +58,12 @@ totem_send_ctl(struct totem *t, uint64_t to, const struct wrbuf *wr)
 	totem_send(t, to, wr->bytes, wr->len);
 }
 
+void
+totem_set_tracing(struct totem *t, bool is_tracing)
+{
+	t->cfg.is_tracing = is_tracing;
+}
+
 static void
 push_trace(struct totem *t, const struct totem_trace *trace)
 {

@@ -141,6 +141,7 @@ struct totem_peer {
 	uint64_t heard_ns;    /* last packet */
 	bool is_alive;
 	bool is_suspect;
+	bool is_mismatched; /* its last JOIN was of another configuration */
 	uint64_t gap_ns, gap_dev_ns; /* Jacobson estimates (7.2) */
 	uint64_t alive_since_ns;
 	uint64_t both_since_ns; /* bidirectional since; NEVER when not */

@@ -152,7 +152,8 @@ totem_join_read(struct totem *t, const struct totem_rx *rx)
 		return false;
 	}
 	t->count[TOTEM_COUNT_JOINS_RECEIVED]++;
-	if (t->join.config_hash != t->cfg.config_hash) {
+	peer->is_mismatched = t->join.config_hash != t->cfg.config_hash;
+	if (peer->is_mismatched) {
 		t->count[TOTEM_COUNT_CONFIG_MISMATCH]++;
 		return false;
 	}

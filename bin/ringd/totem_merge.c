@@ -30,7 +30,10 @@ hold_down(const struct totem *t, const struct totem_peer *peer)
 	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
 }
 
-/* Everybody in the other ring has been well connected for long enough. */
+/*
+ * Everybody in the other ring has been well connected for long enough, and
+ * nobody there refuses, and is refused, for another configuration.
+ */
 static bool
 is_ripe(const struct totem *t, uint64_t strangers)
 {
@@ -38,7 +41,7 @@ is_ripe(const struct totem *t, uint64_t strangers)
 		const struct totem_peer *peer = &t->peer[i];
 		if (!(strangers >> i & 1))
 			continue;
-		if (peer->both_since_ns == TOTEM_NEVER ||
+		if (peer->both_since_ns == TOTEM_NEVER || peer->is_mismatched ||
 		    t->now_ns < peer->quarantine_until_ns ||
 		    t->now_ns - peer->both_since_ns < hold_down(t, peer))
 			return false;
