@@ -92,7 +92,7 @@ dies()
 @test "a node that finds itself by its address" {
 	config 1
 	folders 1
-	"${as_nobody[@]}" "$RINGD" -c ringkit.conf --rundir run1 \
+	"${AS_NOBODY[@]}" "$RINGD" -c ringkit.conf --rundir run1 \
 		--statedir state1 --ready-fd 8 8>ready 2>log1 3>&- &
 	PID[1]=$!
 	appears ready '^$'
@@ -116,7 +116,7 @@ dies()
 	config 1
 	chown 0:0 key
 	folders 1
-	as_nobody=()
+	AS_NOBODY=()
 	start_as_root() { launch 1 --user nobody --ready-fd 8 8>ready; }
 	start_as_root
 	appears ready '^$'
@@ -124,7 +124,7 @@ dies()
 		"/proc/${PID[1]}/status"
 	grep '^CapEff:	0*$' "/proc/${PID[1]}/status"
 	leave 1
-	as_nobody=()
+	AS_NOBODY=()
 	dies 77 '--user nobody-at-all: ' --user nobody-at-all
 }
 
@@ -134,7 +134,7 @@ dies()
 	background nc -klUu notify >told
 	until [ -S notify ]; do sleep 0.01; done # no event: nc's
 	chmod 777 notify
-	NOTIFY_SOCKET=$DIR/notify "${as_nobody[@]}" \
+	NOTIFY_SOCKET=$DIR/notify "${AS_NOBODY[@]}" \
 		"$RINGKIT_BUILD/tests/cli/listenfd" run1/ring.sock \
 		"$RINGD" -c ringkit.conf --node n1 --rundir elsewhere \
 		--statedir state1 2>log1 3>&- &

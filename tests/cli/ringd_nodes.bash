@@ -14,12 +14,12 @@ nodes_begin()
 	DIR=$(mktemp -d "${TMPDIR:-/tmp}/ringd.XXXXXX")
 	PIDS=()            # of whatever runs in the background
 	declare -gA PID=() # of ringd, by node
-	as_nobody=()
+	AS_NOBODY=()
 	RINGD=${RINGKIT_BIN:?}/ringd
 	chmod 755 "$DIR"
 	if [ "$(id -u)" = 0 ]; then
 		# As nobody, who may not be able to enter the build folder.
-		as_nobody=(setpriv "--reuid=$NOBODY" "--regid=$NOBODY"
+		AS_NOBODY=(setpriv "--reuid=$NOBODY" "--regid=$NOBODY"
 			--clear-groups --)
 		cp "$RINGD" "$DIR/ringd"
 		RINGD=$DIR/ringd
@@ -63,7 +63,7 @@ another_key()
 	rm -f key
 	printf '1 %s\n' "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >key
 	chmod 400 key
-	[ ${#as_nobody[@]} = 0 ] || chown "$NOBODY:$NOBODY" key
+	[ ${#AS_NOBODY[@]} = 0 ] || chown "$NOBODY:$NOBODY" key
 }
 
 # config N [LINE...]: key and ringkit.conf for the nodes n1 to nN; the lines
@@ -87,7 +87,7 @@ config()
 folders()
 {
 	mkdir -p "run$1" "state$1"
-	[ ${#as_nobody[@]} = 0 ] || chown "$NOBODY:$NOBODY" "run$1" "state$1"
+	[ ${#AS_NOBODY[@]} = 0 ] || chown "$NOBODY:$NOBODY" "run$1" "state$1"
 }
 
 # launch I [OPTION...]: starts node I, as $PID[I], and does not wait.
@@ -96,7 +96,7 @@ launch()
 	local i=$1
 	shift
 	[ -e "state$i" ] || folders "$i"
-	"${as_nobody[@]}" "$RINGD" -c "${conf:-ringkit.conf}" --node "n$i" \
+	"${AS_NOBODY[@]}" "$RINGD" -c "${conf:-ringkit.conf}" --node "n$i" \
 		--rundir "run$i" --statedir "state$i" "$@" \
 		2>>"log$i" </dev/null 3>&- &
 	PID[$i]=$!
