@@ -48,7 +48,7 @@ answer_entry(struct totem *t, struct totem_ring *ring, struct totem_rtr *rtr,
 		uint64_t seq = rtr->base + i;
 		if (!(rtr->bits >> i & 1))
 			continue;
-		if (seq <= ring->stable && ring == t->inst) {
+		if (seq <= ring->stable) {
 			rtr->bits &= ~(UINT64_C(1) << i);
 			continue;
 		}

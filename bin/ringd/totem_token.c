@@ -431,8 +431,11 @@ update_stable(struct totem *t, struct visit *v)
 	ring->stable = num_max(ring->stable, both);
 	ring->sent_aru = v->token->aru;
 	ring->sent_seq = v->token->seq;
-	if (!v->is_recovery)
-		totem_free_to(t, ring, num_min(ring->stable, ring->delivered));
+	/* In Recovery nothing waits to be delivered; what is old and inside
+	 * lies in the old store. */
+	totem_free_to(t, ring,
+	    v->is_recovery ? ring->stable
+			   : num_min(ring->stable, ring->delivered));
 }
 
 static bool

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libcommon/base/num.h"
+#include "libcommon/base/wrbuf.h"
 
 #include "bin/ringd/totem_internal.h"
 #include "tests/unit/check.h"
@@ -466,6 +467,82 @@ test_totem_recovery_sends_a_frame_once_even_if_unsure(void)
 	ringlet_close(&r);
 }
 
+/* Two rings merge while each has 3,000 frames that one of its members lacks:
+ * more than a store holds. */
+static bool
+cut_halves(struct ringlet *ring, struct ringlet_packet *p)
+{
+	return ring->filter_arg == 0 || p->from / 3 == p->to / 3;
+}
+
+static bool
+lose_commits(struct ringlet *ring, struct ringlet_packet *p)
+{
+	(void)ring;
+	return p->bytes[0] != TOTEM_PACKET_COMMIT;
+}
+
+/* Node idx + 2 sent so much, and only idx got it. */
+static void
+give_frames(uint32_t idx, uint32_t count)
+{
+	static uint8_t bytes[64] = { TOTEM_RECORD_FIRST | TOTEM_RECORD_LAST, 1,
+		29 };
+	static uint8_t packet[128];
+	struct totem *t = core(idx);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct totem_frame frame = { .sender = idx + 2,
+			.ring = t->inst->id,
+			.seq = t->inst->high + 1,
+			.body = bytes,
+			.body_len = 32 };
+		struct wrbuf wr;
+		wrbuf_init(&wr, packet, sizeof packet);
+		totem_wire_put_frame(&wr, &t->table, &frame);
+		ringlet_inject(&r, idx + 2, idx, packet, wr.len);
+	}
+}
+
+static void
+test_totem_recovery_of_more_than_a_store_holds(void)
+{
+	enum { FRAMES = 3000 };
+
+	ringlet_open(&r, 6, NULL);
+	r.is_unchecked = true; /* it takes too long */
+	r.filter = cut_halves;
+	r.filter_arg = 1;
+	ringlet_start_all(&r);
+	ringlet_run(&r, 1500 * RINGLET_MS);
+	CHECK_EQ(core(0)->inst->members, 0x07);
+	CHECK_EQ(core(3)->inst->members, 0x38);
+	ringlet_forget(&r);
+	r.filter = lose_commits;
+	give_frames(0, FRAMES);
+	give_frames(3, FRAMES);
+	ringlet_kill(&r, 2);
+	ringlet_kill(&r, 5);
+	ringlet_run(&r, 600 * RINGLET_MS);
+	CHECK(core(0)->state != TOTEM_STATE_OPERATIONAL);
+	r.filter = NULL;
+	uint64_t gathers = totem_count(core(1), TOTEM_COUNT_GATHERS);
+	CHECK(ringlet_run_until(&r, ringlet_is_whole, 3000 * RINGLET_MS));
+	ringlet_run(&r, RINGLET_MS);
+
+	CHECK(totem_count(core(1), TOTEM_COUNT_GATHERS) <= gathers + 3);
+	CHECK_EQ(core(1)->gathers[TOTEM_REASON_PROTOCOL], 0);
+	CHECK_EQ(totem_count(core(1), TOTEM_COUNT_RECOVERED), FRAMES);
+	CHECK_EQ(totem_count(core(4), TOTEM_COUNT_RECOVERED), FRAMES);
+	CHECK_EQ(ringlet_tally(&r, 1, TOTEM_OUT_DELIVER), FRAMES);
+	CHECK(ringlet_agree(&r, 0, 1));
+	CHECK(ringlet_agree(&r, 3, 4));
+	for (uint32_t i = 0; i < 5; i++)
+		if (i != 2)
+			totem_check(core(i));
+	ringlet_close(&r);
+}
+
 /* ---- ring numbers ------------------------------------------------------ */
 
 static void
@@ -582,6 +659,7 @@ main(int argc, char **argv)
 		    test_totem_ring_number_is_reserved_before_it_is_promised),
 		CHECK_TEST(
 		    test_totem_recovery_sends_a_frame_once_even_if_unsure),
+		CHECK_TEST(test_totem_recovery_of_more_than_a_store_holds),
 		CHECK_TEST(test_totem_ring_numbers_only_grow),
 		CHECK_TEST(
 		    test_totem_member_that_cannot_receive_is_put_out_for_long),
