@@ -125,8 +125,12 @@ open_socket(void)
 
 	if (rc == 0)
 		return;
-	/* Its parents are the administrator's; a failure shows right below. */
-	(void)mkdir(rundir, 0755);
+	/*
+	 * Its parents are the administrator's; a failure shows right below.
+	 * Our umask is for secrets; here the socket's mode says who may.
+	 */
+	if (mkdir(rundir, 0755) == 0)
+		(void)chmod(rundir, 0755);
 	if (snprintf(path, sizeof path, "%s/ring.sock", rundir) >=
 	    (int)sizeof path)
 		daemon_die(EXITCODE_CANTCREATE, "%s: too long", rundir);
