@@ -243,6 +243,13 @@ installed_name() # FILE
 	run ! grep -vxFf ours referred
 }
 
+@test "README lists every page" {
+	local page
+	for page in "$man"/*.[1-9]; do
+		grep -q "^| .*\`${page##*/}\`.* |" "$man/../README.md"
+	done
+}
+
 @test "what README names is there" {
 	local name readme=$BATS_TEST_DIRNAME/../../README.md
 	# Paths, with patterns in some of them.
