@@ -172,19 +172,6 @@ totem_ack_token(struct totem *t, struct totem_ring *ring, uint64_t seq)
 
 /* ---- idle hold (1.8) --------------------------------------------------- */
 
-void
-totem_hold_release(struct totem *t)
-{
-	if (!t->is_held) {
-		t->no_hold_next = true; /* the request overtook the token */
-		return;
-	}
-	t->is_held = false;
-	totem_timer_stop(t, TOTEM_TIMER_HOLD);
-	totem_trace(t, TOTEM_TRACE_HOLD_RELEASED, t->token.token_seq, 0, 0);
-	totem_token_forward(t, t->inst);
-}
-
 /* Asks the representative to let the idle ring turn; repeats until it does. */
 void
 totem_hold_ask(struct totem *t)
@@ -488,6 +475,51 @@ totem_token_visit(
 	totem_pack_writable(t);
 	if (is_install)
 		totem_install(t);
+}
+
+/* ---- the end of a hold (1.8) ------------------------------------------- */
+
+/*
+ * We differ from the papers: the visit lasts for as long as the token is held,
+ * so what the representative itself has to say by now goes out with it and does
+ * not wait for a rotation.  All was at rest: nothing is asked for and nothing
+ * counted.  stable has to wait for the token's return, as after any visit.
+ */
+static void
+extend_visit(struct totem *t)
+{
+	struct totem_ring *ring = t->inst;
+	struct visit v = { .ring = ring, .token = &t->token };
+
+	if (t->token.aru == t->token.seq)
+		build_frames(
+		    t, &v, totem_allowed(t, ring, &t->token, totem_backlog(t)));
+	if (v.built == 0) {
+		totem_token_forward(t, ring);
+		return;
+	}
+	update_aru(t, &v);
+	update_counts(t, &v);
+	t->token.idle_rounds = 0;
+	t->was_idle = false;
+	t->app_frame_ns = t->now_ns;
+	send_visit(t, &v, false);
+	ring->sent_aru = t->token.aru;
+	ring->sent_seq = t->token.seq;
+	totem_pack_writable(t);
+}
+
+void
+totem_hold_release(struct totem *t)
+{
+	if (!t->is_held) {
+		t->no_hold_next = true; /* the request overtook the token */
+		return;
+	}
+	t->is_held = false;
+	totem_timer_stop(t, TOTEM_TIMER_HOLD);
+	totem_trace(t, TOTEM_TRACE_HOLD_RELEASED, t->token.token_seq, 0, 0);
+	extend_visit(t);
 }
 
 /* ---- a ring of one (1.11) ---------------------------------------------- */

@@ -123,6 +123,23 @@ scenario_13_idle_ring_holds(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* What the holder has to say goes out with the token, not a rotation later. */
+static void
+scenario_13_holder_speaks_at_once(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	for (uint64_t i = 1; i <= 5; i++) {
+		scenario_run_ms(sim, 300);
+		scenario_rule(sim,
+		    &(struct scenario_rule){
+			.kind = TOTEM_PACKET_TOKEN, .from = 2 });
+		scenario_send(sim, "1", 1, 50, TOTEM_AGREED);
+		scenario_expect_delivered(sim, "123", i, 3);
+		scenario_rules_end(sim);
+	}
+	scenario_end(sim);
+}
+
 static void
 first_seq(struct sim *sim, uint64_t seq)
 {
@@ -317,6 +334,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_12_undeliverable_frame_does_not_spin),
 		SCENARIO(scenario_13_hold_cancel_is_lost),
 		SCENARIO(scenario_13_idle_ring_holds),
+		SCENARIO(scenario_13_holder_speaks_at_once),
 		SCENARIO(scenario_14_sequence_numbers_near_2_32),
 		SCENARIO(scenario_14_sequence_numbers_near_2_63),
 		SCENARIO(scenario_15_slow_receiver),
