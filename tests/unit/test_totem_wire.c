@@ -450,36 +450,39 @@ test_totem_wire_cut_short_is_refused(void)
 	}
 }
 
+/* Changes one octet of the packet at first, and puts it back. */
+static bool
+survives_change(const struct kind *kind, size_t len, size_t at)
+{
+	struct wrbuf wr;
+	uint8_t kept = first[at / 12];
+	unsigned bit = 1U << at % 12;
+
+	first[at / 12] ^= (uint8_t)(bit < 256 ? bit : 1 + rng_below(&rng, 255));
+	bool is_valid = recode(kind, first, len, &wr);
+	if (is_valid && !kind->is_loose)
+		CHECK_MEM(again, wr.len, first, len);
+	first[at / 12] = kept;
+	return is_valid;
+}
+
 static void
 test_totem_wire_with_one_octet_changed_is_valid_or_refused(void)
 {
-	struct wrbuf wr;
-	size_t valid = 0, refused = 0;
+	size_t valid = 0, tried = 0;
 
 	rng_init(&rng, 3);
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
 		check_case(kinds[i].name);
 		for (int round = 0; round < ROUNDS / 10; round++) {
 			size_t len = draw(&kinds[i]);
-			for (size_t at = 0; at < len * 12; at++) {
-				uint8_t kept = first[at / 12];
-				unsigned bit = 1U << at % 12;
-				uint8_t by = (uint8_t)(bit < 256
-					? bit
-					: 1 + rng_below(&rng, 255));
-				first[at / 12] ^= by;
-				bool is_valid =
-				    recode(&kinds[i], first, len, &wr);
-				if (is_valid && !kinds[i].is_loose)
-					CHECK_MEM(again, wr.len, first, len);
-				valid += is_valid;
-				refused += !is_valid;
-				first[at / 12] = kept;
-			}
+			tried += len * 12;
+			for (size_t at = 0; at < len * 12; at++)
+				valid += survives_change(&kinds[i], len, at);
 		}
 	}
 	CHECK(valid > 1000);
-	CHECK(refused > 1000);
+	CHECK(tried - valid > 1000);
 }
 
 /* ---- records ----------------------------------------------------------- */
