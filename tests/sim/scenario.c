@@ -210,29 +210,34 @@ scenario_heal(struct sim *sim)
 	sim_fault_heal(sim);
 }
 
-void
-scenario_send(struct sim *sim, const char *nodes, uint32_t count, size_t len,
+/* One message, as soon as the node takes it; 20 s at most. */
+static void
+send_one(struct sim *sim, struct sim_node *node, size_t len,
     enum totem_service service)
 {
 	uint64_t end_ns = sim->now_ns + 20000 * MS;
 
+	while (!sim_has_failed(sim)) {
+		if (sim_load_submit(sim, node, len, service))
+			return;
+		sim_node_idle(sim, node);
+		if (node->power != SIM_ON || sim->now_ns > end_ns)
+			sim_fail(sim, "node %u takes no message",
+			    (unsigned)node->id);
+		else
+			sim_run_until(sim, sim->now_ns + SCENARIO_STEP_NS);
+	}
+}
+
+void
+scenario_send(struct sim *sim, const char *nodes, uint32_t count, size_t len,
+    enum totem_service service)
+{
 	for (; *nodes; nodes++) {
 		struct sim_node *node =
 		    scenario_node(sim, (uint32_t)(*nodes - '0'));
-		uint32_t left = count;
-		while (left > 0 && !sim_has_failed(sim)) {
-			if (sim_load_submit(sim, node, len, service)) {
-				left--;
-				continue;
-			}
-			sim_node_idle(sim, node);
-			if (node->power != SIM_ON || sim->now_ns > end_ns)
-				sim_fail(sim, "node %u takes no message",
-				    (unsigned)node->id);
-			else
-				sim_run_until(
-				    sim, sim->now_ns + SCENARIO_STEP_NS);
-		}
+		for (uint32_t i = 0; i < count; i++)
+			send_one(sim, node, len, service);
 		sim_node_idle(sim, node);
 	}
 }
