@@ -17,11 +17,16 @@
 #define MS UINT64_C(1000000)
 #define US UINT64_C(1000)
 
-enum { SCENARIO_RULES = 16, SCENARIO_STEP_NS = 200000 };
+enum { SCENARIO_RULES = 16, SCENARIO_HELD = 64, SCENARIO_STEP_NS = 200000 };
 
 static struct scenario_rule scenario_rules[SCENARIO_RULES];
 static size_t scenario_rule_count;
 static uint64_t scenario_hit_count;
+
+static struct scenario_held {
+	uint32_t packet, to;
+} scenario_held[SCENARIO_HELD];
+static size_t scenario_held_count;
 
 /* ---- the stage --------------------------------------------------------- */
 
@@ -37,6 +42,7 @@ scenario_world_with(struct sim *sim, const struct sim_options *opt)
 {
 	scenario_rule_count = 0;
 	scenario_hit_count = 0;
+	scenario_held_count = 0;
 	sim_reset(sim, opt);
 	sim_watch_fault(sim);
 }
@@ -292,6 +298,15 @@ take(struct sim *sim, struct scenario_rule *rule)
 	return true;
 }
 
+static void
+hold(struct sim *sim, uint32_t packet, uint32_t to)
+{
+	ENSURE(scenario_held_count < SCENARIO_HELD);
+	sim->net.packet[packet].refs++;
+	scenario_held[scenario_held_count++] =
+	    (struct scenario_held){ packet, to };
+}
+
 static bool
 filter(struct sim *sim, uint32_t from, uint32_t to,
     const struct sim_packet *packet)
@@ -307,6 +322,11 @@ filter(struct sim *sim, uint32_t from, uint32_t to,
 		if (rule->action == SCENARIO_DELAY) {
 			sim_net_late(sim, idx, to, rule->delay_ns);
 			return false;
+		}
+		if (rule->action == SCENARIO_HOLD ||
+		    rule->action == SCENARIO_COPY) {
+			hold(sim, idx, to);
+			return rule->action == SCENARIO_COPY;
 		}
 		for (uint32_t copy = 0; copy < rule->times; copy++)
 			sim_net_late(sim, idx, to, (copy + 1) * rule->delay_ns);
@@ -328,6 +348,17 @@ scenario_rules_end(struct sim *sim)
 {
 	scenario_rule_count = 0;
 	sim->net.filter = NULL;
+}
+
+void
+scenario_release(struct sim *sim)
+{
+	for (size_t i = 0; i < scenario_held_count; i++) {
+		const struct scenario_held *held = &scenario_held[i];
+		sim_net_late(sim, held->packet, held->to, 0);
+		sim_net_put(sim, held->packet);
+	}
+	scenario_held_count = 0;
 }
 
 uint64_t

@@ -58,7 +58,13 @@ void scenario_load_end(struct sim *sim);
 
 /* ---- rules of the network ---------------------------------------------- */
 
-enum scenario_action { SCENARIO_DROP, SCENARIO_DUPLICATE, SCENARIO_DELAY };
+enum scenario_action {
+	SCENARIO_DROP,
+	SCENARIO_DUPLICATE,
+	SCENARIO_DELAY,
+	SCENARIO_HOLD, /* until scenario_release */
+	SCENARIO_COPY, /* passes, and a copy is held */
+};
 
 /* Zero means any; the first rule that fits a datagram is applied. */
 struct scenario_rule {
@@ -74,6 +80,9 @@ struct scenario_rule {
 };
 void scenario_rule(struct sim *sim, const struct scenario_rule *rule);
 void scenario_rules_end(struct sim *sim);
+
+/* What was held back arrives now. */
+void scenario_release(struct sim *sim);
 
 /* How many datagrams the rules have hit. */
 uint64_t scenario_hits(void);

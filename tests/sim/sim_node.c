@@ -12,6 +12,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_draw.h"
 #include "tests/sim/sim_fault.h"
+#include "tests/sim/sim_inside.h"
 #include "tests/sim/sim_load.h"
 #include "tests/sim/sim_story.h"
 #include "tests/sim/sim_watch.h"
@@ -239,6 +240,13 @@ sim_node_input(struct sim *sim, struct sim_node *node, struct totem_input *in)
 
 /* ---- the loop's turn --------------------------------------------------- */
 
+static bool
+is_data(uint32_t kind)
+{
+	return kind == TOTEM_PACKET_DATA || kind == TOTEM_PACKET_DATA_RETX ||
+	    kind == SIM_KIND_POST;
+}
+
 static void
 read_packet(struct sim *sim, struct sim_node *node, uint32_t idx)
 {
@@ -257,6 +265,11 @@ read_packet(struct sim *sim, struct sim_node *node, uint32_t idx)
 	}
 	if (sim->story >= SIM_STORY_PACKETS)
 		sim_story_receive(sim, node, packet);
+
+	if (is_data(packet->kind) &&
+	    sim_inside_is_early(node->core, packet->bytes, packet->len))
+		sim_fail(sim, "P10 node %u gets messages of a ring in Recovery",
+		    (unsigned)node->id);
 
 	struct totem_input in = { .kind = TOTEM_IN_PACKET };
 	in.packet.node = from->id;

@@ -17,7 +17,8 @@ enum {
 	RUN_DRAIN_MS = 60000, /* and to the last delivery */
 	RUN_SETTLE_MS = 700,
 	RUN_LOADED_MS = 300,
-	RUN_QUIET_MS = 400,
+	RUN_QUIET_MS = 300,
+	RUN_IDLE_MS = 200,
 };
 
 bool
@@ -113,6 +114,28 @@ settle(struct sim *sim)
 	}
 }
 
+/* A ring with nothing to do turns once in a hold, for nobody asks for
+ * anything any more. */
+static void
+check_idle(struct sim *sim)
+{
+	uint64_t tokens[LIMIT_NODES];
+	const uint64_t most =
+	    3 * RUN_IDLE_MS * MS / sim->opt.config.idle_hold_ns + 6;
+
+	for (uint32_t i = 0; i < sim->opt.node_count; i++)
+		if (sim->node[i].power == SIM_ON)
+			tokens[i] =
+			    totem_count(sim->node[i].core, TOTEM_COUNT_TOKENS);
+	sim_run_until(sim, sim->now_ns + RUN_IDLE_MS * MS);
+	for (uint32_t i = 0; i < sim->opt.node_count; i++)
+		if (sim->node[i].power == SIM_ON &&
+		    totem_count(sim->node[i].core, TOTEM_COUNT_TOKENS) >
+			tokens[i] + most)
+			sim_fail(sim, "P16 the ring of node %u does not rest",
+			    (unsigned)sim->node[i].id);
+}
+
 void
 sim_run_to_rest(struct sim *sim)
 {
@@ -123,6 +146,7 @@ sim_run_to_rest(struct sim *sim)
 	if (!run_until_true(sim, is_drained, RUN_DRAIN_MS))
 		sim_fail(sim, "P15 not all delivered in %d ms", RUN_DRAIN_MS);
 	sim_run_until(sim, sim->now_ns + RUN_QUIET_MS * MS);
+	check_idle(sim);
 	if (!sim_run_is_one_ring(sim))
 		sim_fail(sim, "P16 the ring did not stay");
 	sim_watch_end(sim);

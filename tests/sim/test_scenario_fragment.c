@@ -94,6 +94,30 @@ scenario_25_half_a_message_of_a_dead_sender(struct sim *sim)
 	}
 }
 
+/* One after the other dies in the midst of a message: what they leave behind
+ * takes no room from those who go on. */
+static void
+scenario_25_many_dead_senders(struct sim *sim)
+{
+	static const char *const who[] = { "2", "3", "4", "5" };
+	static const char *const left[] = { "13456", "1456", "156", "16" };
+	struct sim_options opt;
+
+	scenario_options(&opt, 6);
+	opt.config.accelerated_frames = 0; /* no gap at the death */
+	scenario_world_with(sim, &opt);
+	scenario_start(sim, "123456");
+	scenario_expect_ring(sim, "123456", 2000);
+	for (size_t i = 0; i < ARRAY_COUNT(who); i++) {
+		scenario_send(sim, who[i], 1, 60000, TOTEM_AGREED);
+		scenario_node(sim, (uint32_t)(*who[i] - '0'))->crash_in = 40;
+		scenario_expect_ring(sim, left[i], 3000);
+	}
+	scenario_send(sim, "16", 2, 50000, TOTEM_AGREED);
+	scenario_expect_delivered(sim, "16", 4, 1000);
+	scenario_end(sim);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -102,6 +126,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_23_random_sizes_under_loss),
 		SCENARIO(scenario_24_partial_across_a_change),
 		SCENARIO(scenario_25_half_a_message_of_a_dead_sender),
+		SCENARIO(scenario_25_many_dead_senders),
 	};
 
 	(void)argc;

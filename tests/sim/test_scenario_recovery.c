@@ -3,6 +3,7 @@
 #include "libcommon/base/num.h"
 
 #include "tests/sim/scenario.h"
+#include "tests/sim/sim_inside.h"
 
 #define MS UINT64_C(1000000)
 #define US UINT64_C(1000)
@@ -138,7 +139,7 @@ scenario_19_crash_between_token_and_frames(struct sim *sim)
 	}
 }
 
-/* One frame is missing, and thousands after it wait to be recovered. */
+/* Two frames are missing, and thousands after it wait to be recovered. */
 static void
 scenario_20_many_frames_to_recover(struct sim *sim)
 {
@@ -154,13 +155,17 @@ scenario_20_many_frames_to_recover(struct sim *sim)
 	    &(struct scenario_rule){
 		.kind = SIM_KIND_POST, .to = 3, .skip = 20, .count = 1 });
 	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = SIM_KIND_POST, .to = 3, .skip = 900, .count = 1 });
+	scenario_rule(sim,
 	    &(struct scenario_rule){ .kind = TOTEM_PACKET_DATA_RETX, .to = 3 });
 	scenario_send(sim, "12", 1100, 450, TOTEM_AGREED);
 	scenario_expect_delivered(sim, "12", 2200, 900);
 	scenario_expect(sim, scenario_node(sim, 3)->delivered < 100,
 	    "node 3 should lack a frame");
-	scenario_rules_end(sim);
 	scenario_crash_proven(sim, "2");
+	scenario_expect_state(sim, 3, TOTEM_STATE_COMMIT, 1000);
+	scenario_rules_end(sim);
 	scenario_expect_ring(sim, "13", 10000);
 	scenario_expect_delivered(sim, "3", 2200, 1000);
 	scenario_end(sim);
@@ -209,6 +214,152 @@ scenario_21_first_installer_dies(struct sim *sim)
 	}
 }
 
+/* From a node to the others: nothing of that kind any more. */
+static void
+mute(struct sim *sim, uint32_t kind, uint32_t from)
+{
+	scenario_rule(
+	    sim, &(struct scenario_rule){ .kind = kind, .from = from });
+}
+
+/* One message from a node, and the visit of the token that orders it. */
+static void
+order_one(struct sim *sim, uint32_t id, enum totem_service service)
+{
+	const char name[] = { (char)('0' + id), '\0' };
+	uint64_t sent = scenario_count(sim, id, TOTEM_COUNT_FRAMES_SENT);
+
+	scenario_send(sim, name, 1, 300, service);
+	while (scenario_count(sim, id, TOTEM_COUNT_FRAMES_SENT) == sent &&
+	    sim_step(sim))
+		;
+}
+
+/* Recovery itself loses a third of what it sends: nobody may go on before
+ * all are through. */
+static void
+scenario_21_recovery_under_loss(struct sim *sim)
+{
+	struct sim_options opt;
+
+	for (uint64_t seed = 1; seed <= 600; seed++) {
+		scenario_options(&opt, 4);
+		opt.seed = seed;
+		opt.reorder_ppm = 300000;
+		opt.jitter_ns = 200 * US;
+		opt.config.frame_bytes = LIMIT_FRAME_BYTES_MIN;
+		scenario_world_with(sim, &opt);
+		scenario_start(sim, "1234");
+		scenario_expect_ring(sim, "1234", 5000);
+		scenario_send(sim, "1234", 8, 400, TOTEM_SAFE);
+		scenario_run_us(sim, 300 + 50 * (seed % 60));
+		scenario_rule(sim, &(struct scenario_rule){ .ppm = 300000 });
+		scenario_crash_proven(sim, "4");
+		scenario_load(sim, 300, 200);
+		scenario_run_ms(sim, 40);
+		scenario_load_end(sim);
+		scenario_end(sim);
+		if (sim_has_failed(sim))
+			return;
+	}
+}
+
+/*
+ * Node 4 dies with a frame that nobody has; behind this gap node 1 orders a
+ * SAFE message, which nobody else gets before Recovery.  Node 1 installs first,
+ * delivers its message, and dies with the token.  The two that are left have
+ * the message only from the attempt that failed, and its author is gone: they
+ * must deliver it all the same.
+ */
+static void
+scenario_21_who_acked_owes_delivery(struct sim *sim)
+{
+	scenario_cluster(sim, 4);
+	scenario_run_ms(sim, 100);
+	for (uint32_t id = 1; id <= 4; id += 3) {
+		mute(sim, SIM_KIND_POST, id);
+		mute(sim, TOTEM_PACKET_DATA, id);
+		mute(sim, TOTEM_PACKET_DATA_RETX, id);
+	}
+	order_one(sim, 4, TOTEM_AGREED);
+	scenario_crash(sim, "4");
+	order_one(sim, 1, TOTEM_SAFE);
+	scenario_run_us(sim, 300);
+	scenario_rules_end(sim);
+
+	const struct sim_node *first = scenario_node(sim, 1);
+	scenario_expect_state(sim, 1, TOTEM_STATE_RECOVERY, 3000);
+	while (!sim_inside_is_installing(first->core) && sim_step(sim))
+		;
+	mute(sim, 0, 1);
+	scenario_expect_state(sim, 1, TOTEM_STATE_OPERATIONAL, 100);
+	scenario_expect(sim, first->delivered == 1, "1 did not deliver");
+	scenario_expect(sim,
+	    scenario_state(sim, 2) == TOTEM_STATE_RECOVERY &&
+		scenario_state(sim, 3) == TOTEM_STATE_RECOVERY,
+	    "1 should be the first to install");
+	scenario_crash(sim, "1");
+	scenario_expect_ring(sim, "23", 3000);
+	scenario_expect_delivered(sim, "23", 1, 100);
+	scenario_end(sim);
+}
+
+/*
+ * Of two frames of node 1 the others have the second only, and Recovery does
+ * not bring them the first before node 1 dies: they owe nothing of it, for
+ * they never had all.
+ */
+static void
+scenario_21_who_lacks_frames_owes_nothing(struct sim *sim)
+{
+	scenario_cluster(sim, 4);
+	scenario_run_ms(sim, 100);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = SIM_KIND_POST, .from = 1, .count = 3 });
+	mute(sim, TOTEM_PACKET_DATA_RETX, 1);
+	scenario_send(sim, "1", 1, 1200, TOTEM_AGREED);
+	order_one(sim, 1, TOTEM_AGREED);
+	scenario_run_us(sim, 80);
+	scenario_expect(sim, scenario_hits() == 3, "no frame was lost");
+	mute(sim, TOTEM_PACKET_DATA, 1);
+	scenario_crash_proven(sim, "4");
+	const struct sim_node *third = scenario_node(sim, 3);
+	while (sim_inside_quiet_visits(third->core) < 3 && sim_step(sim))
+		;
+	scenario_crash(sim, "1");
+	scenario_expect_ring(sim, "23", 3000);
+	scenario_end(sim);
+}
+
+/* A frame of a dead node, which nobody had when the ring was committed, comes
+ * to one of two members in Recovery: it is too late. */
+static void
+scenario_45_late_frame_of_a_dead_node(struct sim *sim)
+{
+	static const uint32_t kinds[] = { TOTEM_PACKET_DATA, SIM_KIND_POST };
+
+	scenario_cluster(sim, 3);
+	scenario_run_ms(sim, 100);
+	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
+		scenario_rule(sim,
+		    &(struct scenario_rule){ .action = SCENARIO_HOLD,
+			.kind = kinds[k],
+			.from = 3,
+			.to = 1 });
+		mute(sim, kinds[k], 3);
+	}
+	order_one(sim, 3, TOTEM_AGREED);
+	scenario_run_us(sim, 30);
+	scenario_crash(sim, "3");
+	scenario_expect_state(sim, 1, TOTEM_STATE_RECOVERY, 3000);
+	scenario_expect(sim, scenario_hits() >= 2, "nothing was held back");
+	scenario_rules_end(sim);
+	scenario_release(sim);
+	scenario_expect_ring(sim, "12", 1000);
+	scenario_end(sim);
+}
+
 /* Old frames that arrive in Commit and Recovery change nothing there. */
 static void
 scenario_45_late_frames_of_the_old_ring(struct sim *sim)
@@ -248,6 +399,10 @@ main(int argc, char **argv)
 		SCENARIO(scenario_19_crash_between_token_and_frames),
 		SCENARIO(scenario_20_many_frames_to_recover),
 		SCENARIO(scenario_21_first_installer_dies),
+		SCENARIO(scenario_21_recovery_under_loss),
+		SCENARIO(scenario_21_who_acked_owes_delivery),
+		SCENARIO(scenario_21_who_lacks_frames_owes_nothing),
+		SCENARIO(scenario_45_late_frame_of_a_dead_node),
 		SCENARIO(scenario_45_late_frames_of_the_old_ring),
 	};
 

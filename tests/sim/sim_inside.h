@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What only a look inside a core can tell. */
+#ifndef RK_SIM_INSIDE_H
+#define RK_SIM_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct totem;
+
+/*
+ * The datagram carries messages of the ring that the core is still forming.
+ * That must never happen: before the first who installed sends any, all have
+ * installed (DESIGN.md, Recovery).
+ */
+bool sim_inside_is_early(
+    const struct totem *t, const uint8_t *bytes, size_t len);
+
+/* In Recovery, and the next visit of the token installs the ring. */
+bool sim_inside_is_installing(const struct totem *t);
+
+/* Visits of the token in Recovery since nobody had more to send. */
+uint32_t sim_inside_quiet_visits(const struct totem *t);
+
+#endif
