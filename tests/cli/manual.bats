@@ -211,6 +211,20 @@ exit_codes() # PAGE
 	diff answered page
 }
 
+@test "ringd.8 has the events that ringd logs" {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	cat bin/ringd/*.c libcommon/os/svc*.c | tr -s '\n\t' '  ' | grep -oE \
+		'log_(line|always)\([^"]*"[a-z-]+"( : "[a-z-]+")?' |
+		grep -oE '"[a-z-]+"' | tr -d '"' | sort -u \
+		>"$BATS_TEST_TMPDIR/code"
+	cd "$BATS_TEST_TMPDIR" || return
+	awk '/^\.Sh / { here = $0 == ".Sh DIAGNOSTICS" }
+	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
+		"$man/ringd.8" | sort >page
+	grep -qx view-installed code
+	diff code page
+}
+
 # ---- names ------------------------------------------------------------------
 
 # msgcat.1 is installed as ringkit-msgcat.1, and called so everywhere.
