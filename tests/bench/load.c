@@ -30,6 +30,7 @@ enum {
 	PAYLOAD_MIN = 40,
 	LEAD_MS = 100, /* from GO to the first message */
 	WAIT_MS = 5,
+	GIVE_UP_S = 20, /* nothing came since GO */
 };
 
 #define MAGIC 0x72696e67u
@@ -58,6 +59,7 @@ static struct load {
 	bool is_told; /* the coordinator: to begin */
 	bool has_go, has_end, is_end_sent;
 	uint64_t first_ns, last_ns, next_ns;
+	uint64_t heard_ns;  /* since GO */
 	uint64_t sent, own; /* own: delivered back */
 	uint64_t counted, total, badseq, order, changes;
 	uint64_t next_seq[NODES_MAX];
@@ -241,6 +243,7 @@ load_take(uint32_t node, const void *bytes, size_t len)
 	memcpy(&payload, bytes, sizeof payload);
 	if (payload.magic != MAGIC)
 		load_die("a stranger's message");
+	load.heard_ns = now_ns;
 	if (payload.kind == KIND_DATA && load.has_go) {
 		take_data(node, &payload, now_ns);
 	} else if (payload.kind == KIND_GO) {
@@ -395,6 +398,9 @@ load_main(int argc, char **argv, const struct load_carrier *carrier)
 	while (!load.has_end) {
 		uint64_t now_ns = clock_now_ns();
 
+		if (load.has_go &&
+		    now_ns - load.heard_ns > GIVE_UP_S * CLOCK_S_NS)
+			load_die("nothing comes any more");
 		note_cpu(now_ns);
 		conduct(now_ns);
 		produce(now_ns);

@@ -63,7 +63,10 @@ flush(void)
 	ssize_t n = send(
 	    fd, out + out_at, out_len - out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (n < 0 && errno != EAGAIN)
+	/* Why the daemon closed is in what it sent before. */
+	if (n < 0 && errno == EPIPE)
+		out_at = out_len;
+	else if (n < 0 && errno != EAGAIN)
 		load_die("send");
 	if (n > 0)
 		out_at += (size_t)n;
@@ -77,6 +80,15 @@ number_after(const char *line, const char *key)
 	const char *found = strstr(line, key);
 
 	return found == NULL ? 0 : strtoull(found + strlen(key), NULL, 10);
+}
+
+/* len= is the last word of a message's line. */
+static size_t
+get_len(const char *line, const char *end)
+{
+	while (end > line && end[-1] != '=')
+		end--;
+	return strtoull(end, NULL, 10);
 }
 
 /* Of a view, which comes after the group's own snapshot. */
@@ -122,7 +134,7 @@ take_line(char *line, size_t len)
 		take_reply(line);
 		return used;
 	}
-	size = number_after(line, " len=");
+	size = get_len(line, end);
 	if (len - used < size + 1) {
 		*end = '\n';
 		return 0;
