@@ -103,7 +103,8 @@ write_conf(const struct ringkit_layout *layout)
 	text_init(&text, bytes, sizeof bytes);
 	text_put(&text, "[cluster]\nname = sandbox\nkey_file = ");
 	text_put(&text, path);
-	text_put(&text, "\n");
+	/* N of them at realtime priority would leave their clients nothing. */
+	text_put(&text, "\n[ring]\nrt_priority = 0\n");
 	for (uint32_t node = 1; node <= layout->nodes; node++) {
 		char section[NAME_BYTES * 2];
 
