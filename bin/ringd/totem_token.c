@@ -519,6 +519,11 @@ totem_hold_release(struct totem *t)
 	t->is_held = false;
 	totem_timer_stop(t, TOTEM_TIMER_HOLD);
 	totem_trace(t, TOTEM_TRACE_HOLD_RELEASED, t->token.token_seq, 0, 0);
+	if (t->inst->high > t->token.seq) { /* numbered while I had it */
+		t->count[TOTEM_COUNT_TOKEN_REFUSED]++;
+		totem_gather_enter(t, TOTEM_REASON_PROTOCOL);
+		return;
+	}
 	extend_visit(t);
 }
 

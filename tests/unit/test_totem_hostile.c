@@ -137,6 +137,28 @@ test_totem_frame_above_a_waiting_token_forms_a_new_ring(void)
 	check_goes_on();
 }
 
+static bool
+is_resting(struct ringlet *ring)
+{
+	return ring->node[0].core->is_held;
+}
+
+/* The representative would number its own on top of it when it wakes. */
+static void
+test_totem_frame_above_a_held_token_forms_a_new_ring(void)
+{
+	if (!open_ring(3))
+		return;
+	CHECK(ringlet_run_until(&r, is_resting, 500 * RINGLET_MS));
+
+	inject_frame(1, 0, 1, core(0)->inst->high + 1, 0);
+	ringlet_submit(&r, 0, TOTEM_AGREED, "mine", 4);
+	ringlet_run(&r, 100 * RINGLET_MS);
+
+	CHECK(core(0)->gathers[TOTEM_REASON_PROTOCOL] > 0);
+	check_goes_on();
+}
+
 static void
 test_totem_frame_of_no_other_member_is_refused(void)
 {
@@ -475,6 +497,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_totem_frame_above_the_token_forms_a_new_ring),
 		CHECK_TEST(
 		    test_totem_frame_above_a_waiting_token_forms_a_new_ring),
+		CHECK_TEST(
+		    test_totem_frame_above_a_held_token_forms_a_new_ring),
 		CHECK_TEST(test_totem_frame_of_no_other_member_is_refused),
 		CHECK_TEST(test_totem_frame_in_a_ring_of_one_is_refused),
 		CHECK_TEST(test_totem_frame_too_long_to_recover_is_refused),
