@@ -460,7 +460,7 @@ totem_config_default(struct totem_config *cfg)
 		.visit_frames = LIMIT_VISIT_FRAMES,
 		.accelerated_frames = LIMIT_VISIT_FRAMES / 2,
 		.heartbeat_ns = 25 * TOTEM_MS,
-		.idle_hold_ns = 22 * TOTEM_MS,
+		.idle_hold_ns = 25 * TOTEM_MS,
 		.join_ns = 10 * TOTEM_MS,
 		.consensus_ns = 250 * TOTEM_MS,
 		.merge_ns = 200 * TOTEM_MS,
