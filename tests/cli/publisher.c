@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Publishes messages at one node and writes down which, for evscheck.
  *
- *	publisher [-n COUNT] [-r RATE] [-s SEED] [-w OPEN] [-x BYTES] [-z]
+ *	publisher [-e] [-n COUNT] [-r RATE] [-s SEED] [-w OPEN] [-x BYTES] [-z]
  *	    RUNDIR NAME PREFIX
  *
  * Sends until SIGTERM, or COUNT messages; RATE a second at most, OPEN of them
- * unanswered at most, of up to BYTES bytes: most are short.  Every fourth is
- * safe.  A message is one line that begins with NAME and a number, so no two
- * are equal, nor are those of publishers with other names.  -z: the first is
- * empty.  When the connection ends it tries again until there is another.
+ * unanswered at most, of up to BYTES bytes: most are short, or with -e each
+ * is as long as that.  Every fourth is safe.  A message is one line that begins
+ *with NAME and a number, so no two are equal, nor are those of publishers with
+ *other names.  -z: the first is empty.  When the connection ends it tries again
+ *until there is another.
  *
  * PREFIX.accepted has those that were answered ok, PREFIX.submitted those
  * that were not answered, both in the order in which they were sent.  Ends
@@ -50,7 +51,7 @@ struct pending {
 static struct {
 	const char *rundir, *name, *prefix;
 	uint64_t count, rate, seed, open_max, size_max;
-	bool is_first_empty;
+	bool is_first_empty, is_every_long;
 	struct rng rng;
 	struct talk talk;
 	struct pending pending[OPEN_MAX];
@@ -99,6 +100,8 @@ draw_len(uint64_t number)
 
 	if (number == 0 && publisher.is_first_empty)
 		return 0;
+	if (publisher.is_every_long)
+		return most;
 	if (rng_below(&publisher.rng, 8) != 0)
 		most = most < 512 ? most : 512;
 	else if (rng_below(&publisher.rng, 4) != 0)
@@ -281,11 +284,13 @@ main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = on_term };
 	int option;
 
-	while ((option = getopt(argc, argv, "n:r:s:w:x:z")) != -1) {
+	while ((option = getopt(argc, argv, "en:r:s:w:x:z")) != -1) {
 		uint64_t *number = number_option(option);
 
 		if (number != NULL)
 			*number = strtoull(optarg, NULL, 10);
+		else if (option == 'e')
+			publisher.is_every_long = true;
 		else if (option == 'z')
 			publisher.is_first_empty = true;
 		else
