@@ -165,7 +165,7 @@ expect(struct client *client, const char *pattern)
 	if (glob_match(pattern, strlen(pattern), line, strlen(line)))
 		return CHECK(true);
 	fprintf(stderr, "expected %s\ngot      %s\n", pattern, line);
-	return CHECK(!"expected another line");
+	return CHECK(line == NULL);
 }
 
 static void
