@@ -258,15 +258,6 @@ totem_gather_join_timer(struct totem *t)
 	totem_gather_check(t);
 }
 
-/* Who did not answer a merge is asked again later, and then later still. */
-static void
-count_flaps(struct totem *t, uint64_t nodes)
-{
-	for (uint32_t i = 0; i < t->table.count; i++)
-		if (nodes >> i & 1)
-			totem_flap(t, i);
-}
-
 void
 totem_gather_consensus_timer(struct totem *t)
 {
@@ -276,8 +267,6 @@ totem_gather_consensus_timer(struct totem *t)
 	t->gather.may_be_alone = true;
 	t->gather.rounds++;
 	begin_round(t);
-	if (t->gather.reason == TOTEM_REASON_MERGE)
-		count_flaps(t, missing);
 	/* All agreed and yet no COMMIT token came: ask them again. */
 	add_failed(t, missing, TOTEM_REASON_CONSENSUS);
 	totem_gather_check(t);

@@ -400,6 +400,8 @@ void totem_window_adapt(struct totem *t, const struct totem_ring *ring,
     struct totem_token *token, uint32_t answered);
 /* Keeps a node that failed to receive out for a while, that doubles. */
 void totem_quarantine(struct totem *t, uint32_t node);
+/* Another member has put it out. */
+void totem_quarantine_hear(struct totem *t, uint32_t node);
 bool totem_ftr_check(struct totem *t, const struct totem_token *token,
     uint64_t aru_in, uint32_t answered);
 

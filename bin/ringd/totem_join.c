@@ -208,7 +208,7 @@ merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 		if (!(fail >> i & 1))
 			continue;
 		if (join->why[i] == TOTEM_REASON_RECEIVE)
-			totem_quarantine(t, i);
+			totem_quarantine_hear(t, i);
 		totem_gather_fail(
 		    t, TOTEM_BIT(i), (enum totem_reason)join->why[i]);
 	}

@@ -42,8 +42,10 @@ is_ripe(const struct totem *t, uint64_t strangers)
 		if (!(strangers >> i & 1))
 			continue;
 		if (peer->both_since_ns == TOTEM_NEVER || peer->is_mismatched ||
-		    t->now_ns < peer->quarantine_until_ns ||
-		    t->now_ns - peer->both_since_ns < hold_down(t, peer))
+		    t->now_ns < peer->quarantine_until_ns)
+			return false;
+		uint64_t since_ns = num_max(peer->both_since_ns, peer->flap_ns);
+		if (t->now_ns - since_ns < hold_down(t, peer))
 			return false;
 	}
 	return totem_is_complete(t, t->inst->members | strangers);

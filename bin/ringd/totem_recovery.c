@@ -315,12 +315,26 @@ find_cut(struct totem *t, struct totem_install *install)
 	install->gap = seq;
 }
 
+/* Who did not come along in a merge is asked again later, and then later
+ * still. */
+static void
+count_flaps(struct totem *t)
+{
+	uint64_t missing = t->gather.proc & ~t->inst->members;
+
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (missing >> i & 1)
+			totem_flap(t, i);
+}
+
 static void
 become_operational(struct totem *t)
 {
 	struct totem_ring *ring = t->inst;
 
 	t->state = TOTEM_STATE_OPERATIONAL;
+	if (t->gather.reason == TOTEM_REASON_MERGE)
+		count_flaps(t);
 	t->oblig = TOTEM_BIT(t->self);
 	t->is_gate_open = false;
 	t->own_seq = 0;

@@ -212,6 +212,19 @@ totem_quarantine(struct totem *t, uint32_t node)
 	peer->quarantine_until_ns = t->now_ns + (QUARANTINE_NS << steps);
 }
 
+/* Hearsay begins a quarantine but does not prolong one: members whose spans
+ * end one after the other would renew it for each other for ever. */
+void
+totem_quarantine_hear(struct totem *t, uint32_t node)
+{
+	const struct totem_peer *peer = &t->peer[node];
+
+	if (peer->quarantines == 0 ||
+	    num_sub(t->now_ns, peer->quarantine_until_ns) >
+		TOTEM_FLAP_MEMORY_NS)
+		totem_quarantine(t, node);
+}
+
 bool
 totem_ftr_check(struct totem *t, const struct totem_token *token,
     uint64_t aru_in, uint32_t answered)
