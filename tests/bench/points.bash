@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared
 # points.bash: one measurement on the daemons that run, to be sourced.
 #
-#   points_quiet            waits for the rest of the machine, a few seconds
+#   points_quiet            waits for the rest of the machine; all these waits
+#                           together take at most BENCH_QUIET_S seconds (60)
 #   points_thr SENDERS SIZE OWN MS     a row of throughput
 #   points_lat SENDERS SIZE COUNT GAP_US
 #
@@ -36,10 +37,12 @@ points_share() # BUSY_S WALL_NS: of all processors
 	}'
 }
 
+points_waits=$((${BENCH_QUIET_S:-60} * 2))
+
 points_quiet()
 {
-	local i busy from share
-	for ((i = 0; i < ${BENCH_QUIET_S:-5} * 2; i++)); do
+	local busy from share
+	while ((points_waits-- > 0)); do
 		busy=$(points_busy) from=$(date +%s%N)
 		read -r -t 0.45 _ <>"$nodes_dir/never"
 		share=$(points_share "$(echo "$(points_busy) $busy" |
