@@ -388,6 +388,21 @@ mark_post(struct totem *t, struct visit *v, uint32_t first)
 	}
 }
 
+/*
+ * Nothing else shows the predecessor soon that its token arrived: in a ring of
+ * two the token itself does, and where a rotation is short against the wait for
+ * it and nobody will hold the token yet.
+ */
+static bool
+is_ack_needed(const struct totem *t, const struct totem_ring *ring)
+{
+	uint64_t rest_ns = t->now_ns - t->app_frame_ns;
+	bool is_turning = 2 * rest_ns < HOT_MS * TOTEM_MS &&
+	    2 * t->rotation_ns < HOP_RTO_MIN_MS * TOTEM_MS;
+
+	return ring->count > 2 && !is_turning;
+}
+
 /* V12: the frames before the token, the token, the frames after it. */
 static void
 send_visit(struct totem *t, struct visit *v, bool is_holding)
@@ -404,7 +419,7 @@ send_visit(struct totem *t, struct visit *v, bool is_holding)
 	else
 		totem_token_forward(t, v->ring);
 	send_frames(t, v, before, v->built);
-	if (v->built == 0 && v->ring->count > 2 && !is_holding)
+	if (v->built == 0 && !is_holding && is_ack_needed(t, v->ring))
 		totem_ack_token(t, v->ring, v->ring->token_seq);
 }
 

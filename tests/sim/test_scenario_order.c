@@ -149,6 +149,33 @@ scenario_13_holder_speaks_at_once(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Where the token itself comes back soon, nobody acknowledges it. */
+static void
+scenario_19_quick_token_needs_no_ack(struct sim *sim)
+{
+	uint64_t tokens = 0;
+
+	scenario_cluster(sim, 3);
+	for (uint32_t i = 0; i < 100; i++) {
+		if (i == 30) {
+			tokens = scenario_count(sim, 2, TOTEM_COUNT_TOKENS);
+			scenario_rule(sim,
+			    &(struct scenario_rule){ .action = SCENARIO_DELAY,
+				.kind = TOTEM_PACKET_TOKEN_ACK });
+		}
+		scenario_send(sim, "1", 1, 50, TOTEM_AGREED);
+		scenario_run_us(sim, 1700);
+	}
+	tokens = scenario_count(sim, 2, TOTEM_COUNT_TOKENS) - tokens;
+	scenario_expect(
+	    sim, scenario_hits() * 20 < tokens, "the token is acknowledged");
+	scenario_expect(sim,
+	    scenario_count(sim, 1, TOTEM_COUNT_TOKEN_RETRANSMITS) == 0,
+	    "the token is sent again");
+	scenario_rules_end(sim);
+	scenario_end(sim);
+}
+
 static void
 first_seq(struct sim *sim, uint64_t seq)
 {
@@ -364,6 +391,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_13_hold_cancel_is_lost),
 		SCENARIO(scenario_13_idle_ring_holds),
 		SCENARIO(scenario_13_holder_speaks_at_once),
+		SCENARIO(scenario_19_quick_token_needs_no_ack),
 		SCENARIO(scenario_14_sequence_numbers_near_2_32),
 		SCENARIO(scenario_14_sequence_numbers_near_2_63),
 		SCENARIO(scenario_14_no_rotation_exceeds_the_window),
