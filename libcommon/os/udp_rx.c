@@ -81,9 +81,11 @@ udp_receive(struct udp *udp, struct udp_rx *rx)
 		struct udp_message message = udp_rx_message(rx, i);
 
 		udp->counters.received_bytes += message.len;
-		udp->counters.received_datagrams +=
-		    (message.len + message.segment_bytes - 1) /
-		    message.segment_bytes;
+		/* An empty datagram is one, too. */
+		udp->counters.received_datagrams += message.len == 0
+		    ? 1
+		    : (message.len + message.segment_bytes - 1) /
+			message.segment_bytes;
 		udp->counters.truncated +=
 		    (rx->messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
 	}
