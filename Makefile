@@ -87,6 +87,7 @@ FUZZ    := $(call bins,$(FUZZ_C))
 BENCH   := $(call bins,$(filter tests/bench/bench_%,$(MAINS)))
 AIDS    := $(filter-out $(UNIT) $(BENCH) $(SEALED),$(call bins,$(filter-out \
              tests/fuzz/% tests/seal/%,$(MAINS))))
+TRAITOR := $B/tests/seal/traitor
 SOURCES := $(sort $(wildcard libcommon/*/*.[ch] bin/*/*.[ch] tests/*/*.[ch]))
 SCRIPTS := $(sort $(wildcard .ci/run tests/*/*.sh tests/*/*.bash \
              tests/*/*.bats examples/*.sh completions/*.bash))
@@ -101,7 +102,7 @@ MUTANTS := $(wildcard tests/mutants/run.sh)
 
 all: $(PROGS:%=$B/%)                    ## build every program
 
-tests: all $(UNIT) $(FUZZ) $(AIDS) $(BENCH) $(PROGS:%=$B/check/%)
+tests: all $(UNIT) $(FUZZ) $(AIDS) $(BENCH) $(TRAITOR) $(PROGS:%=$B/check/%)
 	@:
 
 # ---- link -------------------------------------------------------------------
@@ -132,6 +133,12 @@ $B/check/$1: $(call objs,$(sort $(wildcard bin/$1/*.c)) $(SEAL)) $B/libcommon.a
 endef
 $(foreach p,$(DAEMONS),$(eval $(call SEAL_PROGRAM,$p)))
 endif
+
+# A ringd that lies to the others, see there.
+$(TRAITOR): $(call objs,$(sort $(wildcard bin/ringd/*.c)) \
+    tests/seal/traitor.c) $B/libcommon.a
+	$(Q)$(CC) $(CALL) $(LDALL) -Wl,--wrap=ringd_net_send \
+	  -Wl,--wrap=totem_step -o $@ $^ $(LIBS)
 
 $B/libcommon.a: $(call objs,$(filter libcommon/%,$(MODULES)))
 $B/modules.a: $(call objs,$(MODULES) $(HELPERS))

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # A loaded ring of three among datagrams that it must not believe: random ones
 # and what becomes of real ones when they are changed, cut, spliced, repeated.
-# HOSTILE_COUNT is how many, HOSTILE_SEED makes the same ones again.
+# HOSTILE_COUNT is how many, HOSTILE_SEED makes the same ones again.  And a
+# ring with a member that holds the key and lies, for TRAITOR_S seconds.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 load ../cli/ringd_nodes
@@ -114,4 +115,40 @@ adds_up()
 	"$RINGKIT_BUILD/tests/check/evscheck" --settled --accepted 2=end \
 		--accepted 1=p1.accepted --accepted 2=p2.accepted \
 		--accepted 3=p3.accepted rec?.1
+}
+
+@test "a member that lies: no crash, and a good ring as soon as it is gone" {
+	local i traitor
+	config 4
+	cp "$RINGKIT_BUILD/tests/seal/traitor" traitor
+	start 1 2 3
+	together 1,2,3
+	record
+	folders 4
+	TRAITOR=$seed background "${AS_NOBODY[@]}" ./traitor -c ringkit.conf \
+		--node n4 --rundir run4 --statedir state4 2>traitor.log
+	traitor=$!
+	appears log1 'view-installed .* members=1,2,3,4 '
+	# no event: it is to have its time; and it may die of its own lies
+	for ((i = 0; i < ${TRAITOR_S:-6}; i++)); do
+		sleep 1 # no event: see above
+		kill -0 "$traitor" 2>/dev/null && continue
+		tail -n 3 traitor.log
+		background "${AS_NOBODY[@]}" env TRAITOR=$((seed + i)) \
+			./traitor -c ringkit.conf --node n4 --rundir run4 \
+			--statedir state4 2>traitor.log
+		traitor=$!
+	done
+	kill -KILL "$traitor"
+	for i in 1 2 3; do
+		kill -0 "${PID[$i]}"
+	done
+	together 1,2,3 40
+	kill -TERM "${publishers[@]}"
+	all_end "${publishers[@]}"
+	ask 2 'pub group=end confirm=safe data=end' | grep '^ok pos='
+	all_end "${recorders[@]}"
+	for i in 1 2 3; do
+		ask "$i" stats | grep -E 'refused|malformed|unknown|gathers '
+	done
 }
