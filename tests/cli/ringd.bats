@@ -50,7 +50,7 @@ three()
 	local left=$(($(at log3 'view-installed') - $(at log1 leaving)))
 	echo "after $left ms"
 	[ "$left" -le 100 ]
-	appears seen 'phase=transitional .* left=1:leave reason=leave'
+	appears seen 'phase=transitional .* left=1:leave '
 	# It is back in the first ring after its start.
 	start 1
 	together 1,2,3

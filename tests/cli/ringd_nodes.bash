@@ -178,24 +178,20 @@ stat_of()
 		word value | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# first_match FD PID PATTERN SECONDS: prints the first line of FD that the
-# regular expression matches, then ends PID, which writes there.
+# first_match PATTERN SECONDS COMMAND...: runs it (input: the file named input)
+# until it says a line that matches, which is printed.
 first_match()
 {
-	local fd=$1 pid=$2 pattern=$3 line='' found=1 left
-	local deadline=$((${EPOCHREALTIME/./} + $4 * 1000000))
-	while left=$((deadline - ${EPOCHREALTIME/./})) && [ "$left" -gt 0 ] &&
-		IFS= read -r -t "$(printf '%d.%06d' $((left / 1000000)) \
-			$((left % 1000000)))" -u "$fd" line; do
-		[[ $line =~ $pattern ]] || continue
-		found=0
-		break
-	done
-	exec {fd}<&-
+	local pattern=$1 limit=$2 pid found=0
+	shift 2
+	rm -f output
+	mkfifo output
+	"$@" <input >output 2>/dev/null 3>&- &
+	pid=$!
+	timeout "$limit" grep -a -m 1 -E -- "$pattern" <output || found=$?
 	kill "$pid" 2>/dev/null || :
 	wait "$pid" 2>/dev/null || :
-	[ "$found" = 0 ] || line="no $pattern; last was: $line"
-	printf '%s\n' "$line"
+	[ "$found" = 0 ] || echo "not in $limit s: $pattern"
 	return "$found"
 }
 
@@ -203,20 +199,24 @@ first_match()
 # what node I says after REQUEST (views).
 await()
 {
-	local i=$1 pattern=$2 limit=${3:-10} fd
+	local i=$1 pattern=$2 limit=${3:-10}
 	shift $(($# > 3 ? 3 : $#))
 	[ $# -gt 0 ] || set -- views
-	exec {fd}< <(exec nc -U "run$i/ring.sock" 3>&- \
-		< <(printf '%s\n' "$@"))
-	first_match "$fd" $! "$pattern" "$limit"
+	printf '%s\n' "$@" >input
+	first_match "$pattern" "$limit" nc -U "run$i/ring.sock" || {
+		echo "node $i"
+		return 1
+	}
 }
 
 # appears FILE PATTERN [SECONDS]: a line of a growing file.
 appears()
 {
-	local fd
-	exec {fd}< <(exec tail -n +1 -F "$1" 2>/dev/null 3>&-)
-	first_match "$fd" $! "$2" "${3:-10}"
+	: >input
+	first_match "$2" "${3:-10}" tail -n +1 -F "$1" || {
+		echo "in $1"
+		return 1
+	}
 }
 
 # together LIST [SECONDS]: every node of the list 1,2,3 is in a view of them.

@@ -130,7 +130,7 @@ adds_up()
 	traitor=$!
 	appears log1 'view-installed .* members=1,2,3,4 '
 	# no event: it is to have its time; and it may die of its own lies
-	for ((i = 0; i < ${TRAITOR_S:-6}; i++)); do
+	for ((i = 0; i < ${TRAITOR_S:-4}; i++)); do
 		sleep 1 # no event: see above
 		kill -0 "$traitor" 2>/dev/null && continue
 		tail -n 3 traitor.log
