@@ -2,18 +2,19 @@
 /* Level-triggered: there are tens of descriptors, not thousands, and a
  * callback may then take a bounded batch and rely on being called again.
  *
- * The timerfd is armed only when a deadline is earlier than what it stands
- * at.  Deadlines move forward with every packet; waking once too early is
- * cheaper than arming anew at every turn.
+ * The next deadline goes with the wait itself: deadlines move forward with
+ * every packet, and a timer of its own would have to be armed anew for each, or
+ * wake the loop for nothing.
  */
 #include "libcommon/os/loop.h"
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libcommon/base/arena.h"
@@ -24,8 +25,8 @@
 
 enum { EVENTS_PER_WAIT = 64 };
 
-/* Tokens of the loop's own descriptors, beyond every slot. */
-enum { TOKEN_TIMER = 1 << 30, TOKEN_SIGNAL };
+/* The token of the loop's own descriptor, beyond every slot. */
+enum { TOKEN_SIGNAL = 1 << 30 };
 
 struct slot {
 	loop_fd_fn *fn; /* NULL: free */
@@ -53,7 +54,7 @@ struct signal_entry {
 };
 
 struct loop {
-	int epoll_fd, timer_fd, signal_fd;
+	int epoll_fd, signal_fd;
 	uint32_t slot_count;
 	uint32_t slots_max;
 	struct slot *slots;
@@ -64,7 +65,7 @@ struct loop {
 	uint32_t signal_count;
 	struct signal_entry signals[LOOP_SIGNALS];
 	sigset_t signal_set;
-	uint64_t armed_ns; /* what the timerfd stands at; UINT64_MAX: not */
+	bool is_coarse; /* the kernel only knows waits in milliseconds */
 	bool is_signalled;
 	bool is_stopped;
 	int code;
@@ -81,8 +82,7 @@ loop_create(struct arena *arena, uint32_t fds_max)
 		return NULL;
 	loop->slots = slots;
 	loop->slots_max = fds_max;
-	loop->epoll_fd = loop->timer_fd = loop->signal_fd = -1;
-	loop->armed_ns = UINT64_MAX;
+	loop->epoll_fd = loop->signal_fd = -1;
 	sigemptyset(&loop->signal_set);
 	return loop;
 }
@@ -98,24 +98,15 @@ watch(struct loop *loop, int op, int fd, uint32_t events, uint32_t token)
 int
 loop_open(struct loop *loop)
 {
-	int rc;
-
 	/* A writer finds out by EPIPE, at the descriptor concerned. */
 	signal(SIGPIPE, SIG_IGN);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
 		return -errno;
-	loop->timer_fd =
-	    timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (loop->timer_fd < 0)
-		return -errno;
 	loop->signal_fd =
 	    signalfd(-1, &loop->signal_set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (loop->signal_fd < 0)
 		return -errno;
-	rc = watch(loop, EPOLL_CTL_ADD, loop->timer_fd, EPOLLIN, TOKEN_TIMER);
-	if (rc < 0)
-		return rc;
 	return watch(
 	    loop, EPOLL_CTL_ADD, loop->signal_fd, EPOLLIN, TOKEN_SIGNAL);
 }
@@ -124,7 +115,6 @@ void
 loop_close(struct loop *loop)
 {
 	fd_close(&loop->signal_fd);
-	fd_close(&loop->timer_fd);
 	fd_close(&loop->epoll_fd);
 }
 
@@ -236,37 +226,10 @@ next_deadline_ns(const struct loop *loop)
 }
 
 static void
-arm_timer(struct loop *loop, uint64_t deadline_ns)
-{
-	struct itimerspec at = {
-		.it_value = { .tv_sec = (time_t)(deadline_ns / CLOCK_S_NS),
-		    .tv_nsec = (long)(deadline_ns % CLOCK_S_NS) },
-	};
-
-	ENSURE(
-	    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0);
-	loop->armed_ns = deadline_ns;
-}
-
-static void
-drain_timer(struct loop *loop)
-{
-	uint64_t expirations;
-
-	/* Nothing to learn: what is due is asked of the timers themselves. */
-	(void)!read(loop->timer_fd, &expirations, sizeof expirations);
-	loop->armed_ns = UINT64_MAX;
-}
-
-static void
 note_event(struct loop *loop, const struct epoll_event *ev)
 {
 	uint32_t ready = 0;
 
-	if (ev->data.u32 == TOKEN_TIMER) {
-		drain_timer(loop);
-		return;
-	}
 	if (ev->data.u32 == TOKEN_SIGNAL) {
 		loop->is_signalled = true;
 		return;
@@ -280,17 +243,39 @@ note_event(struct loop *loop, const struct epoll_event *ev)
 	loop->slots[ev->data.u32].ready = ready;
 }
 
+/* Waits for at most wait_ns; UINT64_MAX: for as long as it takes. */
+static int
+poll_events(struct loop *loop, struct epoll_event *evs, uint64_t wait_ns)
+{
+	bool is_endless = wait_ns == UINT64_MAX;
+	struct timespec span = { .tv_sec = (time_t)(wait_ns / CLOCK_S_NS),
+		.tv_nsec = (long)(wait_ns % CLOCK_S_NS) };
+	int n;
+
+	if (!loop->is_coarse) {
+		n = epoll_pwait2(loop->epoll_fd, evs, EVENTS_PER_WAIT,
+		    is_endless ? NULL : &span, NULL);
+		if (n >= 0 || errno != ENOSYS)
+			return n;
+		loop->is_coarse = true;
+	}
+	uint64_t wait_ms =
+	    num_min(wait_ns / CLOCK_MS_NS + (wait_ns % CLOCK_MS_NS != 0),
+		(uint64_t)INT_MAX);
+	return epoll_wait(loop->epoll_fd, evs, EVENTS_PER_WAIT,
+	    is_endless ? -1 : (int)wait_ms);
+}
+
 static int
 wait_events(struct loop *loop)
 {
 	struct epoll_event evs[EVENTS_PER_WAIT];
-	uint64_t deadline_ns = next_deadline_ns(loop);
-	int timeout_ms = deadline_ns == 0 ? 0 : -1;
+	uint64_t wait_ns = next_deadline_ns(loop);
 	int n;
 
-	if (deadline_ns != 0 && deadline_ns < loop->armed_ns)
-		arm_timer(loop, deadline_ns);
-	n = epoll_wait(loop->epoll_fd, evs, EVENTS_PER_WAIT, timeout_ms);
+	if (wait_ns != 0 && wait_ns != UINT64_MAX)
+		wait_ns = num_sub(wait_ns, clock_now_ns());
+	n = poll_events(loop, evs, wait_ns);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++)

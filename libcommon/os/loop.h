@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The event loop: epoll, one absolute timerfd, one signalfd.
+/* The event loop: epoll with the next deadline, one signalfd.
  *
  * One iteration, always in this order: wait; sample the clock once; signals;
  * timers that are due; ready descriptors by slot (the lowest free slot is
