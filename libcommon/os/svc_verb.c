@@ -25,6 +25,7 @@ static const struct {
 	{ "full", EXITCODE_TRYAGAIN },
 	{ "slow", EXITCODE_TRYAGAIN },
 	{ "leaving", EXITCODE_UNAVAILABLE },
+	{ "away", EXITCODE_UNAVAILABLE },
 	{ "version", EXITCODE_PROTOCOL },
 	{ "internal", EXITCODE_INTERNAL },
 };

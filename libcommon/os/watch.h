@@ -51,11 +51,17 @@ struct watch_config {
 struct watch *watch_create(struct arena *arena, const struct watch_config *cfg);
 
 /*
- * An event: "KIND key=value …", without line end, seq and ts.  Told to all
- * subscriptions, and kept.  The state that the callbacks tell must have it.
- * Answers its number: 1, 2, ….
+ * An event: "KIND key=value …", without line end, seq and ts.  It is kept, and
+ * told by watch_flush.  Answers its number: 1, 2, ….
  */
 uint64_t watch_tell(struct watch *watch, const struct text *record);
+
+/*
+ * To be called behind the last event of a change, before requests are served
+ * again: tells all subscriptions.  Whoever gets a gap then gets the state, in
+ * which all events told so far must be: else it would learn things twice.
+ */
+void watch_flush(struct watch *watch);
 
 /* From the callbacks: one line of the snapshot, in the form of an event. */
 void watch_state(struct watch_sink *sink, const struct text *record);
