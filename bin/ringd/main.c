@@ -11,6 +11,7 @@
 #include "libcommon/base/text.h"
 #include "libcommon/os/box.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/daemon.h"
 #include "libcommon/os/loop.h"
 #include "libcommon/os/opt.h"
@@ -58,7 +59,7 @@ static const struct opt_program program = {
 
 /* All are large or live as long as the process. */
 static struct ringd ringd;
-static struct ringd_conf conf;
+static struct cluster_conf conf;
 static struct box_keyring keys;
 
 /* ---- before the loop --------------------------------------------------- */
@@ -67,15 +68,16 @@ static void
 read_config(void)
 {
 	static char bytes[REPORT_BYTES];
-	const char *node = given.node;
+	struct cluster_source source = { given.config, given.node,
+		ringd_conf_check };
 	struct text report;
 	int rc;
 
 	/* A file may be checked on a machine that is in no cluster. */
-	if (given.is_check && node == NULL)
-		node = "";
+	if (given.is_check && source.node == NULL)
+		source.node = "";
 	text_init(&report, bytes, sizeof bytes);
-	rc = ringd_conf_read(&conf, given.config, node, &report);
+	rc = cluster_read(&conf, &source, &report);
 	if (rc < 0)
 		daemon_die(
 		    EXITCODE_CONFIG, "%s: %s", given.config, strerror(-rc));

@@ -15,13 +15,13 @@
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/log.h"
 #include "libcommon/os/loop.h"
 
 #include "bin/ringd/group.h"
 #include "bin/ringd/ringd_client.h"
-#include "bin/ringd/ringd_conf.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/totem.h"
 

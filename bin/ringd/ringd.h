@@ -19,7 +19,7 @@ struct group_input;
 struct group_layer;
 struct loop;
 struct ringd_client_table;
-struct ringd_conf;
+struct cluster_conf;
 struct ringd_net;
 struct text;
 struct totem;
@@ -39,7 +39,7 @@ struct ringd_link {
 };
 
 struct ringd {
-	const struct ringd_conf *conf;
+	const struct cluster_conf *conf;
 	struct loop *loop;
 	struct totem *totem;
 	struct group_layer *groups;

@@ -15,12 +15,12 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/svc.h"
 #include "libcommon/os/unixsock.h"
 
 #include "bin/ringd/ringd.h"
 #include "bin/ringd/ringd_client_internal.h"
-#include "bin/ringd/ringd_conf.h"
 
 static_assert(
     (int)LIMIT_CLIENTS < (int)RINGD_CLIENT_ORPHAN, "a client fits a byte");

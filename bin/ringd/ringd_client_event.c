@@ -14,12 +14,12 @@
 #include "libcommon/base/text.h"
 #include "libcommon/base/word.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/svc.h"
 #include "libcommon/os/svc_out.h"
 
 #include "bin/ringd/ringd.h"
 #include "bin/ringd/ringd_client_internal.h"
-#include "bin/ringd/ringd_conf.h"
 
 enum { PREFIX_BYTES = 16 }; /* "ev 4294967295" */
 
@@ -549,7 +549,7 @@ snapshot_nodes(struct ringd *r, struct ringd_client *c, struct ringd_sub *sub,
     const struct totem_nodes *members)
 {
 	for (uint32_t i = 0; i < r->conf->node_count; i++) {
-		const struct ringd_conf_node *node = &r->conf->nodes[i];
+		const struct cluster_node *node = &r->conf->nodes[i];
 		struct text record;
 
 		begin_kind(r, &record, "exists");

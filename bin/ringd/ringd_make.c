@@ -7,6 +7,7 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/daemon.h"
 #include "libcommon/os/log.h"
 #include "libcommon/os/loop.h"
@@ -48,7 +49,7 @@ on_net_rolled_back(void *arg)
 static void
 configure_totem(const struct ringd *r, struct totem_config *cfg)
 {
-	const struct ringd_conf_ring *ring = &r->conf->ring;
+	const struct cluster_ring *ring = &r->conf->ring;
 	const struct {
 		uint64_t given;
 		uint64_t *to;
@@ -115,7 +116,7 @@ create_groups(struct ringd *r, struct arena *arena)
 static void
 create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 {
-	const struct ringd_conf *conf = r->conf;
+	const struct cluster_conf *conf = r->conf;
 	static struct ringd_net_config cfg; /* too large for the stack */
 
 	cfg = (struct ringd_net_config){

@@ -12,13 +12,13 @@
 #include "libcommon/base/parse.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/word.h"
+#include "libcommon/os/acl.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/log.h"
 
 #include "bin/ringd/ringd.h"
-#include "bin/ringd/ringd_acl.h"
+#include "libcommon/os/cluster.h"
 #include "bin/ringd/ringd_client.h"
-#include "bin/ringd/ringd_conf.h"
 #include "bin/ringd/ringd_net.h"
 
 enum {
@@ -241,7 +241,7 @@ refuse_group(
 {
 	const struct unixsock_peer *peer = svc_client_peer(req->client);
 
-	if (ringd_acl_may_publish(r->conf, peer, group->bytes, group->len))
+	if (acl_may_publish(r->conf, peer, group->bytes, group->len))
 		return false;
 	log_line(LOG_LEVEL_WARNING, "denied", "verb=%s pid=%d uid=%u",
 	    req->word->verb[0], (int)peer->pid, (unsigned)peer->uid);
@@ -506,7 +506,7 @@ run_drop(void *arg, struct svc_request *req)
 	struct ringd *r = arg;
 	const struct word_pair *peer = word_get(req->word, "peer");
 	const struct word_pair *span = word_get(req->word, "for");
-	int node = peer != NULL ? ringd_conf_find(r->conf, peer->value) : -1;
+	int node = peer != NULL ? cluster_find(r->conf, peer->value) : -1;
 	const struct unixsock_peer *who = svc_client_peer(req->client);
 	enum ringd_net_direction direction;
 	uint64_t span_ns;
@@ -565,7 +565,7 @@ static void
 greet(void *arg, struct text *out)
 {
 	const struct ringd *r = arg;
-	const struct ringd_conf_node *self = &r->conf->nodes[r->conf->self];
+	const struct cluster_node *self = &r->conf->nodes[r->conf->self];
 
 	text_put(out, " node=");
 	text_put_u64(out, self->id);
@@ -580,7 +580,7 @@ get_rights(void *arg, const struct unixsock_peer *peer)
 {
 	const struct ringd *r = arg;
 
-	return ringd_acl_rights(r->conf, peer);
+	return acl_rights(r->conf, peer);
 }
 
 static bool

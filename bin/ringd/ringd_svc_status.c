@@ -7,13 +7,13 @@
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/log.h"
 #include "libcommon/os/loop.h"
 
 #include "bin/ringd/group.h"
 #include "bin/ringd/ringd.h"
 #include "bin/ringd/ringd_client.h"
-#include "bin/ringd/ringd_conf.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/totem.h"
 
@@ -109,7 +109,7 @@ put_node(
     struct report *report, const struct totem_status *status, uint32_t index)
 {
 	const struct ringd *r = report->r;
-	const struct ringd_conf_node *node = &r->conf->nodes[index];
+	const struct cluster_node *node = &r->conf->nodes[index];
 	bool is_local = index == r->conf->self;
 	struct totem_peer_status peer = { .is_alive = is_local };
 
@@ -134,7 +134,7 @@ put_node(
 }
 
 static void
-put_links(struct report *report, const struct ringd_conf_node *node)
+put_links(struct report *report, const struct cluster_node *node)
 {
 	const struct ringd *r = report->r;
 	struct ringd_net_peer peer;
@@ -181,7 +181,7 @@ put_warning(struct report *report, uint32_t node, const char *msg)
 }
 
 static void
-put_peer_notes(struct report *report, const struct ringd_conf_node *node)
+put_peer_notes(struct report *report, const struct cluster_node *node)
 {
 	struct totem_peer_status core;
 	struct ringd_net_peer peer;
@@ -259,7 +259,7 @@ put_process(struct report *report)
 static void
 put_status(struct report *report)
 {
-	const struct ringd_conf *conf = report->r->conf;
+	const struct cluster_conf *conf = report->r->conf;
 	struct totem_status status;
 
 	totem_status(report->r->totem, report->r->now_ns, &status);
@@ -383,7 +383,7 @@ put_refused_counts(struct report *report)
 }
 
 static void
-put_peer_counts(struct report *report, const struct ringd_conf_node *node)
+put_peer_counts(struct report *report, const struct cluster_node *node)
 {
 	const struct ringd *r = report->r;
 	struct ringd_net_peer peer;
@@ -452,7 +452,7 @@ enum svc_result
 ringd_svc_stats(void *arg, struct svc_request *req)
 {
 	struct report report = { .r = arg, .req = req };
-	const struct ringd_conf *conf = report.r->conf;
+	const struct cluster_conf *conf = report.r->conf;
 
 	ringd_set_now(arg, req->now_ns);
 	put_core_counts(&report);

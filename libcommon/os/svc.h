@@ -30,7 +30,8 @@ enum svc_right {
 	SVC_RIGHT_READ = 1,
 	SVC_RIGHT_WRITE = 2,
 	SVC_RIGHT_ADMIN = 4,
-	SVC_RIGHT_ALL = 7,
+	SVC_RIGHT_VOTE = 8, /* whoever may administer may vote, too */
+	SVC_RIGHT_ALL = 15,
 };
 
 enum svc_result {

@@ -191,14 +191,15 @@ exit_codes() # PAGE
 	done
 }
 
-@test "ringkit.conf.5 has the settings that ringd reads" {
+@test "ringkit.conf.5 has the settings that the daemons read" {
 	sed -n 's/^	{ "\([a-z0-9_]*\)", CONF_.*/\1/p' \
-		"$BATS_TEST_DIRNAME/../../bin/ringd/ringd_conf.c" | sort >code
+		"$BATS_TEST_DIRNAME/../../libcommon/os/"cluster*.c | sort >code
 	sed -n 's/^\.It Ic \([a-z_]*\) No =.*/\1/p' "$man/ringkit.conf.5" |
 		sort >page
 	grep -qx frame_bytes code
-	# Those of [acl] and the links have no table.
-	diff <(printf '%s\n' admin read | sort - code) page
+	grep -qx two_node code
+	# Those of [acl], the links and tags have no table.
+	diff <(printf '%s\n' admin read vote | sort - code) page
 }
 
 @test "ringkit-protocol.7 has the verbs that ringd answers" {

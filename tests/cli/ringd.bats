@@ -253,3 +253,26 @@ refused()
 	ask 1 status | grep 'kind=warning node=2'
 	ask 2 status | grep 'kind=warning node=1'
 }
+
+# as UID REQUEST...: what ringd answers somebody else.
+as()
+{
+	local uid=$1
+	shift
+	printf '%s\n' "$@" quit |
+		setpriv --reuid="$uid" --regid="$NOBODY" --clear-groups -- \
+			nc -U run1/ring.sock
+}
+
+@test "only who may administer speaks in the groups of the daemons" {
+	[ "$(id -u)" = 0 ] || skip "needs root, to be somebody else"
+	config 1 '[acl]' 'pub ** = *' 'admin = user:4002'
+	start 1
+	together 1
+	as 4001 'pub group=chat data=x' | grep '^ok pos='
+	as 4001 'pub group=ringkit/member data=x' |
+		grep '^err code=denied n=77 '
+	as 4001 'join group=ringkit/member' | grep '^err code=denied n=77 '
+	as 4002 'pub group=ringkit/member data=x' | grep '^ok pos='
+	as 0 'join group=ringkit/member' | grep '^ok'
+}

@@ -16,12 +16,12 @@
 #include "libcommon/base/text.h"
 #include "libcommon/os/box.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/fd.h"
 #include "libcommon/os/log.h"
 #include "libcommon/os/loop.h"
 
 #include "bin/ringd/ringd.h"
-#include "bin/ringd/ringd_conf.h"
 #include "tests/unit/check.h"
 
 static char dir[] = "/tmp/test_ringd_svc.XXXXXX";
@@ -66,7 +66,7 @@ on_term(struct loop *loop, void *arg, int signo, uint64_t now_ns)
 }
 
 static int
-run_daemon(const struct ringd_conf *conf, const char *sock_path)
+run_daemon(const struct cluster_conf *conf, const char *sock_path)
 {
 	static struct ringd ringd;
 	struct box_keyring keys = { .count = 1, .id = { 1 } };
@@ -95,14 +95,16 @@ run_daemon(const struct ringd_conf *conf, const char *sock_path)
 static bool
 start_daemon(void)
 {
-	static struct ringd_conf conf;
+	static struct cluster_conf conf;
+	struct cluster_source source = { .node = "one" };
 	char path[300], bytes[1000];
 	struct text report;
 
 	snprintf(path, sizeof path, "%s/ringkit.conf", dir);
 	write_config(path);
+	source.path = path;
 	text_init(&report, bytes, sizeof bytes);
-	if (!CHECK_EQ(ringd_conf_read(&conf, path, "one", &report), 0))
+	if (!CHECK_EQ(cluster_read(&conf, &source, &report), 0))
 		return false;
 	snprintf(path, sizeof path, "%s/ring.sock", dir);
 	daemon_pid = fork();

@@ -9,6 +9,7 @@
 
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/text.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/conf.h"
 
 #include "bin/ringd/ringd_conf.h"
@@ -16,7 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static void
-check_conf(const struct ringd_conf *conf)
+check_conf(const struct cluster_conf *conf)
 {
 	ENSURE(conf->cluster[0] != '\0');
 	ENSURE(conf->node_count >= 1 && conf->node_count <= LIMIT_NODES);
@@ -31,7 +32,7 @@ check_conf(const struct ringd_conf *conf)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static struct ringd_conf conf;
+	static struct cluster_conf conf;
 	static char report_bytes[65536];
 	struct text report;
 	char path[64];
@@ -42,7 +43,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	ENSURE(write(fd, bytes, len) == (ssize_t)len);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	text_init(&report, report_bytes, sizeof report_bytes);
-	rc = ringd_conf_read(&conf, path, "a", &report);
+	rc = cluster_read(&conf,
+	    &(struct cluster_source){ path, "a", ringd_conf_check }, &report);
 	close(fd);
 	if (rc == 0)
 		check_conf(&conf);

@@ -6,17 +6,18 @@
 #include <unistd.h>
 
 #include "libcommon/base/text.h"
+#include "libcommon/os/acl.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/conf.h"
 #include "libcommon/os/fd.h"
 #include "libcommon/os/svc.h"
 #include "libcommon/os/unixsock.h"
 
-#include "bin/ringd/ringd_acl.h"
 #include "bin/ringd/ringd_conf.h"
 #include "tests/unit/check.h"
 
-static char path[] = "/tmp/test_ringd_conf.XXXXXX";
-static struct ringd_conf conf;
+static char path[] = "/tmp/test_cluster.XXXXXX";
+static struct cluster_conf conf;
 static char report[8192];
 
 #define CLUSTER "[cluster]\nname = prod\nkey_file = /k\n"
@@ -36,7 +37,8 @@ read_conf(const char *text, const char *node)
 	CHECK_EQ(fputs(text, file) >= 0, true);
 	fclose(file);
 	text_init(&out, full, sizeof full);
-	rc = ringd_conf_read(&conf, path, node, &out);
+	rc = cluster_read(&conf,
+	    &(struct cluster_source){ path, node, ringd_conf_check }, &out);
 	report[0] = '\0';
 	for (char *line = strtok(full, "\n"); line != NULL;
 	     line = strtok(NULL, "\n"))
@@ -56,13 +58,13 @@ addr_text(uint32_t node, uint32_t link)
 }
 
 static void
-test_ringd_conf_reads_nodes_by_id_with_default_ports(void)
+test_cluster_reads_nodes_by_id_with_default_ports(void)
 {
 	CHECK_EQ(read_conf(CLUSTER ALPHA BETA "votes = 3\n"
 					      "[ring]\nport = 6000\n"
 					      "message_bytes_max = 2MiB\n"
 					      "token = 300ms\nwindow = auto\n"
-					      "[quorum]\nwhatever = 1\n"
+					      "[store]\nwhatever = 1\n"
 					      "[log]\nlevel = debug\n",
 		     "alpha"),
 	    0);
@@ -82,13 +84,13 @@ test_ringd_conf_reads_nodes_by_id_with_default_ports(void)
 	CHECK_EQ(conf.ring.message_bytes_max, 2 << 20);
 	CHECK_EQ(conf.ring.token_loss_ns, UINT64_C(300000000));
 	CHECK_EQ(conf.log_level, LOG_LEVEL_DEBUG);
-	CHECK_EQ(ringd_conf_find(&conf, "beta"), 0);
-	CHECK_EQ(ringd_conf_find(&conf, "7"), 1);
-	CHECK_EQ(ringd_conf_find(&conf, "8"), -1);
+	CHECK_EQ(cluster_find(&conf, "beta"), 0);
+	CHECK_EQ(cluster_find(&conf, "7"), 1);
+	CHECK_EQ(cluster_find(&conf, "8"), -1);
 }
 
 static void
-test_ringd_conf_finds_itself_by_address(void)
+test_cluster_finds_itself_by_address(void)
 {
 	CHECK_EQ(read_conf("[cluster]\nname=x\n"
 			   "[node a]\nid=1\nlink0=192.0.2.1\n"
@@ -114,7 +116,7 @@ test_ringd_conf_finds_itself_by_address(void)
 }
 
 static void
-test_ringd_conf_tells_every_mistake(void)
+test_cluster_tells_every_mistake(void)
 {
 	CHECK_EQ(read_conf("[cluster]\n"
 			   "nmae = x\n"
@@ -152,10 +154,10 @@ test_ringd_conf_tells_every_mistake(void)
 	    ":11: link0: given twice, expected once\n"
 	    ":12: [node b]: given twice, also in line 8, expected once\n"
 	    ":16: linkx: expected link0 to link7\n"
-	    ":17: [rnig]: expected [cluster], [node NAME], [ring], [acl] or "
-	    "[log]\n"
+	    ":17: [rnig]: expected [cluster], [node NAME], [ring], "
+	    "[quorum], [acl] or [log]\n"
 	    ":20: transport = pigeon: expected unicast\n"
-	    ":22: write: expected read, admin or pub GROUPS\n"
+	    ":22: write: expected read, admin, vote or pub GROUPS\n"
 	    ":23: user:no-such-user-here: expected *, user:NAME or "
 	    "group:NAME, known on this machine\n"
 	    ":23: everybody: expected *, user:NAME or group:NAME, known on "
@@ -171,17 +173,20 @@ test_ringd_conf_tells_every_mistake(void)
 }
 
 static void
-test_ringd_conf_empty_file_says_what_is_missing(void)
+test_cluster_empty_file_says_what_is_missing(void)
 {
 	CHECK_EQ(read_conf("", NULL), CONF_E_INVALID);
 	CHECK_STR(report,
 	    ": no cluster name, expected [cluster] name = NAME\n"
 	    ": no nodes, expected [node NAME]\n");
-	CHECK_EQ(ringd_conf_read(&conf, "/nonexistent", NULL, NULL), -ENOENT);
+	CHECK_EQ(
+	    cluster_read(&conf,
+		&(struct cluster_source){ "/nonexistent", NULL, NULL }, NULL),
+	    -ENOENT);
 }
 
 static void
-test_ringd_conf_relative_key_file_lies_beside_the_file(void)
+test_cluster_relative_key_file_lies_beside_the_file(void)
 {
 	CHECK_EQ(read_conf("[cluster]\nname=x\nkey_file=key\n" ALPHA, "7"), 0);
 	CHECK_STR(conf.key_file, "/tmp/key");
@@ -191,7 +196,7 @@ test_ringd_conf_relative_key_file_lies_beside_the_file(void)
 
 /* What the nodes tell each other before a ring must fit into few datagrams. */
 static void
-test_ringd_conf_wants_longer_frames_for_many_nodes(void)
+test_cluster_wants_longer_frames_for_many_nodes(void)
 {
 	static char text[8192];
 	size_t len = (size_t)snprintf(
@@ -209,7 +214,7 @@ test_ringd_conf_wants_longer_frames_for_many_nodes(void)
 }
 
 static void
-test_ringd_conf_hash_covers_what_must_agree(void)
+test_cluster_hash_covers_what_must_agree(void)
 {
 	uint64_t hash;
 
@@ -236,7 +241,7 @@ may_publish(uint32_t uid, uint32_t gid, const char *group)
 {
 	struct unixsock_peer peer = { .uid = uid, .gid = gid };
 
-	return ringd_acl_may_publish(&conf, &peer, group, strlen(group));
+	return acl_may_publish(&conf, &peer, group, strlen(group));
 }
 
 static uint32_t
@@ -246,11 +251,11 @@ rights(uint32_t uid, uint32_t gid)
 		.uid = uid, .gid = 1, .group_count = 1, .groups = { gid }
 	};
 
-	return ringd_acl_rights(&conf, &peer);
+	return acl_rights(&conf, &peer);
 }
 
 static void
-test_ringd_acl_without_rules_lets_all_but_administer(void)
+test_acl_without_rules_lets_all_but_administer(void)
 {
 	CHECK_EQ(read_conf(CLUSTER ALPHA, "7"), 0);
 	CHECK_EQ(rights(JOE, 1), SVC_RIGHT_READ | SVC_RIGHT_WRITE);
@@ -260,8 +265,43 @@ test_ringd_acl_without_rules_lets_all_but_administer(void)
 	CHECK(may_publish(JOE, 1, "any/thing"));
 }
 
+/* Where the daemons agree, whatever the file says. */
 static void
-test_ringd_acl_rules_name_users_and_groups(void)
+test_acl_keeps_the_groups_of_the_daemons(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA, "7"), 0);
+	CHECK(!may_publish(JOE, 1, "ringkit/member"));
+	CHECK(!may_publish(JOE, 1, "ringkit/a/b"));
+	CHECK(may_publish(JOE, 1, "ringkit"));
+	CHECK(may_publish(JOE, 1, "ringkitten/a"));
+	CHECK(may_publish(0, 1, "ringkit/member"));
+	CHECK_EQ(read_conf(CLUSTER ALPHA "[acl]\n"
+					 "pub ringkit/** = *\n"
+					 "pub ** = *\n"
+					 "admin = user:4002\n",
+		     "7"),
+	    0);
+	CHECK(!may_publish(JOE, 1, "ringkit/member"));
+	CHECK(may_publish(JOE, 1, "any/thing"));
+	CHECK(may_publish(ANN, 1, "ringkit/member"));
+}
+
+static void
+test_acl_lets_vote_whom_it_names_or_who_administers(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA "[acl]\n"
+					 "vote = user:4001\n"
+					 "admin = user:4002\n",
+		     "7"),
+	    0);
+	CHECK_EQ(
+	    rights(JOE, 1), SVC_RIGHT_READ | SVC_RIGHT_WRITE | SVC_RIGHT_VOTE);
+	CHECK_EQ(rights(ANN, 1), SVC_RIGHT_ALL);
+	CHECK_EQ(rights(ANN + 1, 1), SVC_RIGHT_READ | SVC_RIGHT_WRITE);
+}
+
+static void
+test_acl_rules_name_users_and_groups(void)
 {
 	CHECK_EQ(read_conf(CLUSTER ALPHA "[acl]\n"
 					 "read = user:4001, group:5001\n"
@@ -285,18 +325,17 @@ int
 main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
-		CHECK_TEST(
-		    test_ringd_conf_reads_nodes_by_id_with_default_ports),
-		CHECK_TEST(test_ringd_conf_finds_itself_by_address),
-		CHECK_TEST(test_ringd_conf_tells_every_mistake),
-		CHECK_TEST(test_ringd_conf_empty_file_says_what_is_missing),
-		CHECK_TEST(
-		    test_ringd_conf_relative_key_file_lies_beside_the_file),
-		CHECK_TEST(test_ringd_conf_wants_longer_frames_for_many_nodes),
-		CHECK_TEST(test_ringd_conf_hash_covers_what_must_agree),
-		CHECK_TEST(
-		    test_ringd_acl_without_rules_lets_all_but_administer),
-		CHECK_TEST(test_ringd_acl_rules_name_users_and_groups),
+		CHECK_TEST(test_cluster_reads_nodes_by_id_with_default_ports),
+		CHECK_TEST(test_cluster_finds_itself_by_address),
+		CHECK_TEST(test_cluster_tells_every_mistake),
+		CHECK_TEST(test_cluster_empty_file_says_what_is_missing),
+		CHECK_TEST(test_cluster_relative_key_file_lies_beside_the_file),
+		CHECK_TEST(test_cluster_wants_longer_frames_for_many_nodes),
+		CHECK_TEST(test_cluster_hash_covers_what_must_agree),
+		CHECK_TEST(test_acl_without_rules_lets_all_but_administer),
+		CHECK_TEST(test_acl_rules_name_users_and_groups),
+		CHECK_TEST(test_acl_keeps_the_groups_of_the_daemons),
+		CHECK_TEST(test_acl_lets_vote_whom_it_names_or_who_administers),
 	};
 	int fd = mkstemp(path), rc;
 

@@ -7,14 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libcommon/os/conf.h"
+#include "libcommon/os/cluster_internal.h"
 #include "libcommon/os/fd.h"
 
-#include "bin/ringd/ringd_conf.h"
-#include "bin/ringd/totem.h"
-
 uint16_t *
-ringd_conf_port(union udp_addr *addr)
+cluster_port(union udp_addr *addr)
 {
 	return addr->any.sa_family == AF_INET6 ? &addr->v6.sin6_port
 					       : &addr->v4.sin_port;
@@ -22,13 +19,13 @@ ringd_conf_port(union udp_addr *addr)
 
 /* Link N of a node without a port of its own has the default plus N. */
 static void
-set_ports(struct ringd_conf *conf)
+set_ports(struct cluster_conf *conf)
 {
 	for (uint32_t i = 0; i < conf->node_count; i++) {
-		struct ringd_conf_node *node = &conf->nodes[i];
+		struct cluster_node *node = &conf->nodes[i];
 
 		for (uint32_t link = 0; link < node->link_count; link++) {
-			uint16_t *port = ringd_conf_port(&node->link[link]);
+			uint16_t *port = cluster_port(&node->link[link]);
 
 			if (*port == 0)
 				*port =
@@ -40,26 +37,26 @@ set_ports(struct ringd_conf *conf)
 static int
 compare_nodes(const void *a, const void *b)
 {
-	const struct ringd_conf_node *x = a, *y = b;
+	const struct cluster_node *x = a, *y = b;
 
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
 /* The same address twice, at whatever nodes and links. */
 static void
-check_addresses(struct conf *file, const struct ringd_conf *conf)
+check_addresses(struct conf *file, const struct cluster_conf *conf)
 {
 	enum { ALL = LIMIT_NODES * LIMIT_LINKS };
 
 	for (uint32_t i = 0; i < ALL; i++) {
-		const struct ringd_conf_node *a = &conf->nodes[i / LIMIT_LINKS];
+		const struct cluster_node *a = &conf->nodes[i / LIMIT_LINKS];
 
 		if (i / LIMIT_LINKS >= conf->node_count)
 			return;
 		if (i % LIMIT_LINKS >= a->link_count)
 			continue;
 		for (uint32_t j = i + 1; j < ALL; j++) {
-			const struct ringd_conf_node *b =
+			const struct cluster_node *b =
 			    &conf->nodes[j / LIMIT_LINKS];
 
 			if (j / LIMIT_LINKS < conf->node_count &&
@@ -76,10 +73,10 @@ check_addresses(struct conf *file, const struct ringd_conf *conf)
 }
 
 static void
-check_nodes(struct conf *file, const struct ringd_conf *conf)
+check_nodes(struct conf *file, const struct cluster_conf *conf)
 {
 	for (uint32_t i = 0; i < conf->node_count; i++) {
-		const struct ringd_conf_node *node = &conf->nodes[i];
+		const struct cluster_node *node = &conf->nodes[i];
 
 		if (node->id == 0)
 			conf_fail_at(file, node->line,
@@ -102,17 +99,6 @@ check_nodes(struct conf *file, const struct ringd_conf *conf)
 	}
 }
 
-static void
-check_frames(struct conf *file, const struct ringd_conf *conf)
-{
-	uint32_t least = totem_frame_bytes_min(conf->node_count);
-
-	if (conf->ring.frame_bytes < least)
-		conf_fail_at(file, 0,
-		    "[ring] frame_bytes: %u, expected at least %u for %u nodes",
-		    conf->ring.frame_bytes, least, conf->node_count);
-}
-
 /* May this machine bind to it?  Tells for aliases and all of 127/8, too. */
 static bool
 is_own_address(const union udp_addr *addr)
@@ -125,14 +111,14 @@ is_own_address(const union udp_addr *addr)
 
 	if (fd < 0)
 		return false;
-	*ringd_conf_port(&any_port) = 0;
+	*cluster_port(&any_port) = 0;
 	is_own = bind(fd, &any_port.any, len) == 0;
 	fd_close(&fd);
 	return is_own;
 }
 
 static bool
-is_this_machine(const struct ringd_conf_node *node)
+is_this_machine(const struct cluster_node *node)
 {
 	for (uint32_t i = 0; i < node->link_count; i++)
 		if (is_own_address(&node->link[i]))
@@ -140,15 +126,16 @@ is_this_machine(const struct ringd_conf_node *node)
 	return false;
 }
 
-static void
-find_self(struct conf *file, struct ringd_conf *conf, const char *name)
+void
+cluster_find_self(
+    struct conf *file, struct cluster_conf *conf, const char *name)
 {
 	uint32_t found = 0;
 
 	if (name != NULL && *name == '\0')
 		return;
 	if (name != NULL) {
-		int i = ringd_conf_find(conf, name);
+		int i = cluster_find(conf, name);
 
 		if (i < 0)
 			conf_fail_at(file, 0,
@@ -174,11 +161,25 @@ find_self(struct conf *file, struct ringd_conf *conf, const char *name)
 		    found);
 }
 
+/* Tags were kept by the line of their node's section. */
+static void
+name_tags(struct cluster_conf *conf)
+{
+	for (uint32_t i = 0; i < conf->tag_count; i++) {
+		uint32_t k = 0;
+
+		while (conf->nodes[k].line != conf->tags[i].node)
+			k++;
+		conf->tags[i].node = conf->nodes[k].id;
+	}
+}
+
 void
-ringd_conf_check(struct ringd_conf *conf, struct conf *file, const char *name)
+cluster_check(struct conf *file, struct cluster_conf *conf)
 {
 	qsort(conf->nodes, conf->node_count, sizeof conf->nodes[0],
 	    compare_nodes);
+	name_tags(conf);
 	set_ports(conf);
 	if (conf->cluster[0] == '\0')
 		conf_fail_at(
@@ -189,8 +190,5 @@ ringd_conf_check(struct ringd_conf *conf, struct conf *file, const char *name)
 	}
 	check_nodes(file, conf);
 	check_addresses(file, conf);
-	check_frames(file, conf);
 	conf->link_count = conf->nodes[0].link_count;
-	if (file->errors == 0)
-		find_self(file, conf, name);
 }

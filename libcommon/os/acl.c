@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A right that no line of the file gives is everybody's, but for admin, which
- * then is nobody's; root and this process's own user have all rights always.
- * A user id that has no meaning here (of a foreign namespace) can only read.
+/* A right that no line of the file gives is everybody's, but for admin and
+ * vote, which then are nobody's; root and this process's own user have all
+ * rights always. A user id that has no meaning here (of a foreign namespace)
+ * can only read.
  */
-#include "bin/ringd/ringd_acl.h"
+#include "libcommon/os/acl.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -14,13 +15,15 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/glob.h"
 #include "libcommon/base/parse.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/conf.h"
 #include "libcommon/os/svc.h"
 #include "libcommon/os/unixsock.h"
 
-#include "bin/ringd/ringd_conf.h"
-
 enum { OVERFLOW_UID = 65534 };
+
+/* Where the daemons agree among themselves: no line gives it away. */
+static const char own_groups[] = "ringkit/**";
 
 /* NAME or a number: its id; false when there is none. */
 static bool
@@ -57,26 +60,26 @@ find_group(const char *name, uint32_t *id)
 
 /* "*", "user:NAME" or "group:NAME" */
 static bool
-parse_who(struct ringd_conf_rule *rule, const char *who)
+parse_who(struct cluster_rule *rule, const char *who)
 {
 	if (strcmp(who, "*") == 0) {
-		rule->who = RINGD_CONF_ANYBODY;
+		rule->who = CLUSTER_ANYBODY;
 		return true;
 	}
 	if (strncmp(who, "user:", 5) == 0) {
-		rule->who = RINGD_CONF_USER;
+		rule->who = CLUSTER_USER;
 		return find_user(who + 5, &rule->id);
 	}
 	if (strncmp(who, "group:", 6) == 0) {
-		rule->who = RINGD_CONF_GROUP;
+		rule->who = CLUSTER_GROUP;
 		return find_group(who + 6, &rule->id);
 	}
 	return false;
 }
 
-/* "read", "admin" or "pub GLOB" */
+/* "read", "admin", "vote" or "pub GLOB" */
 static bool
-parse_right(struct ringd_conf_rule *rule, const char *key)
+parse_right(struct cluster_rule *rule, const char *key)
 {
 	size_t len;
 
@@ -86,6 +89,10 @@ parse_right(struct ringd_conf_rule *rule, const char *key)
 	}
 	if (strcmp(key, "admin") == 0) {
 		rule->right = SVC_RIGHT_ADMIN;
+		return true;
+	}
+	if (strcmp(key, "vote") == 0) {
+		rule->right = SVC_RIGHT_VOTE;
 		return true;
 	}
 	if (strncmp(key, "pub ", 4) != 0)
@@ -100,27 +107,28 @@ parse_right(struct ringd_conf_rule *rule, const char *key)
 }
 
 static void
-add_rule(struct conf *file, struct ringd_conf *conf,
-    const struct ringd_conf_rule *rule)
+add_rule(struct conf *file, struct cluster_conf *conf,
+    const struct cluster_rule *rule)
 {
-	if (conf->rule_count == RINGD_CONF_RULES) {
+	if (conf->rule_count == CLUSTER_RULES) {
 		conf_fail(
-		    file, "[acl]: expected at most %d names", RINGD_CONF_RULES);
+		    file, "[acl]: expected at most %d names", CLUSTER_RULES);
 		return;
 	}
 	conf->rules[conf->rule_count++] = *rule;
 }
 
 void
-ringd_acl_add(struct conf *file, struct ringd_conf *conf, const char *key,
+acl_add(struct conf *file, struct cluster_conf *conf, const char *key,
     const char *value)
 {
-	struct ringd_conf_rule rule = { 0 };
+	struct cluster_rule rule = { 0 };
 	char list[CONF_LINE_BYTES];
 	char *rest = list, *who;
 
 	if (!parse_right(&rule, key)) {
-		conf_fail(file, "%s: expected read, admin or pub GROUPS", key);
+		conf_fail(
+		    file, "%s: expected read, admin, vote or pub GROUPS", key);
 		return;
 	}
 	ENSURE(strlen(value) < sizeof list);
@@ -145,14 +153,14 @@ is_master(const struct unixsock_peer *peer)
 }
 
 static bool
-is_named(const struct ringd_conf_rule *rule, const struct unixsock_peer *peer)
+is_named(const struct cluster_rule *rule, const struct unixsock_peer *peer)
 {
 	switch (rule->who) {
-	case RINGD_CONF_ANYBODY:
+	case CLUSTER_ANYBODY:
 		return true;
-	case RINGD_CONF_USER:
+	case CLUSTER_USER:
 		return peer->uid == rule->id;
-	case RINGD_CONF_GROUP:
+	case CLUSTER_GROUP:
 		return unixsock_peer_has_group(peer, rule->id);
 	}
 	return false;
@@ -160,7 +168,7 @@ is_named(const struct ringd_conf_rule *rule, const struct unixsock_peer *peer)
 
 /* One of the rules names the peer; no_rule: there is none for that right. */
 static bool
-has_right(const struct ringd_conf *conf, const struct unixsock_peer *peer,
+has_right(const struct cluster_conf *conf, const struct unixsock_peer *peer,
     uint32_t right, bool no_rule)
 {
 	bool has_rule = false;
@@ -176,8 +184,7 @@ has_right(const struct ringd_conf *conf, const struct unixsock_peer *peer,
 }
 
 uint32_t
-ringd_acl_rights(
-    const struct ringd_conf *conf, const struct unixsock_peer *peer)
+acl_rights(const struct cluster_conf *conf, const struct unixsock_peer *peer)
 {
 	uint32_t rights = 0;
 
@@ -190,20 +197,24 @@ ringd_acl_rights(
 	if (has_right(conf, peer, SVC_RIGHT_WRITE, true))
 		rights |= SVC_RIGHT_WRITE;
 	if (has_right(conf, peer, SVC_RIGHT_ADMIN, false))
-		rights |= SVC_RIGHT_ADMIN;
+		rights |= SVC_RIGHT_ADMIN | SVC_RIGHT_VOTE;
+	if (has_right(conf, peer, SVC_RIGHT_VOTE, false))
+		rights |= SVC_RIGHT_VOTE;
 	return rights;
 }
 
 bool
-ringd_acl_may_publish(const struct ringd_conf *conf,
+acl_may_publish(const struct cluster_conf *conf,
     const struct unixsock_peer *peer, const void *group, size_t len)
 {
 	bool has_rule = false;
 
 	if (is_master(peer))
 		return true;
+	if (glob_match(own_groups, strlen(own_groups), group, len))
+		return (acl_rights(conf, peer) & SVC_RIGHT_ADMIN) != 0;
 	for (uint32_t i = 0; i < conf->rule_count; i++) {
-		const struct ringd_conf_rule *rule = &conf->rules[i];
+		const struct cluster_rule *rule = &conf->rules[i];
 
 		if (rule->right != SVC_RIGHT_WRITE)
 			continue;

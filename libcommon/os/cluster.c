@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "libcommon/os/cluster.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/base/text.h"
+#include "libcommon/os/acl.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/cluster_internal.h"
+#include "libcommon/os/conf.h"
+
+/* Sections of the other daemons, which read the same file. */
+static const char *const foreign_sections[] = { "store", "member", NULL };
+
+static const char *const transports[] = { "unicast", NULL };
+static const char *const levels[] = { "error", "warning", "notice", "info",
+	"debug", NULL };
+
+#define CLUSTER(field) offsetof(struct cluster_conf, field)
+#define RING(field)    offsetof(struct cluster_ring, field)
+#define NODE(field)    offsetof(struct cluster_node, field)
+#define MS(n)          ((n)*CLOCK_MS_NS)
+
+static const struct conf_setting cluster_settings[] = {
+	{ "name", CONF_STRING, CLUSTER(cluster), 0, CLUSTER_NAME_BYTES, NULL,
+	    false },
+	{ "key_file", CONF_STRING, CLUSTER(key_file), 0, CLUSTER_PATH_BYTES,
+	    NULL, false },
+};
+
+static const struct conf_setting ring_settings[] = {
+	{ "transport", CONF_WORD, RING(transport), 0, 0, transports, false },
+	{ "port", CONF_COUNT, RING(port), 1, 65535 - LIMIT_LINKS, NULL, false },
+	{ "frame_bytes", CONF_COUNT, RING(frame_bytes), LIMIT_FRAME_BYTES_MIN,
+	    LIMIT_FRAME_BYTES_MAX, NULL, false },
+	{ "window", CONF_COUNT, RING(window), LIMIT_WINDOW_MIN,
+	    LIMIT_WINDOW_MAX, NULL, true },
+	{ "token", CONF_DURATION, RING(token_loss_ns), MS(50), MS(60000), NULL,
+	    true },
+	{ "heartbeat", CONF_DURATION, RING(heartbeat_ns), MS(5), MS(5000), NULL,
+	    true },
+	{ "idle_hold", CONF_DURATION, RING(idle_hold_ns), MS(1), MS(1000), NULL,
+	    true },
+	{ "join", CONF_DURATION, RING(join_ns), MS(1), MS(5000), NULL, true },
+	{ "consensus", CONF_DURATION, RING(consensus_ns), MS(20), MS(60000),
+	    NULL, true },
+	{ "merge", CONF_DURATION, RING(merge_ns), MS(20), MS(60000), NULL,
+	    true },
+	{ "message_bytes_max", CONF_SIZE, RING(message_bytes_max), 1024,
+	    LIMIT_MESSAGE_BYTES_MAX - 4096, NULL, false },
+	{ "queue_bytes", CONF_SIZE, RING(queue_bytes), 65536, 256 << 20, NULL,
+	    true },
+	{ "socket_buffer", CONF_SIZE, RING(socket_buffer_bytes), 65536,
+	    256 << 20, NULL, true },
+	{ "rt_priority", CONF_COUNT, RING(rt_priority), 0, 99, NULL, false },
+};
+
+static const struct conf_setting node_settings[] = {
+	{ "id", CONF_COUNT, NODE(id), 1, LIMIT_NODE_ID_MAX, NULL, false },
+	{ "votes", CONF_COUNT, NODE(votes), 0, 65535, NULL, false },
+};
+
+static const struct conf_setting log_settings[] = {
+	{ "level", CONF_WORD, 0, 0, 0, levels, false },
+};
+
+/* ---- sections ---------------------------------------------------------- */
+
+/* A letter or two must be in it: all digits would be an id. */
+static bool
+is_node_name(const char *name)
+{
+	static const char digits[] = "0123456789";
+	static const char allowed[] = "0123456789._-"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz";
+	size_t len = strlen(name);
+
+	return len > 0 && len < CLUSTER_NAME_BYTES &&
+	    strspn(name, allowed) == len && strspn(name, digits) < len;
+}
+
+static void
+begin_node(struct conf *file, struct cluster_reading *reading, const char *name)
+{
+	struct cluster_conf *conf = reading->conf;
+
+	if (!is_node_name(name)) {
+		conf_fail(file,
+		    "[node %s]: expected a name of A-Z a-z 0-9 . _ -, at most "
+		    "63, not all digits",
+		    name);
+		return;
+	}
+	for (uint32_t i = 0; i < conf->node_count; i++) {
+		if (strcmp(conf->nodes[i].name, name) == 0) {
+			conf_fail(file,
+			    "[node %s]: given twice, also in "
+			    "line %u, expected once",
+			    name, conf->nodes[i].line);
+			return;
+		}
+	}
+	if (conf->node_count == LIMIT_NODES) {
+		conf_fail(file, "[node %s]: expected at most %d nodes", name,
+		    LIMIT_NODES);
+		return;
+	}
+	reading->at = &conf->nodes[conf->node_count++];
+	*reading->at = (struct cluster_node){ .votes = 1, .line = file->line };
+	memcpy(reading->at->name, name, strlen(name) + 1);
+	reading->node = (struct conf_table){ node_settings,
+		ARRAY_COUNT(node_settings), reading->at, 0 };
+	reading->section = CLUSTER_SECTION_NODE;
+}
+
+static bool
+is_foreign(const char *section)
+{
+	for (int i = 0; foreign_sections[i] != NULL; i++)
+		if (strcmp(foreign_sections[i], section) == 0)
+			return true;
+	/* [fence NODE] and the like. */
+	return strncmp(section, "fence ", 6) == 0;
+}
+
+static void
+on_section(struct conf *file, void *arg, const char *section)
+{
+	static const struct {
+		const char *name;
+		enum cluster_section section;
+	} ours[] = {
+		{ "cluster", CLUSTER_SECTION_CLUSTER },
+		{ "ring", CLUSTER_SECTION_RING },
+		{ "quorum", CLUSTER_SECTION_QUORUM },
+		{ "acl", CLUSTER_SECTION_ACL },
+		{ "log", CLUSTER_SECTION_LOG },
+	};
+	struct cluster_reading *reading = arg;
+
+	reading->section = CLUSTER_SECTION_NONE;
+	if (strncmp(section, "node ", 5) == 0) {
+		begin_node(file, reading, section + 5);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(ours); i++)
+		if (strcmp(ours[i].name, section) == 0)
+			reading->section = ours[i].section;
+	if (reading->section == CLUSTER_SECTION_NONE && !is_foreign(section))
+		conf_fail(file,
+		    "[%s]: expected [cluster], [node NAME], [ring], [quorum], "
+		    "[acl] or [log]",
+		    section);
+}
+
+/* ---- values ------------------------------------------------------------ */
+
+/*
+ * An address, with port 0 when it names none: [ring] port may stand further
+ * down.  Two defaults tell whether the default was used.
+ */
+static bool
+parse_address(union udp_addr *addr, const char *value)
+{
+	union udp_addr other;
+
+	if (udp_addr_parse(addr, value, 1) != 0 ||
+	    udp_addr_parse(&other, value, 2) != 0)
+		return false;
+	if (*cluster_port(addr) != *cluster_port(&other))
+		*cluster_port(addr) = 0;
+	return true;
+}
+
+/* linkN: an address, and perhaps a port. */
+static void
+set_link(struct conf *file, struct cluster_node *node, const char *key,
+    const char *value)
+{
+	uint64_t link;
+
+	if (parse_u64(key + 4, strlen(key + 4), 0, LIMIT_LINKS - 1, &link) !=
+	    0) {
+		conf_fail(
+		    file, "%s: expected link0 to link%d", key, LIMIT_LINKS - 1);
+		return;
+	}
+	if (link < node->link_count) {
+		conf_fail(file, "%s: given twice, expected once", key);
+		return;
+	}
+	if (link > node->link_count) {
+		conf_fail(
+		    file, "%s: expected link%u first", key, node->link_count);
+		return;
+	}
+	if (!parse_address(&node->link[link], value)) {
+		conf_fail(file,
+		    "%s = %s: expected an address, ADDR:PORT or [V6]:PORT", key,
+		    value);
+		return;
+	}
+	node->link_count++;
+}
+
+static void
+on_value(struct conf *file, void *arg, const char *key, const char *value)
+{
+	struct cluster_reading *reading = arg;
+
+	switch (reading->section) {
+	case CLUSTER_SECTION_NONE:
+		break;
+	case CLUSTER_SECTION_CLUSTER:
+		conf_set(file, &reading->cluster, key, value);
+		break;
+	case CLUSTER_SECTION_NODE:
+		if (strncmp(key, "link", 4) == 0)
+			set_link(file, reading->at, key, value);
+		else if (strncmp(key, "tag.", 4) == 0)
+			cluster_tag_add(file, reading, key, value);
+		else
+			conf_set(file, &reading->node, key, value);
+		break;
+	case CLUSTER_SECTION_RING:
+		conf_set(file, &reading->ring, key, value);
+		break;
+	case CLUSTER_SECTION_QUORUM:
+		cluster_quorum_set(file, reading, key, value);
+		break;
+	case CLUSTER_SECTION_ACL:
+		acl_add(file, reading->conf, key, value);
+		break;
+	case CLUSTER_SECTION_LOG:
+		conf_set(file, &reading->log, key, value);
+		break;
+	}
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+/* A relative key file lies beside the configuration. */
+static void
+place_key_file(struct conf *file, struct cluster_conf *conf)
+{
+	const char *slash = strrchr(file->path, '/');
+	char name[CONF_LINE_BYTES];
+	size_t dir_len = slash != NULL ? (size_t)(slash - file->path) + 1 : 0;
+
+	if (conf->key_file[0] == '\0')
+		strcpy(conf->key_file, "/etc/ringkit/key");
+	if (conf->key_file[0] == '/')
+		return;
+	ENSURE(strlen(conf->key_file) < sizeof name);
+	strcpy(name, conf->key_file);
+	if (dir_len + strlen(name) >= sizeof conf->key_file) {
+		conf_fail_at(file, 0, "key_file: expected a shorter path");
+		return;
+	}
+	memcpy(conf->key_file, file->path, dir_len);
+	strcpy(conf->key_file + dir_len, name);
+}
+
+static void
+begin_file(struct cluster_reading *reading, struct cluster_conf *conf)
+{
+	memset(conf, 0, sizeof *conf);
+	conf->ring.port = CLUSTER_PORT;
+	conf->ring.frame_bytes = LIMIT_FRAME_BYTES_DEFAULT;
+	conf->ring.message_bytes_max = LIMIT_MESSAGE_BYTES_DEFAULT;
+	conf->ring.rt_priority = 20;
+	*reading = (struct cluster_reading){ .conf = conf };
+	reading->cluster = (struct conf_table){ cluster_settings,
+		ARRAY_COUNT(cluster_settings), conf, 0 };
+	reading->ring = (struct conf_table){ ring_settings,
+		ARRAY_COUNT(ring_settings), &conf->ring, 0 };
+	cluster_quorum_begin(reading);
+}
+
+int
+cluster_read(struct cluster_conf *conf, const struct cluster_source *source,
+    struct text *report)
+{
+	int level = LOG_LEVEL_NOTICE;
+	struct cluster_reading reading;
+	struct conf_handler handler = { on_section, on_value, &reading };
+	struct conf file;
+	int rc;
+
+	begin_file(&reading, conf);
+	reading.log = (struct conf_table){ log_settings,
+		ARRAY_COUNT(log_settings), &level, 0 };
+	rc = conf_read(&file, source->path, &handler, report);
+	if (rc < 0)
+		return rc;
+	conf->log_level = (enum log_level)level;
+	place_key_file(&file, conf);
+	cluster_check(&file, conf);
+	cluster_quorum_check(&file, &reading);
+	if (conf->node_count > 0 && source->check != NULL)
+		source->check(&file, conf);
+	if (file.errors == 0)
+		cluster_find_self(&file, conf, source->node);
+	return file.errors > 0 ? CONF_E_INVALID : 0;
+}
+
+int
+cluster_find(const struct cluster_conf *conf, const char *name_or_id)
+{
+	uint32_t id = 0;
+
+	if (parse_node_id(name_or_id, strlen(name_or_id), &id) != 0)
+		id = 0;
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		if ((id != 0 && conf->nodes[i].id == id) ||
+		    strcmp(conf->nodes[i].name, name_or_id) == 0)
+			return (int)i;
+	return -1;
+}
+
+const struct cluster_node *
+cluster_node(const struct cluster_conf *conf, uint32_t id)
+{
+	uint32_t i = 0;
+
+	while (conf->nodes[i].id != id)
+		ENSURE(++i < conf->node_count);
+	return &conf->nodes[i];
+}

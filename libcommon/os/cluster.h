@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What all daemons read from the one file: nodes, ring, quorum, rights. */
+#ifndef RK_CLUSTER_H
+#define RK_CLUSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+#include "libcommon/base/limits.h"
+#include "libcommon/os/log.h"
+#include "libcommon/os/udp.h"
+
+struct conf;
+struct text;
+
+enum {
+	CLUSTER_NAME_BYTES = 64, /* of a node, cluster or tag, with the NUL */
+	CLUSTER_PATH_BYTES = 4096,
+	CLUSTER_RULES = 64, /* of [acl] */
+	CLUSTER_GLOB_BYTES = 160,
+	CLUSTER_TAGS = 32, /* of a node */
+	CLUSTER_TAG_TEXT_BYTES = 65536,
+	CLUSTER_PORT = 5410,
+};
+
+struct cluster_node {
+	uint32_t id;
+	uint32_t votes;
+	char name[CLUSTER_NAME_BYTES];
+	uint32_t link_count;
+	union udp_addr link[LIMIT_LINKS];
+	uint32_t tag_count;
+	unsigned line; /* of its section */
+};
+
+/* A node's tag when its cluster starts. */
+struct cluster_tag {
+	uint32_t node; /* its id */
+	const char *name;
+	const char *value;
+};
+
+enum cluster_who { CLUSTER_ANYBODY, CLUSTER_USER, CLUSTER_GROUP };
+
+/* One who that one line of [acl] names. */
+struct cluster_rule {
+	uint32_t right;                /* enum svc_right */
+	char glob[CLUSTER_GLOB_BYTES]; /* pub: of groups */
+	enum cluster_who who;
+	uint32_t id; /* uid or gid */
+};
+
+struct cluster_ring {
+	int transport; /* 0: unicast */
+	uint32_t port;
+	uint32_t frame_bytes;
+	uint32_t window;        /* 0: adaptive from the default */
+	uint64_t token_loss_ns; /* 0: adaptive */
+	uint64_t heartbeat_ns;  /* 0: the default, as all below */
+	uint64_t idle_hold_ns;
+	uint64_t join_ns;
+	uint64_t consensus_ns;
+	uint64_t merge_ns;
+	uint64_t message_bytes_max; /* of a client's message */
+	uint64_t queue_bytes;
+	uint64_t socket_buffer_bytes;
+	uint32_t rt_priority; /* 0: do not ask for it */
+};
+
+enum cluster_wait {
+	CLUSTER_WAIT_NO,
+	CLUSTER_WAIT_YES,    /* until all were seen once */
+	CLUSTER_WAIT_ALWAYS, /* and again after each loss of quorum */
+};
+
+enum cluster_tie { CLUSTER_TIE_LOWEST, CLUSTER_TIE_HIGHEST, CLUSTER_TIE_LIST };
+
+/* Legal, with what one setting implies for another put in. */
+struct cluster_quorum {
+	uint32_t expected_votes; /* of all nodes and the device, or more */
+	uint32_t device_votes;   /* 0: there is no device */
+	uint64_t device_timeout_ns;
+	uint64_t device_sync_timeout_ns;
+	uint64_t last_man_standing_window_ns;
+	uint64_t lease_ns;
+	uint64_t settle_ns;
+	int wait_for_all; /* enum cluster_wait */
+	enum cluster_tie tie;
+	uint32_t tie_count;
+	uint32_t tie_nodes[LIMIT_NODES]; /* CLUSTER_TIE_LIST: ids, in order */
+	bool two_node;
+	bool last_man_standing;
+	bool auto_tie_breaker;
+	bool allow_downscale;
+	bool expected_votes_tracking;
+	bool device_master_wins;
+};
+
+struct cluster_conf {
+	char cluster[CLUSTER_NAME_BYTES];
+	char key_file[CLUSTER_PATH_BYTES];
+	uint32_t node_count;
+	uint32_t link_count;                    /* the same for all nodes */
+	uint32_t self;                          /* index in nodes */
+	struct cluster_node nodes[LIMIT_NODES]; /* ascending ids */
+	struct cluster_ring ring;
+	struct cluster_quorum quorum;
+	uint32_t rule_count;
+	struct cluster_rule rules[CLUSTER_RULES];
+	enum log_level log_level;
+	uint32_t tag_count;
+	struct cluster_tag tags[LIMIT_NODES * CLUSTER_TAGS]; /* as written */
+	size_t tag_text_len;
+	char tag_text[CLUSTER_TAG_TEXT_BYTES];
+};
+
+/* More mistakes of what was read, by conf_fail_at. */
+typedef void cluster_check_fn(
+    struct conf *file, const struct cluster_conf *conf);
+
+struct cluster_source {
+	const char *path;
+	/* This node, by name or id; NULL: the one whose addresses are this
+	 * machine's; "": it does not matter which. */
+	const char *node;
+	cluster_check_fn *check; /* NULL: none */
+};
+
+/*
+ * Reads the file.  0; CONF_E_INVALID with every mistake in report; -E… when
+ * the file cannot be read.  The report may hold warnings in any case.  conf
+ * is not to be moved afterwards.
+ */
+RK_MUST_CHECK int cluster_read(struct cluster_conf *conf,
+    const struct cluster_source *source, struct text *report);
+
+/* The index of the node that has this name or id, -1: none. */
+int cluster_find(const struct cluster_conf *conf, const char *name_or_id);
+/* By id; the id must be configured (ENSURE). */
+const struct cluster_node *cluster_node(
+    const struct cluster_conf *conf, uint32_t id);
+
+/* 1 to 63 of a-z 0-9 . _ -: the name of a tag. */
+bool cluster_is_tag_name(const char *name);
+
+#endif
