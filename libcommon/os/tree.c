@@ -128,9 +128,12 @@ tree_stop(struct tree *tree, uint64_t grace_ns)
 void
 tree_release(struct tree *tree)
 {
-	if (tree->is_empty || !tree->is_ended)
+	if (tree->is_empty)
 		return;
 	tree_note_send(tree->fd, TREE_LEAVE, 0, 0);
+	/* While the command runs its keeper stays, and is init's at last. */
+	if (!tree->is_ended)
+		tree->keeper = 0;
 	reap(tree);
 }
 

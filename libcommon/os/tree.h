@@ -60,8 +60,8 @@ RK_MUST_CHECK int tree_start(
 void tree_stop(struct tree *tree, uint64_t grace_ns);
 
 /*
- * After TREE_ENDED: what the command left behind may live on without us;
- * the tree is empty for us.
+ * The command, or what it left behind, may live on without us; the tree is
+ * empty for us.
  */
 void tree_release(struct tree *tree);
 

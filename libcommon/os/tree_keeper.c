@@ -34,6 +34,7 @@ struct keeper {
 	uint64_t grace_ns;
 	uint64_t kill_ns; /* UINT64_MAX: nobody wants an end */
 	uint64_t round_ns;
+	bool is_left; /* nobody cares any more */
 };
 
 /* ---- the command ------------------------------------------------------- */
@@ -141,6 +142,8 @@ reap_all(struct keeper *keeper)
 		if (pid != keeper->pid)
 			continue;
 		keeper->pid = 0;
+		if (keeper->is_left)
+			return false;
 		if (keeper->fd >= 0)
 			tree_note_send(keeper->fd, TREE_OVER, status, 0);
 	}
@@ -157,6 +160,16 @@ take_signals(struct keeper *keeper)
 			stop(keeper, keeper->grace_ns);
 }
 
+/* The command would die with us: we stay as long as it runs. */
+static void
+leave(struct keeper *keeper)
+{
+	if (keeper->pid == 0)
+		_exit(0);
+	fd_close(&keeper->fd);
+	keeper->is_left = true;
+}
+
 static void
 take_notes(struct keeper *keeper)
 {
@@ -169,8 +182,10 @@ take_notes(struct keeper *keeper)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n == sizeof note && note.kind == TREE_LEAVE)
-			_exit(0);
+		if (n == sizeof note && note.kind == TREE_LEAVE) {
+			leave(keeper);
+			return;
+		}
 		if (n == sizeof note && note.kind == TREE_STOP)
 			stop(keeper, note.ns);
 		if (n == sizeof note)

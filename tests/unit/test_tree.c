@@ -284,6 +284,30 @@ test_tree_lets_go_what_was_left_behind(void)
 	finish(&tree);
 }
 
+static void
+test_tree_lets_the_command_go_on(void)
+{
+	struct tree tree;
+	char said[2];
+	int input[2];
+
+	CHECK_EQ(pipe2(input, O_CLOEXEC), 0);
+	CHECK_EQ(dup2(input[0], STDIN_FILENO), STDIN_FILENO);
+	tree = start_script("read x; echo $x; read y; echo $y");
+	CHECK_EQ(write(input[1], "a\n", 2), 2);
+	CHECK_EQ(hear(said, 2), 2);
+	tree_release(&tree);
+	CHECK_EQ(tree_turn(&tree), TREE_EMPTY);
+	tree_close(&tree);
+	CHECK_EQ(write(input[1], "b\n", 2), 2);
+	CHECK_EQ(hear(said, 2), 2);
+	CHECK_EQ(said[0], 'b');
+	CHECK(is_deserted());
+	fd_close(&life[0]);
+	fd_close(&input[0]);
+	fd_close(&input[1]);
+}
+
 /* Another process starts it and is killed. */
 static void
 test_tree_does_not_outlive_us(void)
@@ -336,6 +360,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_tree_ends_what_is_stopped),
 		CHECK_TEST(test_tree_leaves_alone_what_it_did_not_start),
 		CHECK_TEST(test_tree_lets_go_what_was_left_behind),
+		CHECK_TEST(test_tree_lets_the_command_go_on),
 		CHECK_TEST(test_tree_does_not_outlive_us),
 		CHECK_TEST(test_tree_dies_with_its_keeper),
 	};
