@@ -2,10 +2,10 @@
 /* A daemon's connection to another daemon's socket, in its event loop.
  *
  * It connects as soon as there is a socket, and again whenever the connection
- * is lost: at once, then every 100 ms, growing to 1 s.  The greeting is
- * checked; then every line, with its data, goes to a callback, in order.  In
- * each turn that finds something to read, the socket is read until it is
- * empty.  Never blocks; all memory is taken by feed_create.
+ * is lost: at once if it had lasted, then after 100 ms, growing to 1 s.  The
+ * greeting is checked; then every line, with its data, goes to a callback, in
+ * order.  In each turn that finds something to read, the socket is read until
+ * it is empty.  Never blocks; all memory is taken by feed_create.
  */
 #ifndef RK_FEED_H
 #define RK_FEED_H
@@ -55,8 +55,8 @@ struct feed_config {
 	    uint64_t now_ns);
 	/*
 	 * What was opened is lost, with all answers that were still to come.
-	 * why: "closed", "protocol", "slow", what feed_drop was given, or an
-	 * error of the system; for the log, and a value when quoted.
+	 * why: "closed", "protocol", what feed_drop was given, or an error of
+	 * the system; for the log, and a value when quoted.
 	 */
 	void (*closed)(
 	    void *arg, struct feed *feed, const char *why, uint64_t now_ns);
@@ -67,7 +67,7 @@ struct feed *feed_create(struct arena *arena, const struct feed_config *cfg);
 
 /*
  * Takes part in the loop from now on: one descriptor at a time, one timer,
- * one flush.  Connects at once if it can; opened is called in the loop.
+ * one flush.  Connects at once if it can; opened is called in the loop.  Once.
  */
 void feed_start(struct feed *feed, struct loop *loop, uint64_t now_ns);
 
@@ -76,6 +76,12 @@ void feed_stop(struct feed *feed);
 
 /* Between opened and closed. */
 bool feed_is_open(const struct feed *feed);
+
+/*
+ * Why it is not open: what feed.closed was told, "busy", or why connecting
+ * failed; "" while it is open.
+ */
+const char *feed_trouble(const struct feed *feed);
 
 /* A value of the greeting, "" when it has none: "node", "epoch". */
 const char *feed_greeting(const struct feed *feed, const char *key);
@@ -97,7 +103,7 @@ size_t feed_room(const struct feed *feed);
 /*
  * Closes this connection and makes another: for answers that one cannot live
  * with.  In a callback too; then no further line of it comes.  closed is
- * called, with why.
+ * called, with why, a string literal.
  */
 void feed_drop(struct feed *feed, const char *why, uint64_t now_ns);
 
