@@ -3,9 +3,8 @@
  *
  * In main, in this order: serve_options, serve_configure, what needs
  * privileges (keys, say), serve_listen, serve_become, the daemon's memory and
- * loop, serve_run.  Every step but
- * the last ends the process with a reason when it fails: a daemon that cannot
- * start says why and is gone.
+ * loop, serve_run.  Every step but the last ends the process with a reason
+ * when it fails: a daemon that cannot start says why and is gone.
  */
 #ifndef RK_SERVE_H
 #define RK_SERVE_H
@@ -21,6 +20,7 @@ struct cluster_conf;
 struct conf;
 struct loop;
 struct opt;
+struct serve_handler;
 
 struct serve_program {
 	const char *name;      /* "quorumd" */
@@ -43,6 +43,13 @@ struct serve {
 	const char *user;          /* NULL: stay */
 	struct cluster_conf *conf; /* lives as long as the process */
 	struct unixsock sock;
+	/* The rest is for serve.c. */
+	const char *level; /* --log-level */
+	int ready_fd;
+	bool is_check;
+	bool is_leaving;
+	struct loop *loop;
+	const struct serve_handler *handler;
 };
 
 /*
@@ -72,17 +79,20 @@ void serve_become(const struct serve *serve);
 
 struct serve_handler {
 	void *arg;
-	/* TERM or INT came: end the loop, soon.  The second time serve_run
-	 * ends it at once.  NULL: at once. */
+	/* TERM or INT came: loop_stop, now or soon.  serve_run stops the loop
+	 * itself when it comes twice.  NULL: at once. */
 	void (*leave)(void *arg, uint64_t now_ns);
 	/* USR1 came: log the state.  NULL: nothing. */
 	void (*dump)(void *arg, uint64_t now_ns);
+	/* The loop has ended: say so to clients, and close what is open, also
+	 * serve->sock.  NULL: that is closed here. */
+	void (*close)(void *arg);
 };
 
 /*
  * Watches TERM, INT, HUP and USR1, says "started" with these words in the log
- * and on --ready-fd, runs the loop, and answers the exit code.  The socket is
- * closed by the caller (unixsock_close), after its service.
+ * and on --ready-fd, runs the loop, closes, says "ended", and answers the
+ * exit code.
  */
 RK_MUST_CHECK int serve_run(struct serve *serve, struct loop *loop,
     const struct serve_handler *handler, const char *started);

@@ -214,7 +214,7 @@ exit_codes() # PAGE
 
 @test "ringd.8 has the events that ringd logs" {
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	cat bin/ringd/*.c libcommon/os/svc*.c | tr -s '\n\t' '  ' | grep -oE \
+	cat bin/ringd/*.c libcommon/os/{serve,svc*}.c | tr -s '\n\t' '  ' | grep -oE \
 		'log_(line|always)\([^"]*"[a-z-]+"( : "[a-z-]+")?' |
 		grep -oE '"[a-z-]+"' | tr -d '"' | sort -u \
 		>"$BATS_TEST_TMPDIR/code"
