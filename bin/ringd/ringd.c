@@ -350,7 +350,7 @@ on_own_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 	ringd_set_now(r, now_ns);
 	if (now_ns >= r->tick_ns) {
 		r->tick_ns = now_ns + TICK_NS;
-		ringd_client_tick(r, r->now_ns);
+		ringd_client_tick(r);
 		end_drops(r);
 	}
 	if (r->leave_deadline_ns != 0 && now_ns >= r->leave_deadline_ns)

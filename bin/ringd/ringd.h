@@ -54,6 +54,9 @@ struct ringd {
 	uint64_t now_ns;            /* of this turn; never decreases */
 	uint64_t leave_deadline_ns; /* leaving: when to end anyway; 0: not */
 	uint64_t tick_ns;           /* when views get their next tick */
+	uint64_t told_ns;           /* when they got the last one */
+	uint64_t told_sleep_ns;     /* the machine's suspensions by then */
+	uint64_t token_sleep_ns;    /* and by the tick before the last token */
 	uint32_t tick_wants;        /* subscriptions and drops that need it */
 	bool is_alone;              /* in a ring of one no token comes */
 	bool is_fed;                /* messages were submitted in this turn */

@@ -127,7 +127,7 @@ void ringd_client_message(struct ringd *r, const struct group_message *message);
 void ringd_client_change(struct ringd *r, const struct group_view *view);
 void ringd_client_view(
     struct ringd *r, const struct totem_view *view, uint64_t now_ns);
-void ringd_client_tick(struct ringd *r, uint64_t now_ns);
+void ringd_client_tick(struct ringd *r);
 
 /* The queue has room again: tells of gaps. */
 void ringd_client_drained(struct ringd *r, struct ringd_client *c);

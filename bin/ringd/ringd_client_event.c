@@ -464,26 +464,54 @@ ringd_client_view(
 		offer(walk.c, walk.at, &record);
 }
 
+/*
+ * The token's age by our clock, and what the machine slept meanwhile: that
+ * clock stood still then.
+ */
+static uint64_t
+whole_age_ns(struct ringd *r, uint64_t token_age_ns, uint64_t sleep_ns)
+{
+	if (token_age_ns < num_sub(r->now_ns, r->told_ns))
+		r->token_sleep_ns = r->told_sleep_ns;
+	r->told_ns = r->now_ns;
+	r->told_sleep_ns = sleep_ns;
+	return token_age_ns + num_sub(sleep_ns, r->token_sleep_ns);
+}
+
+/*
+ * The age was taken when this turn began; at_ms is that moment, or earlier
+ * when we were stopped here.
+ */
+static void
+build_tick(struct ringd *r, struct text *record)
+{
+	uint64_t boot_ns = clock_boot_ns(), mono_ns = clock_now_ns();
+	struct totem_status status;
+
+	totem_status(r->totem, r->now_ns, &status);
+	begin_kind(r, record, "tick");
+	put_view(record, "view", status.ring);
+	put_key(record, "state");
+	text_put(record, totem_state_name(status.state));
+	put_number(record, "token_age_ms",
+	    whole_age_ns(r, status.token_age_ns, num_sub(boot_ns, mono_ns)) /
+		CLOCK_MS_NS);
+	put_number(record, "at_ms",
+	    num_sub(boot_ns, num_sub(mono_ns, r->now_ns)) / CLOCK_MS_NS);
+	text_put_char(record, '\n');
+}
+
 void
-ringd_client_tick(struct ringd *r, uint64_t now_ns)
+ringd_client_tick(struct ringd *r)
 {
 	struct walk walk = { .r = r };
-	struct totem_status status;
 	struct text record = { .len = 0 };
 
 	while (walk_next(&walk, RINGD_SUB_VIEWS)) {
 		if (!walk.at->has_tick)
 			continue;
-		if (record.len == 0) {
-			totem_status(r->totem, now_ns, &status);
-			begin_kind(r, &record, "tick");
-			put_view(&record, "view", status.ring);
-			put_key(&record, "state");
-			text_put(&record, totem_state_name(status.state));
-			put_number(&record, "token_age_ms",
-			    status.token_age_ns / CLOCK_MS_NS);
-			text_put_char(&record, '\n');
-		}
+		if (record.len == 0)
+			build_tick(r, &record);
 		offer(walk.c, walk.at, &record);
 	}
 }

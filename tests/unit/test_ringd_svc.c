@@ -327,10 +327,24 @@ test_ringd_svc_attached_connection_speaks_for_the_other(void)
 	close_client(&b);
 }
 
+/* Its at_ms. */
+static uint64_t
+expect_tick(struct client *client)
+{
+	static const char pattern[] =
+	    "ev 7 tick view=1.* state=operational token_age_ms=* at_ms=*";
+	const char *line = hear(client, soon_ns());
+
+	if (!CHECK(line != NULL) ||
+	    !CHECK(glob_match(pattern, sizeof pattern - 1, line, strlen(line))))
+		return 0;
+	return strtoull(strstr(line, "at_ms=") + 6, NULL, 10);
+}
+
 static void
 test_ringd_svc_views_tell_the_state_and_tick(void)
 {
-	uint64_t last_ns;
+	uint64_t last_ns, last_ms = 0;
 
 	open_client(&a);
 	say(&a, "views id=7 tick=yes\n");
@@ -340,9 +354,13 @@ test_ringd_svc_views_tell_the_state_and_tick(void)
 	expect(&a, "ev 7 ready view=1.* members=1 inc=*");
 	last_ns = clock_now_ns();
 	for (int i = 0; i < 5; i++) {
-		expect(
-		    &a, "ev 7 tick view=1.* state=operational token_age_ms=*");
+		uint64_t at_ms = expect_tick(&a);
+
+		CHECK(at_ms > last_ms);
+		CHECK(at_ms <= clock_boot_ns() / CLOCK_MS_NS);
+		last_ms = at_ms;
 		/* 100 ms, and what a busy machine may add. */
+		CHECK(clock_boot_ns() / CLOCK_MS_NS - at_ms < 400);
 		CHECK(clock_now_ns() - last_ns < 400 * CLOCK_MS_NS);
 		last_ns = clock_now_ns();
 	}
