@@ -17,6 +17,7 @@ check bats bats
 check nc netcat-openbsd
 check jq jq
 check git git
+check python3 python3
 lint clang clang
 lint clang-format clang-format
 lint clang-tidy clang-tidy
