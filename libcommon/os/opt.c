@@ -53,6 +53,12 @@ print_usage(const struct opt_program *program, FILE *to)
 	    program->operands[0] != '\0' ? " " : "", program->operands);
 }
 
+static bool
+is_optional(const struct opt *opt)
+{
+	return opt->arg != NULL && opt->arg[0] == '[';
+}
+
 static void
 print_opt(const struct opt *opt)
 {
@@ -64,7 +70,10 @@ print_opt(const struct opt *opt)
 	if (opt->name != NULL)
 		n += snprintf(left + n, sizeof left - (size_t)n, "%s--%s",
 		    opt->letter != '\0' ? ", " : "  ", opt->name);
-	if (opt->arg != NULL)
+	if (is_optional(opt))
+		n += snprintf(
+		    left + n, sizeof left - (size_t)n, "[=%s", opt->arg + 1);
+	else if (opt->arg != NULL)
 		n += snprintf(left + n, sizeof left - (size_t)n, "%s%s",
 		    opt->name != NULL ? "=" : " ", opt->arg);
 	ENSURE(n < (int)sizeof left);
@@ -180,18 +189,19 @@ struct tables {
 static void
 add(struct tables *tables, const struct opt *opt, int value)
 {
-	bool has_arg = opt->arg != NULL;
+	int has_arg = opt->arg != NULL ? required_argument : no_argument;
 
+	if (is_optional(opt))
+		has_arg = optional_argument;
 	if (opt->letter != '\0') {
 		tables->letters[tables->letter_len++] = opt->letter;
-		if (has_arg)
+		if (has_arg != no_argument)
 			tables->letters[tables->letter_len++] = ':';
 	}
 	if (opt->name != NULL)
 		tables->longs[tables->long_count++] =
 		    (struct option){ .name = opt->name,
-			    .has_arg =
-				has_arg ? required_argument : no_argument,
+			    .has_arg = has_arg,
 			    .val = opt->letter != '\0' ? opt->letter : value };
 }
 

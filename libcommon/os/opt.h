@@ -27,9 +27,11 @@ struct opt {
 	char letter;      /* '\0': no short form */
 	const char *name; /* long form, NULL: none */
 	enum opt_kind kind;
-	void *target;    /* where the value goes; not for OPT_CALL */
-	opt_fn *call;    /* OPT_CALL only */
-	const char *arg; /* "DUR": its name in --help; NULL: takes none */
+	void *target; /* where the value goes; not for OPT_CALL */
+	opt_fn *call; /* OPT_CALL only */
+	/* "DUR": its name in --help; NULL: takes none.  "[DUR]", only for
+	 * OPT_CALL with a long form alone: may be left out, then "". */
+	const char *arg;
 	const char *help;
 };
 
