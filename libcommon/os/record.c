@@ -114,7 +114,8 @@ is_counted(const char *key)
 	static const char *const numbers[] = { "node", "inc", "conn", "mid",
 		"len", "lost", "ms", "pid", "uid", "n", "link", "votes",
 		"groups", "clients", "subs", "pending", "window", "aru", "high",
-		"delivered", "stable", "value" };
+		"delivered", "stable", "value", "seq", "coordinator", "needed",
+		"expected", "by" };
 	const char *unit = strrchr(key, '_');
 
 	return is_one_of(key, numbers, ARRAY_COUNT(numbers)) ||
@@ -126,7 +127,8 @@ is_counted(const char *key)
 static void
 put_pair(struct out *out, struct word *word, size_t idx)
 {
-	static const char *const lists[] = { "members", "joined", "left" };
+	static const char *const lists[] = { "members", "joined", "left",
+		"reasons", "tags", "waiting_for" };
 	const struct word_pair *pair = &word->pair[idx];
 	/* inc is one number of a node, or those of all members. */
 	bool is_list = is_one_of(pair->key, lists, ARRAY_COUNT(lists)) ||
