@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lines that are here are taken one after the other; what they became is
+ * written when none is left, so that a change goes out at once and whole.
+ */
+#include "bin/watch-membership/watcher_run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/base/text.h"
+#include "libcommon/base/word.h"
+#include "libcommon/os/ask.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/fd.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/watch-membership/watcher_internal.h"
+#include "bin/watch-membership/watcher_print.h"
+
+enum { OWN_BYTES = 160, LINES_PER_LOOK = 64 };
+
+#define BACKOFF_MIN_NS (100 * CLOCK_MS_NS)
+#define BACKOFF_MAX_NS (5 * CLOCK_S_NS)
+
+/* ---- records ----------------------------------------------------------- */
+
+/* It passed on: counts it, and ends when it was enough. */
+static enum watcher_step
+count(struct watcher *w, enum watcher_event event)
+{
+	if (!watcher_filter_counts(event) || ++w->count < w->options->count_max)
+		return WATCHER_ON;
+	return watcher_end(w, EXITCODE_OK);
+}
+
+static enum watcher_step
+tell(struct watcher *w, enum watcher_event event, const char *name,
+    struct word *word)
+{
+	bool is_first =
+	    !w->is_ready && (event == WATCHER_EXISTS || event == WATCHER_READY);
+
+	if ((is_first && w->options->is_live_only) ||
+	    !watcher_filter_passes(&w->options->filter, event, word))
+		return WATCHER_ON;
+	watcher_print(w->printer, name, word);
+	return count(w, event);
+}
+
+/* A record of our own: "down reason=daemon-exit", put in the order here. */
+static enum watcher_step
+tell_own(struct watcher *w, const char *name, const char *words)
+{
+	char bytes[OWN_BYTES], stamp[CLOCK_STAMP_BYTES];
+	struct word word;
+	struct text text;
+
+	clock_stamp(clock_real_ns(), stamp);
+	text_init(&text, bytes, sizeof bytes);
+	text_put(&text, name);
+	text_put(&text, words);
+	text_put(&text, " ts=");
+	text_put(&text, stamp);
+	if (word_parse(&word, bytes, text.len) != 0)
+		return watcher_end(w, EXITCODE_INTERNAL);
+	return tell(w, watcher_event_of(name), name, &word);
+}
+
+static enum watcher_step
+tell_tick(struct watcher *w)
+{
+	char bytes[32];
+	struct text text;
+
+	w->is_pinging = false;
+	w->tick_ns = watcher_later(clock_now_ns(), w->options->heartbeat_ns);
+	text_init(&text, bytes, sizeof bytes);
+	text_put(&text, " seq=");
+	text_put_u64(&text, w->seq);
+	return tell_own(w, "tick", bytes);
+}
+
+static enum watcher_step
+on_ready(struct watcher *w, uint64_t now_ns)
+{
+	w->is_subscribed = true;
+	w->tick_ns = watcher_later(now_ns, w->options->heartbeat_ns);
+	if (w->is_ready)
+		return WATCHER_ON;
+	w->is_ready = true;
+	w->deadline_ns = watcher_later(now_ns, w->options->timeout_ns);
+	tool_say("ready");
+	if (w->options->ready_fd >= 0) {
+		int fd = w->options->ready_fd;
+
+		/* Nobody may be left who wanted to know. */
+		(void)!write(fd, "\n", 1);
+		fd_close(&fd);
+	}
+	if (w->options->is_snapshot_only || w->options->count_max == 0)
+		return watcher_end(w, EXITCODE_OK);
+	return WATCHER_ON;
+}
+
+static enum watcher_step
+on_event(struct watcher *w, struct ask_line *line)
+{
+	enum watcher_event event = watcher_event_of(line->event);
+	const char *seq = ask_value(line, "seq");
+	enum watcher_step step;
+
+	if (line->id != WATCHER_SUB_ID)
+		return WATCHER_ON;
+	if (parse_u64(seq, strlen(seq), 0, UINT64_MAX, &w->seq) != 0)
+		return watcher_lose(w, ASK_E_PROTOCOL);
+	step = tell(w, event, line->event, line->word);
+	if (step == WATCHER_ON && event == WATCHER_READY)
+		return on_ready(w, clock_now_ns());
+	return step;
+}
+
+static enum watcher_step
+take_line(struct watcher *w, struct ask_line *line)
+{
+	switch (line->kind) {
+	case ASK_EV:
+		return on_event(w, line);
+	case ASK_OK:
+		return line->tag != NULL && w->is_pinging ? tell_tick(w)
+							  : WATCHER_ON;
+	case ASK_NO:
+	case ASK_ERR:
+		return watcher_refused(w, line);
+	case ASK_ITEM:
+		break;
+	}
+	return watcher_lose(w, ASK_E_PROTOCOL);
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+static void
+check_output(struct watcher *w)
+{
+	if (w->printer->out.rc != 0)
+		tool_fail_output(w->printer->out.rc);
+	if (out_is_deserted(&w->printer->out))
+		tool_fail_output(-EPIPE);
+}
+
+static enum watcher_step
+ask_tick(struct watcher *w)
+{
+	int rc = ask_put(w->ask, "#tick ping\n", strlen("#tick ping\n"));
+
+	w->is_pinging = true;
+	w->tick_ns = UINT64_MAX;
+	w->ping_end_ns = ask_deadline_ns();
+	return rc == 0 ? WATCHER_ON : watcher_lose(w, rc);
+}
+
+/* Reads the clock; does what is due. */
+static enum watcher_step
+look_at_clock(struct watcher *w)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	w->line_count = 0;
+	check_output(w);
+	if (now_ns >= w->deadline_ns)
+		return watcher_end(w, EXITCODE_TIMEOUT);
+	if (w->ask == NULL)
+		return WATCHER_ON;
+	if (w->is_pinging && now_ns >= w->ping_end_ns)
+		return watcher_lose(w, -ETIMEDOUT);
+	return now_ns >= w->tick_ns ? ask_tick(w) : WATCHER_ON;
+}
+
+/* For poll: until the next thing that is due by itself. */
+static int
+wait_ms(const struct watcher *w, uint64_t until_ns)
+{
+	uint64_t at_ns = num_min(until_ns, w->deadline_ns), now_ns, left_ns;
+
+	if (w->ask != NULL)
+		at_ns =
+		    num_min(at_ns, w->is_pinging ? w->ping_end_ns : w->tick_ns);
+	if (at_ns == UINT64_MAX)
+		return -1;
+	now_ns = clock_now_ns();
+	left_ns = num_min(num_sub(at_ns, now_ns), 60 * CLOCK_S_NS);
+	return (int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS);
+}
+
+/* Waits for fd (-1: none), for the reader to go, for time to pass. */
+static enum watcher_step
+wait_some(struct watcher *w, int fd, uint64_t until_ns)
+{
+	struct pollfd fds[2] = {
+		{ fd, POLLIN, 0 },
+		{ w->printer->out.fd, 0, 0 },
+	};
+	int rc = out_flush(&w->printer->out);
+	enum watcher_step step;
+
+	if (rc != 0)
+		tool_fail_output(rc);
+	step = look_at_clock(w);
+	if (step != WATCHER_ON)
+		return step;
+	if (poll(fds, 2, wait_ms(w, until_ns)) < 0 && errno != EINTR)
+		return watcher_lose(w, -errno);
+	return look_at_clock(w);
+}
+
+static enum watcher_step
+wait_until(struct watcher *w, uint64_t until_ns)
+{
+	enum watcher_step step = WATCHER_ON;
+
+	while (step == WATCHER_ON && clock_now_ns() < until_ns)
+		step = wait_some(w, -1, until_ns);
+	return step;
+}
+
+/* ---- all of it --------------------------------------------------------- */
+
+static enum watcher_step
+turn(struct watcher *w)
+{
+	struct ask_line line;
+	uint64_t until_ns = w->is_subscribed ? UINT64_MAX : w->subscribe_ns;
+	int rc = ask_next(w->ask, &line, 0);
+	enum watcher_step step;
+
+	if (rc == -ETIMEDOUT) {
+		if (clock_now_ns() >= until_ns)
+			return watcher_lose(w, -ETIMEDOUT);
+		return wait_some(w, ask_fd(w->ask), until_ns);
+	}
+	if (rc != 0)
+		return watcher_lose(w, rc);
+	step = take_line(w, &line);
+	if (step == WATCHER_ON && ++w->line_count >= LINES_PER_LOOK)
+		return look_at_clock(w);
+	return step;
+}
+
+static bool
+is_final(int rc)
+{
+	return rc == ASK_E_PROTOCOL || rc == -EACCES || rc == -EPERM;
+}
+
+static enum watcher_step
+give_up(struct watcher *w)
+{
+	tool_warn("%s/%s.sock: %s", w->options->rundir, w->options->daemon,
+	    ask_strerror(w->rc));
+	return watcher_end(w, ask_exitcode(w->rc));
+}
+
+/* Tries until it works, or until then. */
+static enum watcher_step
+come_again(struct watcher *w, uint64_t end_ns)
+{
+	uint64_t backoff_ns = BACKOFF_MIN_NS;
+	enum watcher_step step = WATCHER_LOST;
+
+	while (step == WATCHER_LOST) {
+		uint64_t now_ns = clock_now_ns();
+
+		ask_close(w->ask);
+		w->ask = NULL;
+		if (is_final(w->rc) || now_ns >= end_ns)
+			return give_up(w);
+		step = wait_until(
+		    w, num_min(end_ns, watcher_later(now_ns, backoff_ns)));
+		if (step == WATCHER_ON)
+			step = watcher_connect(w);
+		backoff_ns = num_min(2 * backoff_ns, BACKOFF_MAX_NS);
+	}
+	return step;
+}
+
+/* The connection is lost: down, and up once there is another. */
+static enum watcher_step
+reconnect(struct watcher *w, uint64_t wait_end_ns)
+{
+	enum watcher_step step;
+
+	if (!w->is_ready)
+		return come_again(w, wait_end_ns);
+	if (w->options->stays_away || is_final(w->rc))
+		return give_up(w);
+	step = tell_own(w, "down",
+	    w->rc == -ETIMEDOUT ? " reason=silent" : " reason=daemon-exit");
+	if (step == WATCHER_ON)
+		step = come_again(w, UINT64_MAX);
+	return step == WATCHER_ON ? tell_own(w, "up", "") : step;
+}
+
+enum exitcode
+watcher_run(struct watcher_options *options, struct watcher_printer *printer)
+{
+	struct watcher w = {
+		.options = options,
+		.printer = printer,
+		.deadline_ns = UINT64_MAX,
+		.tick_ns = UINT64_MAX,
+	};
+	uint64_t wait_end_ns =
+	    watcher_later(clock_now_ns(), options->wait_daemon_ns);
+	enum watcher_step step = watcher_connect(&w);
+	int rc;
+
+	while (step != WATCHER_END)
+		step = step == WATCHER_LOST ? reconnect(&w, wait_end_ns)
+					    : turn(&w);
+	rc = out_flush(&printer->out);
+	ask_close(w.ask);
+	if (rc != 0)
+		tool_fail_output(rc);
+	out_close(&printer->out);
+	return w.code;
+}
