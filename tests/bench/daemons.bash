@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared
-# daemons.bash: a daemon on each node, to be sourced after nodes.bash.
+# daemons.bash: a daemon on each node, to be sourced after ../cluster/nodes.bash.
 #
 #   daemons_up KIND   ring: ringd at normal priority; ring-rr: with SCHED_RR;
 #                     peer-rr, peer: Corosync (udpu, no encryption), with and

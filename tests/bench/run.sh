@@ -18,9 +18,9 @@ here=$(cd "${0%/*}" && pwd)
 points_here=$here
 : "${RINGKIT_BIN:=${here%/tests/bench}/build/none}"
 : "${RINGKIT_BUILD:=$RINGKIT_BIN}"
-for part in nodes daemons points; do
+for part in "$here"/../cluster/nodes.bash "$here"/{daemons,points}.bash; do
 	# shellcheck source=/dev/null
-	. "$here/$part.bash"
+	. "$part"
 done
 nodes_dir=$(mktemp -d) || exit 1
 finish()

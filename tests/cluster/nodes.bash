@@ -5,6 +5,9 @@
 #                       loopback addresses and nothing else
 #   nodes_exec I CMD... runs CMD, in place of this shell, in node I
 #   nodes_loss PERCENT  of the packets that come in, at every node
+#   nodes_cut FROM TO   what nodes FROM (1,2,3) send no longer comes in at TO
+#   nodes_mute I        no ICMP leaves node I: nobody is told of closed ports
+#   nodes_heal          ends all loss, cuts and muting
 #   nodes_down
 #
 # nodes_dir must name a folder; node I has the address in nodes_addr[I].  Each
@@ -15,7 +18,7 @@ nodes_addr=()
 nodes_anchor=()
 nodes_is_apart=$([ "$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
 
-nodes_netns() { echo "rkbench-$$-$1"; }
+nodes_netns() { echo "rk-$$-$1"; }
 
 nodes_add() # I
 {
@@ -87,6 +90,51 @@ nodes_loss() # PERCENT
 				}
 			}
 		END
+	done
+}
+
+nodes_list() # LIST: the addresses of 1,2,3
+{
+	local i list=
+	for i in ${1//,/ }; do
+		list=$list${list:+, }${nodes_addr[i]}
+	done
+	echo "$list"
+}
+
+nodes_cut() # FROM TO
+{
+	local i from
+	from=$(nodes_list "$1")
+	for i in ${2//,/ }; do
+		(nodes_exec "$i" nft -f - <<-END) || return
+			table inet cut {
+				chain input {
+					type filter hook input priority 0;
+					ip saddr { $from } drop
+				}
+			}
+		END
+	done
+}
+
+nodes_mute() # I
+{
+	(nodes_exec "$1" nft -f - <<-END)
+		table inet mute {
+			chain output {
+				type filter hook output priority 0;
+				meta l4proto icmp drop
+			}
+		}
+	END
+}
+
+nodes_heal()
+{
+	local i
+	for ((i = 1; i <= nodes_count; i++)); do
+		(nodes_exec "$i" nft flush ruleset) || return
 	done
 }
 
