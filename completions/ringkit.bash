@@ -186,7 +186,7 @@ _ringkit_down()
 
 _ringkit_sandbox()
 {
-	local valued='--start -p --port -c --config -t --timeout'
+	local valued='--start -p --port -c --config --only -t --timeout'
 	_ringkit_parse "$1" "$valued"
 	if [ "$command" -ge 0 ]; then
 		_ringkit_command
@@ -194,6 +194,7 @@ _ringkit_sandbox()
 	fi
 	case $option:$cur in
 	-c:* | --config:*) _ringkit_files ;;
+	--only:*) _ringkit_reply ringd ringd,memberd ;;
 	?*:*) ;;
 	:-*) [ ${#operands[@]} -gt 0 ] || _ringkit_options "$valued" --stop ;;
 	*) _ringkit_files -d ;;

@@ -21,7 +21,7 @@ outside()
 	work=$(mktemp -d "${TMPDIR:-/tmp}/ringkit-demo-XXXXXX")
 	if ! ringkit sandbox --port="${DEMO_PORT:-5510}" 3 "$work/nodes" -- \
 		bash "$0" inside "$work"; then
-		say "FAILED; see $work, the logs are nodes/*/ringd.log" >&2
+		say "FAILED; see $work, the logs are nodes/*/*.log" >&2
 		exit 1
 	fi
 	rm -rf "$work"

@@ -107,6 +107,7 @@ do_core_effect(struct ringd *r, const struct totem_effect *effect)
 	case TOTEM_OUT_VIEW:
 		r->is_alone = effect->view->phase == TOTEM_PHASE_REGULAR &&
 		    effect->view->members.count == 1;
+		r->view_ns = r->now_ns;
 		log_view(r, effect->view);
 		ringd_client_view(r, effect->view, r->now_ns);
 		tell_groups(r, effect);

@@ -58,6 +58,7 @@ struct ringd {
 	uint64_t told_sleep_ns;     /* the machine's suspensions by then */
 	uint64_t token_sleep_ns;    /* and by the tick before the last token */
 	uint32_t tick_wants;        /* subscriptions and drops that need it */
+	uint64_t view_ns;           /* when the present view came */
 	bool is_alone;              /* in a ring of one no token comes */
 	bool is_fed;                /* messages were submitted in this turn */
 	bool is_resumed;            /* requests that wait may go on */

@@ -82,6 +82,8 @@ put_ring(struct report *report, const struct totem_status *status)
 	totem_ring_text(status->ring, &report->out);
 	put(report, "members", "");
 	ringd_client_put_nodes(&report->out, &status->members);
+	put_number(report, "since_ms",
+	    num_sub(report->r->now_ns, report->r->view_ns) / CLOCK_MS_NS);
 	put(report, "gate", status->is_gate_open ? "open" : "closed");
 	put_number(report, "token_age_ms", status->token_age_ns / CLOCK_MS_NS);
 	put_number(report, "rotation_us", status->rotation_ns / 1000);

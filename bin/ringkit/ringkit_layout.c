@@ -16,6 +16,7 @@
 #include "libcommon/base/text.h"
 #include "libcommon/os/fd.h"
 
+#include "bin/ringkit/ringkit_daemons.h"
 #include "bin/ringkit/ringkit_key.h"
 
 enum {
@@ -49,8 +50,9 @@ ringkit_layout_rundir(const struct ringkit_layout *layout, uint32_t node,
 
 void
 ringkit_layout_plan(const struct ringkit_layout *layout, uint32_t node,
-    struct ringkit_layout_plan *out)
+    uint32_t daemon, struct ringkit_layout_plan *out)
 {
+	const char *program = ringkit_daemon_name(daemon);
 	char name[NAME_BYTES];
 
 	snprintf(out->node, sizeof out->node, "n%u", node);
@@ -58,9 +60,9 @@ ringkit_layout_plan(const struct ringkit_layout *layout, uint32_t node,
 	ringkit_layout_rundir(layout, node, out->rundir);
 	snprintf(name, sizeof name, "%u/state", node);
 	join(layout, name, out->statedir);
-	snprintf(name, sizeof name, "%u/ringd.log", node);
+	snprintf(name, sizeof name, "%u/%s.log", node, program);
 	join(layout, name, out->log);
-	out->plan = (struct ringkit_plan){ .program = "ringd",
+	out->plan = (struct ringkit_plan){ .program = program,
 		.config = out->config,
 		.rundir = out->rundir,
 		.statedir = out->statedir,
@@ -133,7 +135,7 @@ make_nodes(const struct ringkit_layout *layout)
 	int rc = 0;
 
 	for (uint32_t i = 1; rc == 0 && i <= layout->nodes; i++) {
-		ringkit_layout_plan(layout, i, &node);
+		ringkit_layout_plan(layout, i, RINGKIT_DAEMON_RING, &node);
 		rc = make_dir(node.rundir);
 		if (rc == 0)
 			rc = make_dir(node.statedir);
@@ -222,6 +224,39 @@ ringkit_layout_make(struct ringkit_layout *layout, const char *dir)
 /* ---- using ------------------------------------------------------------- */
 
 int
+ringkit_layout_keep_daemons(const struct ringkit_layout *layout)
+{
+	char path[RINGKIT_PATH_BYTES], bytes[NAME_BYTES];
+	struct text text;
+	int fd, rc;
+
+	join(layout, "daemons", path);
+	text_init(&text, bytes, sizeof bytes);
+	ringkit_daemons_put(&text, layout->daemons);
+	text_put_char(&text, '\n');
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	rc = fd_write_full(fd, text.bytes, text.len, UINT64_MAX);
+	fd_close(&fd);
+	return rc;
+}
+
+/* Without that file, or with one that makes no sense: all. */
+static void
+read_daemons(struct ringkit_layout *layout)
+{
+	char path[RINGKIT_PATH_BYTES], bytes[NAME_BYTES];
+	long len;
+
+	join(layout, "daemons", path);
+	len = fd_read_file(path, bytes, sizeof bytes);
+	if (len <= 0 || bytes[len - 1] != '\n' ||
+	    !ringkit_daemons_parse(bytes, (size_t)len - 1, &layout->daemons))
+		layout->daemons = RINGKIT_DAEMONS_ALL;
+}
+
+int
 ringkit_layout_open(struct ringkit_layout *layout, const char *dir)
 {
 	char path[RINGKIT_PATH_BYTES];
@@ -236,6 +271,7 @@ ringkit_layout_open(struct ringkit_layout *layout, const char *dir)
 		if (access(path, X_OK) < 0)
 			break;
 	}
+	read_daemons(layout);
 	return layout->nodes > 0 ? 0 : -ENOENT;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A sandbox's directory: ringkit.conf, key, and DIR/I for node I, which is
- * its rundir, with its log and its state/.
+ * its rundir, with its logs and its state/; DIR/daemons, when not all are
+ * wanted.
  */
 #ifndef RK_RINGKIT_LAYOUT_H
 #define RK_RINGKIT_LAYOUT_H
@@ -16,6 +17,7 @@ struct ringkit_layout {
 	char dir[RINGKIT_PATH_BYTES]; /* absolute */
 	uint32_t nodes;
 	uint32_t port;
+	uint32_t daemons;  /* a set (ringkit_daemons.h), of those wanted */
 	const char *extra; /* a file whose lines end ringkit.conf, or NULL */
 };
 
@@ -38,7 +40,11 @@ void ringkit_layout_remove(const struct ringkit_layout *layout);
 void ringkit_layout_rundir(const struct ringkit_layout *layout, uint32_t node,
     char out[RINGKIT_PATH_BYTES]);
 
-/* How to start the ringd of a node; the strings live in it. */
+/* Keeps which daemons are wanted for when it is opened again: 0 or -E…. */
+RK_MUST_CHECK int ringkit_layout_keep_daemons(
+    const struct ringkit_layout *layout);
+
+/* How to start a daemon of a node; the strings live in it. */
 struct ringkit_layout_plan {
 	struct ringkit_plan plan;
 	char config[RINGKIT_PATH_BYTES], rundir[RINGKIT_PATH_BYTES];
@@ -46,6 +52,6 @@ struct ringkit_layout_plan {
 	char node[16];
 };
 void ringkit_layout_plan(const struct ringkit_layout *layout, uint32_t node,
-    struct ringkit_layout_plan *out);
+    uint32_t daemon, struct ringkit_layout_plan *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ringds of a sandbox. */
+/* The daemons of a sandbox's nodes. */
 #ifndef RK_RINGKIT_NODES_H
 #define RK_RINGKIT_NODES_H
 
@@ -18,17 +18,20 @@ struct ringkit_nodes {
 };
 
 /*
- * Exits with 75 when one of them runs: what is there is not ours to start
+ * Exits with 75 when the ringd of one runs: what is there is not ours to start
  * over, or to end.
  */
-void ringkit_nodes_check_stopped(
-    const struct ringkit_layout *layout, uint32_t first, uint32_t last);
+void ringkit_nodes_check_stopped(const struct ringkit_nodes *nodes);
 
-/* Starts them and waits until each is ready.  What went wrong is said. */
+/*
+ * Starts those of the layout's daemons that are installed and do not run, and
+ * waits until each is ready.  What went wrong is said.
+ */
 RK_MUST_CHECK enum exitcode ringkit_nodes_start(
     const struct ringkit_nodes *nodes, uint64_t deadline_ns);
 
-/* Asks all to leave, waits for them, and kills those that do not. */
+/* Asks all to leave, quorumd before memberd before ringd, waits for them, and
+ * kills those that do not. */
 void ringkit_nodes_stop(const struct ringkit_layout *layout);
 
 #endif

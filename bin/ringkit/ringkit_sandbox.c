@@ -14,6 +14,7 @@
 
 #include "bin/ringkit/ringkit.h"
 #include "bin/ringkit/ringkit_child.h"
+#include "bin/ringkit/ringkit_daemons.h"
 #include "bin/ringkit/ringkit_layout.h"
 #include "bin/ringkit/ringkit_nodes.h"
 #include "bin/ringkit/ringkit_views.h"
@@ -24,7 +25,7 @@ static struct {
 	bool stops;
 	uint64_t start; /* a node, 0: all */
 	uint64_t port, timeout_ns;
-	const char *extra;
+	const char *extra, *only;
 } given = { .port = PORT_DEFAULT, .timeout_ns = UINT64_C(20000000000) };
 
 static const struct opt opts[] = {
@@ -36,6 +37,8 @@ static const struct opt opts[] = {
 	    "the UDP port on 127.0.0.1 … N (default: 5410)" },
 	{ 'c', "config", OPT_STRING, &given.extra, NULL, "FILE",
 	    "lines for the end of ringkit.conf" },
+	{ '\0', "only", OPT_STRING, &given.only, NULL, "LIST",
+	    "run only these daemons: ringd, or ringd,memberd" },
 	{ 't', "timeout", OPT_DURATION, &given.timeout_ns, NULL, "DUR",
 	    "give up when there is no ring by then (default: 20s)" },
 };
@@ -48,19 +51,6 @@ static const struct opt_program program = {
 	.opts = opts,
 	.opt_count = ARRAY_COUNT(opts),
 };
-
-static enum exitcode
-start(const struct ringkit_layout *layout, uint32_t first, uint32_t last,
-    bool dies_with_us)
-{
-	const struct ringkit_nodes nodes = { .layout = layout,
-		.first = first,
-		.last = last,
-		.dies_with_us = dies_with_us };
-
-	return ringkit_nodes_start(
-	    &nodes, ringkit_deadline_ns(given.timeout_ns));
-}
 
 /* ---- what can be asked for --------------------------------------------- */
 
@@ -93,13 +83,30 @@ tell(const struct ringkit_layout *layout, const char *view)
 		tool_fail_output(-errno);
 }
 
+/* Without --only, a sandbox that was there keeps its daemons. */
+static int
+make(struct ringkit_layout *layout, const char *dir)
+{
+	uint32_t only = layout->daemons;
+	int rc = ringkit_layout_make(layout, dir);
+
+	if (rc < 0 || given.only == NULL)
+		return rc;
+	layout->daemons = only;
+	return ringkit_layout_keep_daemons(layout);
+}
+
 /* command: NULL, and the nodes go on when we are gone. */
 static enum exitcode
 run(struct ringkit_layout *layout, const char *dir, char *const *command)
 {
 	char view[RINGKIT_VIEW_BYTES];
+	const struct ringkit_nodes nodes = { .layout = layout,
+		.first = 1,
+		.last = layout->nodes,
+		.dies_with_us = command != NULL };
 	enum exitcode code;
-	int rc = ringkit_layout_make(layout, dir);
+	int rc = make(layout, dir);
 
 	if (rc == -EEXIST)
 		tool_fail(EXITCODE_CANTCREATE,
@@ -107,8 +114,9 @@ run(struct ringkit_layout *layout, const char *dir, char *const *command)
 	if (rc < 0)
 		tool_fail(EXITCODE_CANTCREATE, "%s: %s",
 		    dir != NULL ? dir : layout->dir, strerror(-rc));
-	ringkit_nodes_check_stopped(layout, 1, layout->nodes);
-	code = start(layout, 1, layout->nodes, command != NULL);
+	ringkit_nodes_check_stopped(&nodes);
+	code =
+	    ringkit_nodes_start(&nodes, ringkit_deadline_ns(given.timeout_ns));
 	if (code == EXITCODE_OK)
 		code = ringkit_views_wait(
 		    layout, ringkit_deadline_ns(given.timeout_ns), view);
@@ -124,7 +132,7 @@ run(struct ringkit_layout *layout, const char *dir, char *const *command)
 	if (code == EXITCODE_OK && dir == NULL)
 		ringkit_layout_remove(layout);
 	else if (dir == NULL)
-		tool_warn("the logs are %s/*/ringd.log", layout->dir);
+		tool_warn("the logs are %s/*/*.log", layout->dir);
 	return code;
 }
 
@@ -132,6 +140,7 @@ static enum exitcode
 change(struct ringkit_layout *layout, const char *dir)
 {
 	uint32_t node = (uint32_t)num_min(given.start, LIMIT_NODES + 1);
+	const struct ringkit_nodes nodes = { layout, node, node, false };
 
 	if (ringkit_layout_open(layout, dir) != 0)
 		tool_fail(EXITCODE_NOINPUT, "%s: no sandbox", dir);
@@ -142,8 +151,9 @@ change(struct ringkit_layout *layout, const char *dir)
 	if (node > layout->nodes)
 		tool_fail(
 		    EXITCODE_USAGE, "%s: it has %u nodes", dir, layout->nodes);
-	ringkit_nodes_check_stopped(layout, node, node);
-	return start(layout, node, node, false);
+	ringkit_nodes_check_stopped(&nodes);
+	return ringkit_nodes_start(
+	    &nodes, ringkit_deadline_ns(given.timeout_ns));
 }
 
 /* ---- the command line -------------------------------------------------- */
@@ -156,6 +166,12 @@ check_operands(struct ringkit_layout *layout, int count, char **operands)
 	if (given.port < 1 || given.port > PORT_MAX)
 		return opt_usage(
 		    &program, "--port: expected 1 to %d", PORT_MAX);
+	layout->daemons = RINGKIT_DAEMONS_ALL;
+	if (given.only != NULL &&
+	    !ringkit_daemons_parse(
+		given.only, strlen(given.only), &layout->daemons))
+		return opt_usage(
+		    &program, "--only: expected ringd, or ringd,memberd");
 	if (given.stops || given.start > 0)
 		return count == 1 ? 0 : opt_usage(&program, "expected one DIR");
 	if (count < 1 || count > 2)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ringkit status: what this node's ringd says of itself and of the others. */
+/* ringkit status: what this node's daemons say of themselves and of others. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
 #include "libcommon/base/word.h"
 #include "libcommon/os/ask.h"
 #include "libcommon/os/opt.h"
@@ -26,13 +28,13 @@ static const struct opt opts[] = {
 	{ 'l', "records", OPT_FLAG, &given.is_record, NULL, NULL,
 	    "print a record of key=value words a fact" },
 	{ '\0', "rundir", OPT_STRING, &given.rundir, NULL, "DIR",
-	    "where ring.sock is" },
+	    "where the sockets are" },
 };
 
 static const struct opt_program program = {
 	.name = "ringkit status",
 	.operands = "",
-	.summary = "Show the state of this node's ringd.",
+	.summary = "Show the state of this node's ring and quorum.",
 	.opts = opts,
 	.opt_count = ARRAY_COUNT(opts),
 };
@@ -42,6 +44,9 @@ struct summary {
 	struct out out; /* line 1 and on standard output at last */
 	struct out rest;
 	char *state, *view;
+	uint64_t since_ms;
+	bool has_quorum;                           /* quorumd is there */
+	char *quorate, *quorum_view, *coordinator; /* NULL: it said nothing */
 	uint32_t nodes, members, links, links_up;
 };
 
@@ -77,8 +82,13 @@ put_ms(struct out *out, const struct ask_line *line, const char *key,
 static void
 show_ring(struct summary *sum, const struct ask_line *line)
 {
+	const char *since;
+
 	sum->state = strdup(ask_value(line, "state"));
 	sum->view = strdup(ask_value(line, "view"));
+	since = ask_value(line, "since_ms");
+	if (parse_u64(since, strlen(since), 0, UINT64_MAX, &sum->since_ms) != 0)
+		sum->since_ms = 0;
 	out_put_string(&sum->rest, "ring ");
 	put_word(&sum->rest, line, "reason", "  formed for ");
 	put_ms(&sum->rest, line, "token_age_ms", "  token seen ");
@@ -89,6 +99,11 @@ show_ring(struct summary *sum, const struct ask_line *line)
 static void
 show_node(struct summary *sum, const struct ask_line *line)
 {
+	/* By its name, when this is the one. */
+	if (sum->coordinator != NULL && is(line, "node", sum->coordinator)) {
+		free(sum->coordinator);
+		sum->coordinator = strdup(ask_value(line, "name"));
+	}
 	sum->nodes++;
 	sum->members += is(line, "state", "member");
 	put_word(&sum->rest, line, "node", "node   ");
@@ -181,6 +196,19 @@ show(struct summary *sum, const struct ask_line *line)
 	}
 }
 
+static void
+pass_on_as(struct summary *sum, const char *kind, struct word *word)
+{
+	if (given.is_json) {
+		record_put_json(&sum->rest, "kind", kind, word);
+		out_put(&sum->rest, "}\n", 2);
+	} else {
+		record_put(&sum->rest, kind, word);
+		out_put(&sum->rest, "\n", 1);
+	}
+	out_end(&sum->rest);
+}
+
 /* The words behind "item", as the daemon gave them. */
 static void
 pass_on(struct summary *sum, const struct ask_line *line)
@@ -196,14 +224,7 @@ pass_on(struct summary *sum, const struct ask_line *line)
 			word->pair_count--;
 			break;
 		}
-	if (given.is_json) {
-		record_put_json(&sum->rest, "kind", kind, word);
-		out_put(&sum->rest, "}\n", 2);
-	} else {
-		record_put(&sum->rest, kind, word);
-		out_put(&sum->rest, "\n", 1);
-	}
-	out_end(&sum->rest);
+	pass_on_as(sum, kind, word);
 }
 
 /* Asks and gathers; the exit code. */
@@ -232,24 +253,123 @@ gather(struct summary *sum, struct ask *ask)
 	return ask_line_exitcode(&line);
 }
 
-/* operational  3/3 members  view 1.18  2/2 links up */
+/*
+ * What quorumd says, if it is there.  When it does not answer, that is worth a
+ * word, but the ring can be shown all the same.
+ */
+static void
+gather_quorum(struct summary *sum, const char *rundir)
+{
+	uint64_t deadline_ns = ask_deadline_ns();
+	struct ask_line line;
+	struct ask *ask;
+	int rc = ask_open(&ask, rundir, "quorum", deadline_ns);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		return;
+	sum->has_quorum = true;
+	if (rc == 0)
+		rc = ask_put(ask, "quorum\n", strlen("quorum\n"));
+	if (rc == 0)
+		rc = ask_next(ask, &line, deadline_ns);
+	if (rc != 0)
+		tool_warn("quorum.sock: %s", ask_strerror(rc));
+	else if (line.kind != ASK_OK)
+		tool_warn("quorum.sock: %s", ask_value(&line, "msg"));
+	else if (given.is_json || given.is_record)
+		pass_on_as(sum, "quorum", line.word);
+	else {
+		sum->quorate = strdup(ask_value(&line, "quorate"));
+		sum->quorum_view = strdup(ask_value(&line, "view"));
+		sum->coordinator = strdup(ask_value(&line, "coordinator"));
+	}
+	ask_close(ask);
+}
+
+/* 4d02h, 3h07m, 12m05s, 9s: two units of four, the rest does not matter. */
+static void
+put_span(struct out *out, uint64_t ms)
+{
+	const uint64_t s = ms / 1000, m = s / 60, h = m / 60, d = h / 24;
+	char bytes[64];
+
+	if (d > 0)
+		snprintf(bytes, sizeof bytes, "%llud%02lluh",
+		    (unsigned long long)d, (unsigned long long)(h % 24));
+	else if (h > 0)
+		snprintf(bytes, sizeof bytes, "%lluh%02llum",
+		    (unsigned long long)h, (unsigned long long)(m % 60));
+	else if (m > 0)
+		snprintf(bytes, sizeof bytes, "%llum%02llus",
+		    (unsigned long long)m, (unsigned long long)(s % 60));
+	else
+		snprintf(bytes, sizeof bytes, "%llus", (unsigned long long)s);
+	out_put_string(out, bytes);
+}
+
+/* " view 1.18", the one that the verdict is about. */
+static void
+show_view(struct summary *sum)
+{
+	const char *ring_view = sum->view != NULL ? sum->view : "?";
+	const char *view =
+	    sum->quorum_view != NULL ? sum->quorum_view : ring_view;
+
+	out_put_string(&sum->out, "  view ");
+	out_put_string(&sum->out, view);
+	if (sum->has_quorum && strcmp(view, ring_view) == 0) {
+		out_put_string(&sum->out, " for ");
+		put_span(&sum->out, sum->since_ms);
+	}
+	if (sum->coordinator == NULL || *sum->coordinator == '\0')
+		return;
+	out_put_string(&sum->out, "  coordinator ");
+	out_put_string(&sum->out, sum->coordinator);
+}
+
+static const char *
+verdict(const struct summary *sum)
+{
+	if (!sum->has_quorum)
+		return sum->state != NULL ? sum->state : "unknown";
+	if (sum->quorate != NULL && strcmp(sum->quorate, "yes") == 0)
+		return "quorate";
+	if (sum->quorate != NULL && strcmp(sum->quorate, "no") == 0)
+		return "not quorate";
+	return "unknown";
+}
+
+static void
+show_links(struct summary *sum)
+{
+	out_put_string(&sum->out, "  ");
+	out_put_u64(&sum->out, sum->links_up);
+	if (!sum->has_quorum || sum->links_up < sum->links) {
+		out_put_string(&sum->out, "/");
+		out_put_u64(&sum->out, sum->links);
+	}
+	out_put_string(&sum->out,
+	    sum->has_quorum && sum->links_up == sum->links ? " links ok\n"
+							   : " links up\n");
+}
+
+/*
+ * quorate  3/3 members  view 1.18 for 4d02h  coordinator alpha  2 links ok
+ * operational  3/3 members  view 1.18  2/2 links up    (without quorumd)
+ */
 static void
 show_summary(struct summary *sum)
 {
 	if (given.is_json || given.is_record)
 		return;
-	out_put_string(&sum->out, sum->state != NULL ? sum->state : "unknown");
+	out_put_string(&sum->out, verdict(sum));
 	out_put_string(&sum->out, "  ");
 	out_put_u64(&sum->out, sum->members);
 	out_put_string(&sum->out, "/");
 	out_put_u64(&sum->out, sum->nodes);
-	out_put_string(&sum->out, " members  view ");
-	out_put_string(&sum->out, sum->view != NULL ? sum->view : "?");
-	out_put_string(&sum->out, "  ");
-	out_put_u64(&sum->out, sum->links_up);
-	out_put_string(&sum->out, "/");
-	out_put_u64(&sum->out, sum->links);
-	out_put_string(&sum->out, " links up\n");
+	out_put_string(&sum->out, " members");
+	show_view(sum);
+	show_links(sum);
 	out_end(&sum->out);
 }
 
@@ -277,6 +397,7 @@ ringkit_status(int argc, char **argv)
 	if (rc != 0)
 		tool_fail(ask_exitcode(rc), "%s/ring.sock: %s", rundir,
 		    ask_strerror(rc));
+	gather_quorum(&sum, rundir);
 	code = gather(&sum, ask);
 	ask_close(ask);
 	if (code != EXITCODE_OK)
@@ -291,5 +412,8 @@ ringkit_status(int argc, char **argv)
 	out_close(&sum.rest);
 	free(sum.state);
 	free(sum.view);
+	free(sum.quorate);
+	free(sum.quorum_view);
+	free(sum.coordinator);
 	return EXITCODE_OK;
 }

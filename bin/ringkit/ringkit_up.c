@@ -12,12 +12,10 @@
 #include "libcommon/os/tool.h"
 
 #include "bin/ringkit/ringkit.h"
+#include "bin/ringkit/ringkit_daemons.h"
 #include "bin/ringkit/ringkit_find.h"
 #include "bin/ringkit/ringkit_pidfile.h"
 #include "bin/ringkit/ringkit_process.h"
-
-/* Each uses those before it. */
-static const char *const daemons[] = { "ringd" };
 
 static struct {
 	const char *config, *rundir, *statedir, *node, *log;
@@ -92,6 +90,21 @@ start(const char *daemon, uint64_t deadline_ns)
 	    : code;
 }
 
+static void
+stop(const char *rundir, const char *daemon)
+{
+	int pidfd = ringkit_pidfile_open(rundir, daemon);
+
+	if (pidfd < 0) {
+		tool_say("%s: does not run", daemon);
+		return;
+	}
+	ringkit_process_ask_to_end(pidfd);
+	if (!ringkit_process_finish(
+		pidfd, ringkit_deadline_ns(given.timeout_ns)))
+		tool_warn("%s: did not leave, and was killed", daemon);
+}
+
 /* 0, or what opt_parse or opt_usage answered. */
 static int
 parse(const struct opt_program *program, int argc, char **argv)
@@ -106,6 +119,7 @@ parse(const struct opt_program *program, int argc, char **argv)
 int
 ringkit_up(int argc, char **argv)
 {
+	uint32_t set = ringkit_daemons_installed(RINGKIT_DAEMONS_ALL);
 	enum exitcode code = EXITCODE_OK;
 	uint64_t deadline_ns;
 	int rc = parse(&up, argc, argv);
@@ -113,8 +127,9 @@ ringkit_up(int argc, char **argv)
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	deadline_ns = ringkit_deadline_ns(given.timeout_ns);
-	for (size_t i = 0; code == EXITCODE_OK && i < ARRAY_COUNT(daemons); i++)
-		code = start(daemons[i], deadline_ns);
+	for (uint32_t i = 0; code == EXITCODE_OK && i < RINGKIT_DAEMONS; i++)
+		if (set & (UINT32_C(1) << i))
+			code = start(ringkit_daemon_name(i), deadline_ns);
 	return (int)code;
 }
 
@@ -127,18 +142,7 @@ ringkit_down(int argc, char **argv)
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	rundir = opt_rundir(given.rundir);
-	for (size_t i = ARRAY_COUNT(daemons); i-- > 0;) {
-		int pidfd = ringkit_pidfile_open(rundir, daemons[i]);
-
-		if (pidfd < 0) {
-			tool_say("%s: does not run", daemons[i]);
-			continue;
-		}
-		ringkit_process_ask_to_end(pidfd);
-		if (!ringkit_process_finish(
-			pidfd, ringkit_deadline_ns(given.timeout_ns)))
-			tool_warn(
-			    "%s: did not leave, and was killed", daemons[i]);
-	}
+	for (uint32_t i = RINGKIT_DAEMONS; i-- > 0;)
+		stop(rundir, ringkit_daemon_name(i));
 	return EXITCODE_OK;
 }

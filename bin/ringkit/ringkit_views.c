@@ -139,7 +139,7 @@ ringkit_views_wait(const struct ringkit_layout *layout, uint64_t deadline_ns,
 		ask_close(all.watch[i].ask);
 	if (rc == -ETIMEDOUT) {
 		tool_warn(
-		    "no common view in time: see %s/*/ringd.log", layout->dir);
+		    "no common view in time: see %s/*/*.log", layout->dir);
 		return EXITCODE_TIMEOUT;
 	}
 	if (rc != 0)

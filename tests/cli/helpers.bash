@@ -8,15 +8,15 @@ export LC_ALL=C RINGKIT_TIMEOUT=10s
 # A port of its own for every file of tests, below those that are given out.
 test_port() { echo $((20000 + 16 * ${RINGKIT_TEST_SLOT:-0})); }
 
-# start_nodes N: a sandbox for this file, gone when its process is; for
-# setup_file.  $NODES/I is the rundir of node I.
+# start_nodes N [OPTION...]: a sandbox for this file, gone when its process is;
+# for setup_file.  $NODES/I is the rundir of node I.
 start_nodes()
 {
 	export NODES=$BATS_FILE_TMPDIR/nodes
 	export RINGKIT_RUNDIR=$NODES/1
 	local ready=$BATS_FILE_TMPDIR/ready forever=$BATS_FILE_TMPDIR/forever
 	mkfifo "$ready" "$forever"
-	ringkit sandbox --port="$(test_port)" "$1" "$NODES" -- \
+	ringkit sandbox --port="$(test_port)" "${@:2}" "$1" "$NODES" -- \
 		sh -c 'echo up >"$0" && exec cat "$1"' "$ready" "$forever" \
 		</dev/null >"$BATS_FILE_TMPDIR/sandbox.log" 2>&1 3>&- &
 	SANDBOX=$!

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016 # quoted for another shell
 load helpers
 
-setup_file() { start_nodes 3; }
+setup_file() { start_nodes 3 --only=ringd; }
 teardown_file() { stop_nodes; }
 setup()
 {
@@ -53,7 +53,9 @@ gone()
 		"keygen x" "keygen --id=0" "keygen --id=256" "up x" "down x" \
 		"check-config a b" sandbox "sandbox 0" "sandbox 65" \
 		"sandbox x" "sandbox 1 d e" "sandbox 1 --" "sandbox --stop" \
-		"sandbox --port=0 1" "sandbox --start=1"; do
+		"sandbox --port=0 1" "sandbox --start=1" \
+		"sandbox --only= 1" "sandbox --only=memberd 1" \
+		"sandbox --only=ringd,x 1"; do
 		# shellcheck disable=SC2086 # these are words
 		run --separate-stderr -64 ringkit $args
 		[ -z "$output" ]
@@ -156,7 +158,95 @@ EOF
 	await_ring
 }
 
+# line1 WORD=VALUE...: the first line of status beside such a quorumd.
+line1()
+{
+	fake_daemon quorum.sock < <(
+		echo "ringkit proto=1 min=1 daemon=quorumd"
+		echo "$1"
+	)
+	ringkit status --rundir="$PWD" | head -n 1
+}
+
+@test "status begins with the verdict of quorumd where it answers" {
+	local view yes
+	view=$(ringkit status -l | sed -n 's/^ring .* view=\([^ ]*\).*/\1/p')
+	ln -s "$NODES/1/ring.sock" ring.sock
+	yes="ok quorate=yes view=$view members=1,2,3 coordinator=2"
+	run -0 line1 "$yes"
+	[[ $output =~ ^quorate\ \ 3/3\ members\ \ view\ $view\ for\ [0-9msh]+\ \ coordinator\ n2\ \ 2\ links\ ok$ ]]
+	[ "${#output}" -le 80 ]
+	run -0 line1 "ok quorate=no view=$view coordinator=1"
+	[[ $output == "not quorate  3/3 members  view $view for "* ]]
+	# Of another view than the ring's: its age is not known.
+	run -0 line1 "ok quorate=unknown view=9.99 coordinator=1"
+	[[ $output == "unknown  3/3 members  view 9.99  coordinator n1  "* ]]
+	run -0 line1 "err code=internal n=70 msg=bug"
+	[[ $output == *"unknown  3/3 members  view $view "* ]]
+	fake_daemon quorum.sock < <(
+		echo "ringkit proto=1 min=1 daemon=quorumd"
+		echo "$yes"
+	)
+	run -0 ringkit status --rundir="$PWD" -j
+	jq -es 'map(select(.kind == "quorum"))[0].quorate == "yes"' <<<"$output"
+}
+
 # ---- sandbox ----------------------------------------------------------------
+
+# suite DIR: a ringkit with a ringd, and with a memberd and a quorumd that only
+# say, in the file named order, when they begin and end.
+suite()
+{
+	local bin daemon
+	bin=$(dirname "$(command -v ringkit)")
+	mkdir "$1"
+	cp "$bin/ringkit" "$bin/ringd" "$1"
+	for daemon in memberd quorumd; do
+		cat >"$1/$daemon" <<END
+#!/bin/bash
+for option; do
+	case \$option in
+	--ready-fd=*) fd=\${option#*=} ;;
+	--rundir=*) dir=\${option#*=} ;;
+	esac
+done
+echo "$daemon \${dir##*/} starts" >>"$PWD/order"
+sleep inf &
+trap 'echo "$daemon \${dir##*/} ends" >>"$PWD/order"; kill %1; exit 0' TERM
+echo >&\$fd
+wait
+END
+		chmod 755 "$1/$daemon"
+	done
+}
+
+@test "a sandbox runs the other daemons, too, each behind those it uses" {
+	suite bin
+	PATH=$PWD/bin:$PATH
+	ringkit sandbox -p "$port" 2 box 3>&-
+	sort -s -k1,1 order | diff - <(printf '%s\n' 'memberd 1 starts' \
+		'memberd 2 starts' 'quorumd 1 starts' 'quorumd 2 starts')
+	[ "$(head -n 2 order | grep -c memberd)" = 2 ]
+	kill -KILL "$(cut -d' ' -f1 box/2/ringd.pid)"
+	ringkit sandbox --start=2 box 3>&-
+	[ "$(wc -l <order)" = 4 ] # theirs went on
+	: >order
+	ringkit sandbox --stop box
+	sort -s -k1,1 order | diff - <(printf '%s\n' 'memberd 1 ends' \
+		'memberd 2 ends' 'quorumd 1 ends' 'quorumd 2 ends')
+	[ "$(head -n 2 order | grep -c quorumd)" = 2 ]
+}
+
+@test "a sandbox with --only runs no others, also when it is used again" {
+	suite bin
+	PATH=$PWD/bin:$PATH
+	ringkit sandbox -p "$port" --only=ringd 1 box -- true
+	[ ! -e order ]
+	ringkit sandbox -p "$port" 1 box -- true
+	[ ! -e order ]
+	ringkit sandbox -p "$port" --only=ringd,memberd 1 box -- true
+	diff order <(printf '%s\n' 'memberd 1 starts' 'memberd 1 ends')
+}
 
 @test "a sandbox runs a command in a ring, gives its code and leaves nothing" {
 	mkdir tmp
@@ -265,6 +355,25 @@ EOF
 	ringkit down
 	run -78 ringkit up -c key --node solo --statedir="$PWD/state"
 	[[ $output == *"see $PWD/run/ringd.log"* ]]
+}
+
+@test "up and down take the other daemons along" {
+	suite bin
+	PATH=$PWD/bin:$PATH
+	ringkit keygen -o key
+	printf '%s\n' '[cluster]' 'name = t' "key_file = $PWD/key" \
+		'[node solo]' 'id = 9' "link0 = 127.0.0.9:$port" >conf
+	export RINGKIT_RUNDIR=$PWD/run
+	ringkit up -c conf --node solo --statedir="$PWD/state" 3>&-
+	ringkit down
+	diff order <(printf '%s\n' 'memberd run starts' 'quorumd run starts' \
+		'quorumd run ends' 'memberd run ends')
+	# One that does not start: the reason is said, and it is the code.
+	printf '#!/bin/sh\necho no luck >&2; exit 71\n' >bin/quorumd
+	run -71 ringkit up -c conf --node solo --statedir="$PWD/state" 3>&-
+	[[ $output == *"quorumd: ended with 71: see $PWD/run/quorumd.log"* ]]
+	[[ $output == *"no luck"* ]]
+	ringkit down
 }
 
 # ---- all together -----------------------------------------------------------
