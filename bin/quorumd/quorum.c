@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The calls: one input at a time, then the verdict anew. */
+#include "bin/quorumd/quorum.h"
+
+#include <string.h>
+
+#include "libcommon/base/arena.h"
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/text.h"
+
+#include "bin/quorumd/quorum_internal.h"
+
+/* ---- creation ---------------------------------------------------------- */
+
+/* What the configuration says, or what we once counted, if that is more. */
+static void
+begin_memory(struct quorum *q)
+{
+	const struct quorum_config *cfg = &q->cfg;
+	struct quorum_epoch *now = &q->memory.now;
+
+	q->base_expected =
+	    num_max(quorum_config_node_votes(cfg) + q->device_votes,
+		cfg->expected_votes);
+	now->cause = QUORUM_CAUSE_START;
+	now->voters = q->all;
+	now->expected = (uint32_t)num_max(q->base_expected, q->tracked);
+	for (size_t i = 0; i < cfg->node_count; i++)
+		now->votes[i] = cfg->node[i].votes;
+}
+
+static bool
+is_tracking(const struct quorum_config *cfg)
+{
+	return cfg->expected_votes_tracking || cfg->allow_downscale;
+}
+
+static void
+recall(struct quorum *q, const void *kept, size_t kept_len)
+{
+	struct quorum_wire wire;
+
+	if (kept == NULL || kept_len == 0 ||
+	    kept_len > QUORUM_MESSAGE_BYTES_MAX)
+		return;
+	memcpy(q->scratch, kept, kept_len);
+	if (!quorum_wire_get(&q->cfg, q->scratch, kept_len, &wire) ||
+	    wire.kind != QUORUM_WIRE_STATE)
+		return;
+	(void)quorum_epoch_merge(&q->memory, &wire.memory);
+	q->said[q->self] = wire.said;
+}
+
+struct quorum *
+quorum_create(struct arena *arena, const struct quorum_config *cfg,
+    const void *kept, size_t kept_len)
+{
+	struct quorum *q = arena_take(arena, sizeof *q);
+	char why[QUORUM_TEXT_BYTES];
+	struct text text;
+
+	text_init(&text, why, sizeof why);
+	ENSURE(!quorum_config_mistake(cfg, 0, &text));
+	if (q == NULL)
+		return NULL;
+	memset(q, 0, sizeof *q);
+	q->cfg = *cfg;
+	q->self = quorum_config_place(cfg, cfg->self);
+	for (size_t i = 0; i < cfg->node_count; i++)
+		q->all |= QUORUM_BIT(i);
+	q->device_votes = (uint32_t)quorum_config_device_votes(cfg);
+	q->tracked = is_tracking(cfg) ? cfg->tracked : 0;
+	q->want_ns = QUORUM_NEVER;
+	q->lms_ns = QUORUM_NEVER;
+	begin_memory(q);
+	q->said[q->self] = (struct quorum_said){
+		.votes = cfg->node[q->self].votes,
+		.is_waiting = cfg->wait_for_all != QUORUM_WAIT_NO,
+		.is_fresh = true,
+	};
+	recall(q, kept, kept_len);
+	return q;
+}
+
+/* ---- the view ---------------------------------------------------------- */
+
+/*
+ * A loss while there is quorum starts the window; one that ran and came to
+ * nothing because the view changed begins anew.
+ */
+static void
+start_window(struct quorum *q)
+{
+	if (!q->finding.is_quorate || !q->is_lms_owed)
+		return;
+	q->is_lms_owed = false;
+	q->lms_ns = q->now_ns + q->cfg.last_man_standing_window_ns;
+}
+
+static void
+take_view(struct quorum *q, const struct quorum_input *in)
+{
+	const struct quorum_config *cfg = &q->cfg;
+	uint64_t self = QUORUM_BIT(q->self);
+	uint64_t members =
+	    quorum_config_set(cfg, in->view.member, in->view.member_count) |
+	    self;
+	uint64_t along =
+	    quorum_config_set(cfg, in->view.along, in->view.along_count);
+	uint64_t leaver =
+	    quorum_config_set(cfg, in->view.leaver, in->view.leaver_count);
+	uint64_t lost = q->members & ~members;
+
+	along = (along & members & q->members) | (q->is_in_view ? self : 0);
+	q->is_lms_owed = cfg->last_man_standing && (lost != 0 || q->is_lms_due);
+	q->is_lms_due = false;
+	q->has_lost = (lost & ~leaver) != 0;
+	q->gone = (q->gone | (leaver & lost)) & ~members;
+	if (members & ~along)
+		memset(&q->common, 0, sizeof q->common);
+	q->members = members;
+	q->group &= along;
+	q->spoken &= along;
+	q->leaving &= along;
+	q->is_in_view = true;
+	q->view = in->view.id;
+	q->view_ns = in->now_ns;
+	q->pos = (struct parse_pos){ .view = in->view.id };
+	q->common_end = q->common;
+	q->is_owed |= q->is_in_flight;
+	q->is_in_flight = false;
+	q->want_ns = QUORUM_NEVER;
+	q->is_told = false;
+	quorum_device_forget(q);
+	quorum_request_drop(q);
+}
+
+static void
+take_group(struct quorum *q, const struct quorum_input *in)
+{
+	uint64_t before = q->group;
+
+	q->pos = in->group.pos;
+	q->group = q->members &
+	    quorum_config_set(&q->cfg, in->group.node, in->group.node_count);
+	q->spoken &= q->group;
+	q->leaving &= q->group;
+	if (q->group & ~before)
+		q->is_owed = true;
+	q->reason = QUORUM_REASON_SPOKEN;
+}
+
+/* ---- messages ---------------------------------------------------------- */
+
+static void
+hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
+{
+	if (sender == q->self)
+		q->is_in_flight = false;
+	else
+		q->said[sender] = wire->said;
+	if (quorum_epoch_merge(&q->memory, &wire->memory)) {
+		q->is_keep_due = true;
+		q->want_ns = QUORUM_NEVER;
+	}
+	if (quorum_epoch_order(&wire->memory.now.stamp, &q->common) > 0)
+		q->common = wire->memory.now.stamp;
+	if (quorum_epoch_order(&q->common, &q->common_end) > 0)
+		q->common_end = q->common;
+	q->spoken |= QUORUM_BIT(sender);
+	q->reason = QUORUM_REASON_SPOKEN;
+}
+
+static void
+hear_cancel(struct quorum *q, size_t sender, const struct quorum_wire *wire)
+{
+	struct quorum_request *request =
+	    sender == q->self ? quorum_request_find(q, wire->no) : NULL;
+
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (q->spoken & QUORUM_BIT(i))
+			q->said[i].is_waiting = false;
+	q->said[q->self].is_waiting = false;
+	q->is_keep_due = true;
+	q->is_owed = true;
+	q->reason = QUORUM_REASON_WAIT_CANCELLED;
+	if (request != NULL)
+		quorum_request_answer(q, request, QUORUM_ANSWER_OK, "");
+}
+
+static void
+hear_epoch(struct quorum *q, size_t sender, const struct quorum_wire *wire,
+    bool is_transitional)
+{
+	bool holds = quorum_change_apply(q, sender, wire, is_transitional);
+	struct quorum_request *request =
+	    sender == q->self ? quorum_request_find(q, wire->no) : NULL;
+
+	if (request == NULL)
+		return;
+	if (holds || request->kind == QUORUM_REQUEST_LEAVE)
+		quorum_request_answer(q, request, QUORUM_ANSWER_OK, "");
+	else
+		quorum_request_answer(q, request, QUORUM_ANSWER_AGAIN,
+		    "something else was agreed first: ask again");
+}
+
+/* What a member of the group said; anything else is nobody's. */
+static void
+take_message(struct quorum *q, const struct quorum_input *in)
+{
+	size_t sender = quorum_config_place(&q->cfg, in->message.sender);
+	struct quorum_wire wire;
+
+	q->pos = in->message.pos;
+	if (sender == LIMIT_NODES || !(q->group & QUORUM_BIT(sender)) ||
+	    in->message.len > QUORUM_MESSAGE_BYTES_MAX)
+		return;
+	memcpy(q->scratch, in->message.bytes, in->message.len);
+	if (!quorum_wire_get(&q->cfg, q->scratch, in->message.len, &wire))
+		return;
+	switch (wire.kind) {
+	case QUORUM_WIRE_STATE:
+		hear_state(q, sender, &wire);
+		break;
+	case QUORUM_WIRE_EPOCH:
+		hear_epoch(q, sender, &wire, in->message.is_transitional);
+		break;
+	case QUORUM_WIRE_CANCEL:
+		hear_cancel(q, sender, &wire);
+		break;
+	case QUORUM_WIRE_VOTE:
+		quorum_device_cast(q, sender, &wire, in);
+		break;
+	case QUORUM_WIRE_EXPIRE:
+		quorum_device_expire(q, &wire);
+		break;
+	case QUORUM_WIRES:
+		break;
+	}
+}
+
+/* ---- after every input ------------------------------------------------- */
+
+static void
+ask_cancel(struct quorum *q, const struct quorum_input *in)
+{
+	struct quorum_request *request =
+	    quorum_request_open(q, QUORUM_REQUEST_CANCEL, in);
+	struct quorum_wire wire = { .kind = QUORUM_WIRE_CANCEL };
+
+	if (request == NULL)
+		return;
+	wire.no = request->no;
+	quorum_effect_publish(q, &wire);
+}
+
+static void
+take_time(struct quorum *q)
+{
+	if (q->now_ns >= q->lms_ns) {
+		q->lms_ns = QUORUM_NEVER;
+		q->is_lms_due = q->finding.is_quorate &&
+		    q->finding.votes < q->finding.expected;
+	}
+	quorum_device_time(q);
+	quorum_request_expire(q);
+}
+
+/* Having quorum, we have seen all we waited for; losing it may undo that. */
+static void
+update_self(struct quorum *q, bool was_quorate)
+{
+	struct quorum_said *own = &q->said[q->self];
+	bool is_waiting = own->is_waiting;
+
+	if (q->finding.is_quorate)
+		is_waiting = false;
+	else if (was_quorate && q->cfg.wait_for_all == QUORUM_WAIT_ALWAYS)
+		is_waiting = true;
+	if (!q->finding.is_quorate)
+		q->gone = 0;
+	if (!q->finding.is_quorate || q->finding.votes >= q->finding.expected)
+		q->is_lms_due = false;
+	if (is_waiting == own->is_waiting)
+		return;
+	own->is_waiting = is_waiting;
+	q->is_owed = true;
+	q->is_keep_due = true;
+}
+
+static void
+track(struct quorum *q)
+{
+	if (!is_tracking(&q->cfg) || q->memory.now.expected <= q->tracked)
+		return;
+	q->tracked = q->memory.now.expected;
+	q->is_track_due = true;
+}
+
+static void
+tell(struct quorum *q)
+{
+	const struct quorum_finding *found = &q->finding;
+	struct quorum_verdict *v = &q->verdict;
+
+	if (!v->is_known && !(q->spoken & QUORUM_BIT(q->self)))
+		return;
+	if (q->is_told && v->is_quorate == found->is_quorate &&
+	    v->votes == found->votes && v->needed == found->needed &&
+	    v->expected == found->expected && v->basis == found->basis)
+		return;
+	*v = (struct quorum_verdict){
+		.is_known = true,
+		.is_quorate = found->is_quorate,
+		.basis = found->basis,
+		.reason = q->is_told ? q->reason : QUORUM_REASON_VIEW,
+		.view = q->view,
+		.pos = q->pos,
+		.votes = (uint32_t)found->votes,
+		.needed = (uint32_t)found->needed,
+		.expected = (uint32_t)found->expected,
+	};
+	q->is_told = true;
+	q->is_verdict_due = true;
+}
+
+static void
+speak(struct quorum *q)
+{
+	struct quorum_wire wire = { .kind = QUORUM_WIRE_STATE,
+		.said = q->said[q->self],
+		.memory = q->memory };
+
+	if (!q->is_owed || q->is_in_flight || !(q->group & QUORUM_BIT(q->self)))
+		return;
+	q->is_owed = false;
+	q->is_in_flight = true;
+	quorum_effect_publish(q, &wire);
+}
+
+static void
+conclude(struct quorum *q)
+{
+	bool was_quorate = q->finding.is_quorate;
+
+	if (!q->is_in_view)
+		return;
+	quorum_judge(q, quorum_judge_side(q), &q->finding);
+	update_self(q, was_quorate);
+	start_window(q);
+	track(q);
+	tell(q);
+	speak(q);
+	quorum_change_propose(q);
+}
+
+void
+quorum_step(struct quorum *q, const struct quorum_input *in)
+{
+	ENSURE(q->late_at == q->late_count && !q->is_verdict_due);
+	q->late_at = q->late_count = q->out_len = 0;
+	q->now_ns = in->now_ns;
+	switch (in->kind) {
+	case QUORUM_IN_VIEW:
+		take_view(q, in);
+		break;
+	case QUORUM_IN_GROUP:
+		take_group(q, in);
+		break;
+	case QUORUM_IN_MESSAGE:
+		take_message(q, in);
+		break;
+	case QUORUM_IN_TIME:
+		take_time(q);
+		break;
+	case QUORUM_IN_SET_EXPECTED:
+		quorum_change_set_expected(q, in);
+		break;
+	case QUORUM_IN_SET_VOTES:
+		quorum_change_set_votes(q, in);
+		break;
+	case QUORUM_IN_CANCEL_WAIT:
+		ask_cancel(q, in);
+		break;
+	case QUORUM_IN_VOTE:
+		quorum_device_ask(q, in);
+		break;
+	case QUORUM_IN_LEAVE:
+		quorum_change_leave(q, in);
+		break;
+	case QUORUM_INPUTS:
+		ENSURE(false);
+	}
+	conclude(q);
+}
+
+uint64_t
+quorum_deadline_ns(const struct quorum *q)
+{
+	uint64_t deadline = num_min(q->lms_ns, quorum_change_deadline_ns(q));
+
+	deadline = num_min(deadline, quorum_device_deadline_ns(q));
+	return num_min(deadline, quorum_request_deadline_ns(q));
+}
+
+void
+quorum_verdict_now(const struct quorum *q, struct quorum_verdict *out)
+{
+	*out = q->verdict;
+}
+
+bool
+quorum_is_settled(const struct quorum *q, uint64_t now_ns)
+{
+	return q->verdict.is_known && q->verdict.is_quorate &&
+	    (!q->has_lost || now_ns - q->view_ns >= q->cfg.settle_ns);
+}

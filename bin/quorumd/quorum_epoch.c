@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Agreements on who votes: which is newer, and what two nodes know together.
+ */
+#include "libcommon/base/num.h"
+
+#include "bin/quorumd/quorum_internal.h"
+
+static int
+order(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int
+quorum_epoch_order(const struct parse_pos *a, const struct parse_pos *b)
+{
+	int by = order(a->view.seq, b->view.seq);
+
+	if (by == 0)
+		by = order(a->view.rep, b->view.rep);
+	if (by == 0)
+		by = order(a->seq, b->seq);
+	return by != 0 ? by : order(a->idx, b->idx);
+}
+
+uint64_t
+quorum_epoch_votes(const struct quorum_epoch *e)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < LIMIT_NODES; i++)
+		sum += e->votes[i];
+	return sum;
+}
+
+/* Drops what is not newer than what is certain. */
+static void
+prune(struct quorum_memory *memory)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < memory->maybe_count; i++)
+		if (quorum_epoch_order(
+			&memory->maybe[i].stamp, &memory->now.stamp) > 0)
+			memory->maybe[kept++] = memory->maybe[i];
+	memory->maybe_count = kept;
+}
+
+void
+quorum_epoch_adopt(struct quorum_memory *memory, const struct quorum_epoch *e)
+{
+	memory->now = *e;
+	prune(memory);
+}
+
+void
+quorum_epoch_suspect(struct quorum_memory *memory, const struct quorum_epoch *e)
+{
+	if (quorum_epoch_order(&e->stamp, &memory->now.stamp) <= 0)
+		return;
+	for (size_t i = 0; i < memory->maybe_count; i++)
+		if (quorum_epoch_order(&e->stamp, &memory->maybe[i].stamp) == 0)
+			return;
+	if (memory->maybe_count == QUORUM_MAYBES)
+		memory->is_crowded = true;
+	else
+		memory->maybe[memory->maybe_count++] = *e;
+}
+
+/*
+ * Configurations that differ, or one that remembers more votes: every node's
+ * highest number counts.
+ */
+static void
+join_configured(struct quorum_epoch *mine, const struct quorum_epoch *theirs)
+{
+	mine->voters |= theirs->voters;
+	for (size_t i = 0; i < LIMIT_NODES; i++)
+		if (theirs->votes[i] > mine->votes[i])
+			mine->votes[i] = theirs->votes[i];
+	mine->expected =
+	    (uint32_t)num_max(num_max(mine->expected, theirs->expected),
+		num_min(quorum_epoch_votes(mine), UINT32_MAX));
+}
+
+bool
+quorum_epoch_merge(
+    struct quorum_memory *mine, const struct quorum_memory *theirs)
+{
+	struct quorum_memory before = *mine;
+	int by = quorum_epoch_order(&theirs->now.stamp, &mine->now.stamp);
+
+	if (by > 0)
+		quorum_epoch_adopt(mine, &theirs->now);
+	else if (by == 0 && mine->now.stamp.view.seq == 0)
+		join_configured(&mine->now, &theirs->now);
+	for (size_t i = 0; i < theirs->maybe_count; i++)
+		quorum_epoch_suspect(mine, &theirs->maybe[i]);
+	mine->is_crowded |= theirs->is_crowded;
+	return by > 0 || before.now.expected != mine->now.expected ||
+	    before.now.voters != mine->now.voters ||
+	    before.maybe_count != mine->maybe_count ||
+	    before.is_crowded != mine->is_crowded;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the quorum core share. */
+#ifndef RK_QUORUM_INTERNAL_H
+#define RK_QUORUM_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bin/quorumd/quorum.h"
+
+/* Sets of nodes: bit i is the node at place i of the configuration. */
+#define QUORUM_BIT(i) ((uint64_t)1 << (i))
+
+#define QUORUM_NEVER UINT64_MAX
+
+enum quorum_cause {
+	QUORUM_CAUSE_START, /* as configured, or grown from it */
+	QUORUM_CAUSE_LMS,
+	QUORUM_CAUSE_DOWNSCALE,
+	QUORUM_CAUSE_FORCED, /* an operator's */
+	QUORUM_CAUSES
+};
+
+/*
+ * An agreement on who votes.  A newer one is made only by a side that has
+ * quorum under the older: so it always meets somebody who knows of it.
+ */
+struct quorum_epoch {
+	struct parse_pos stamp; /* where it was ordered; all 0: configured */
+	enum quorum_cause cause;
+	uint32_t expected;           /* at least the votes of all voters */
+	uint64_t voters;             /* a set */
+	uint32_t votes[LIMIT_NODES]; /* of voters; others 0 */
+	uint64_t quorate; /* the last quorate membership; {}: none known.
+			     Kept only for auto_tie_breaker */
+};
+
+enum {
+	QUORUM_MAYBES = 3,
+	QUORUM_OUT_BYTES = 4 * QUORUM_MESSAGE_BYTES_MAX,
+	QUORUM_LATE_MAX = 3 * LIMIT_NODES + QUORUM_REQUESTS_MAX,
+};
+
+/* What a node knows, beyond its configuration. */
+struct quorum_memory {
+	struct quorum_epoch now; /* the newest that is certain */
+	/*
+	 * Newer ones, which were ordered while their view ended: others may
+	 * hold them for certain.  Quorum is had under all or not at all.
+	 */
+	struct quorum_epoch maybe[QUORUM_MAYBES];
+	size_t maybe_count;
+	bool is_crowded; /* there were more */
+};
+
+/* What a node says of itself. */
+struct quorum_said {
+	uint32_t votes;
+	bool is_waiting; /* wait_for_all is in force there */
+	bool is_fresh;   /* since its start it took part in no agreement */
+};
+
+struct quorum_device {
+	bool is_yes;
+	struct parse_pos at;
+	uint64_t until_ns;
+};
+
+enum quorum_request_kind {
+	QUORUM_REQUEST_NONE,
+	QUORUM_REQUEST_EPOCH,
+	QUORUM_REQUEST_CANCEL,
+	QUORUM_REQUEST_VOTE,
+	QUORUM_REQUEST_LEAVE,
+};
+
+struct quorum_request {
+	enum quorum_request_kind kind;
+	uint64_t no; /* travels with its message */
+	uint64_t cookie;
+	uint64_t deadline_ns;
+	uint64_t since_ns;
+};
+
+/* The deciding rule; also the order in which quorum_rule_at lists them. */
+enum quorum_rule_no {
+	QUORUM_RULE_MAJORITY,
+	QUORUM_RULE_TWO_NODE,
+	QUORUM_RULE_WAIT,
+	QUORUM_RULE_TIE,
+	QUORUM_RULE_LMS,
+	QUORUM_RULE_DOWNSCALE,
+	QUORUM_RULE_TRACKING,
+	QUORUM_RULE_DEVICE,
+	QUORUM_RULE_EXPECTED,
+	QUORUM_RULE_UNFINISHED,
+	QUORUM_RULES
+};
+
+struct quorum_finding {
+	bool is_quorate;
+	enum quorum_basis basis;
+	enum quorum_rule_no rule;
+	uint64_t votes;
+	uint64_t needed;
+	uint64_t expected;
+};
+
+struct quorum {
+	struct quorum_config cfg;
+	size_t self;
+	uint64_t all;
+	uint64_t base_expected; /* of the configuration alone */
+	uint32_t device_votes;
+	uint32_t tracked;
+
+	struct quorum_memory memory;
+	struct quorum_said said[LIMIT_NODES]; /* our own, and who spoke */
+
+	/* The view. */
+	bool is_in_view;
+	struct parse_view view;
+	uint64_t view_ns;
+	struct parse_pos pos;
+	uint64_t members;
+	uint64_t group;   /* members whose quorumd is in the group */
+	uint64_t spoken;  /* of group */
+	uint64_t leaving; /* of group: about to end */
+	uint64_t gone;    /* went cleanly, while we had quorum */
+	bool has_lost;    /* somebody went, and not cleanly */
+	/*
+	 * The newest agreement that anybody told in this view, and in those
+	 * before it since which nobody came: all who go together see the same.
+	 */
+	struct parse_pos common;
+	struct parse_pos common_end; /* with what the view's end brought */
+
+	bool is_owed;      /* we have something new to say */
+	bool is_in_flight; /* said, not yet delivered */
+
+	uint64_t want_ns; /* since when a new agreement is wanted */
+	uint64_t lms_ns;  /* the window ends */
+	bool is_lms_owed; /* a loss; counts if there is quorum */
+	bool is_lms_due;
+	struct quorum_device device[LIMIT_NODES]; /* by who relayed */
+	char device_name[QUORUM_NAME_BYTES + 1];
+	struct quorum_request request[QUORUM_REQUESTS_MAX];
+	uint64_t request_no;
+	uint64_t now_ns;
+
+	struct quorum_finding finding;
+	struct quorum_verdict verdict;
+	enum quorum_reason reason; /* of a change in this step */
+	bool is_told;              /* this view has had its verdict */
+
+	/* Effects of the last step. */
+	bool is_keep_due;
+	bool is_track_due;
+	bool is_verdict_due;
+	struct quorum_effect late[QUORUM_LATE_MAX];
+	size_t late_count;
+	size_t late_at;
+	char out[QUORUM_OUT_BYTES];
+	size_t out_len;
+	char kept[QUORUM_MESSAGE_BYTES_MAX];
+	size_t kept_len;
+	char scratch[QUORUM_MESSAGE_BYTES_MAX + 1];
+};
+
+/* ---- quorum_config.c --------------------------------------------------- */
+
+uint64_t quorum_config_node_votes(const struct quorum_config *cfg);
+uint64_t quorum_config_device_votes(const struct quorum_config *cfg);
+/* The set of these ids; ids of no configured node are left out. */
+uint64_t quorum_config_set(
+    const struct quorum_config *cfg, const uint32_t *id, size_t count);
+/* The place of id, or LIMIT_NODES. */
+size_t quorum_config_place(const struct quorum_config *cfg, uint32_t id);
+
+/* ---- quorum_judge.c ---------------------------------------------------- */
+
+/* Who counts: has spoken, and is not about to end. */
+uint64_t quorum_judge_side(const struct quorum *q);
+/* The votes of set under an agreement, without the device's. */
+uint64_t quorum_judge_votes(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t set);
+bool quorum_judge_has_device(const struct quorum *q);
+/* Would this side have quorum, were this the only agreement? */
+bool quorum_judge_under(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t side);
+void quorum_judge(
+    const struct quorum *q, uint64_t side, struct quorum_finding *out);
+/* The node that decides a tie; LIMIT_NODES: none. */
+size_t quorum_judge_decider(
+    const struct quorum *q, const struct quorum_epoch *e);
+bool quorum_judge_is_quorate(const struct quorum *q);
+
+/* ---- quorum_epoch.c ---------------------------------------------------- */
+
+/* Below 0, 0 or above 0: older, the same, newer. */
+int quorum_epoch_order(const struct parse_pos *a, const struct parse_pos *b);
+/* The votes of all voters. */
+uint64_t quorum_epoch_votes(const struct quorum_epoch *e);
+/* Takes in what another node knows; true when that was news. */
+bool quorum_epoch_merge(
+    struct quorum_memory *mine, const struct quorum_memory *theirs);
+/* A new one, for certain. */
+void quorum_epoch_adopt(
+    struct quorum_memory *memory, const struct quorum_epoch *e);
+/* A new one of which it is not known whether others hold it. */
+void quorum_epoch_suspect(
+    struct quorum_memory *memory, const struct quorum_epoch *e);
+
+/* ---- quorum_wire.c ----------------------------------------------------- */
+
+enum quorum_wire_kind {
+	QUORUM_WIRE_STATE,
+	QUORUM_WIRE_EPOCH,
+	QUORUM_WIRE_CANCEL,
+	QUORUM_WIRE_VOTE,
+	QUORUM_WIRE_EXPIRE,
+	QUORUM_WIRES
+};
+
+struct quorum_wire {
+	enum quorum_wire_kind kind;
+	struct quorum_said said; /* STATE */
+	struct quorum_memory memory;
+	struct parse_pos base; /* EPOCH: what it changes */
+	struct quorum_epoch epoch;
+	enum quorum_reason reason;
+	uint32_t leaver;     /* EPOCH: an id, or 0 */
+	uint64_t no;         /* EPOCH, CANCEL, VOTE: of the request, or 0 */
+	bool is_yes;         /* VOTE */
+	uint64_t ttl_ms;     /* VOTE */
+	const char *name;    /* VOTE: of the voter; borrowed */
+	uint32_t node;       /* EXPIRE: who relayed the vote */
+	struct parse_pos at; /* EXPIRE: where the vote was ordered */
+};
+
+void quorum_wire_put(const struct quorum_config *cfg,
+    const struct quorum_wire *wire, struct text *out);
+/* line[len] must be writable; name points into it. */
+bool quorum_wire_get(const struct quorum_config *cfg, char *line, size_t len,
+    struct quorum_wire *out);
+void quorum_wire_put_pos(const struct parse_pos *pos, struct text *out);
+
+/* ---- quorum_effect.c --------------------------------------------------- */
+
+void quorum_effect_publish(struct quorum *q, const struct quorum_wire *wire);
+void quorum_effect_answer(struct quorum *q, uint64_t cookie,
+    enum quorum_answer code, const char *text);
+
+/* ---- quorum_change.c --------------------------------------------------- */
+
+/* Publishes the agreement that is wanted now, if it is ours to. */
+void quorum_change_propose(struct quorum *q);
+uint64_t quorum_change_deadline_ns(const struct quorum *q);
+/* An EPOCH was delivered: true when it holds. */
+bool quorum_change_apply(struct quorum *q, size_t sender,
+    const struct quorum_wire *wire, bool is_transitional);
+void quorum_change_set_expected(
+    struct quorum *q, const struct quorum_input *in);
+void quorum_change_set_votes(struct quorum *q, const struct quorum_input *in);
+void quorum_change_leave(struct quorum *q, const struct quorum_input *in);
+
+/* ---- quorum_request.c -------------------------------------------------- */
+
+/* NULL, after an answer, when there is no room or no view to ask in. */
+struct quorum_request *quorum_request_open(struct quorum *q,
+    enum quorum_request_kind kind, const struct quorum_input *in);
+/* The request of that number, or NULL. */
+struct quorum_request *quorum_request_find(struct quorum *q, uint64_t no);
+void quorum_request_answer(struct quorum *q, struct quorum_request *request,
+    enum quorum_answer code, const char *text);
+/* The view ended: what was not delivered must be asked again. */
+void quorum_request_drop(struct quorum *q);
+void quorum_request_expire(struct quorum *q);
+uint64_t quorum_request_deadline_ns(const struct quorum *q);
+
+/* ---- quorum_device.c --------------------------------------------------- */
+
+void quorum_device_ask(struct quorum *q, const struct quorum_input *in);
+void quorum_device_cast(struct quorum *q, size_t sender,
+    const struct quorum_wire *wire, const struct quorum_input *in);
+void quorum_device_expire(struct quorum *q, const struct quorum_wire *wire);
+void quorum_device_time(struct quorum *q);
+void quorum_device_forget(struct quorum *q);
+uint64_t quorum_device_deadline_ns(const struct quorum *q);
+
+#endif

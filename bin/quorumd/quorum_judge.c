@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Is this side enough?  DESIGN.md, "The verdict". */
+#include "libcommon/base/num.h"
+
+#include "bin/quorumd/quorum_internal.h"
+
+uint64_t
+quorum_judge_side(const struct quorum *q)
+{
+	return q->spoken & ~q->leaving;
+}
+
+uint64_t
+quorum_judge_votes(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t set)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (set & e->voters & QUORUM_BIT(i))
+			sum += num_min(e->votes[i], q->said[i].votes);
+	return sum;
+}
+
+bool
+quorum_judge_has_device(const struct quorum *q)
+{
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (q->device[i].is_yes && (q->group & QUORUM_BIT(i)))
+			return true;
+	return false;
+}
+
+static uint64_t
+total(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	return quorum_judge_votes(q, e, side) +
+	    (quorum_judge_has_device(q) ? q->device_votes : 0);
+}
+
+/* The votes of set as agreed, whether or not they could be cast. */
+static uint64_t
+weight(const struct quorum_epoch *e, uint64_t set)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < LIMIT_NODES; i++)
+		if (set & e->voters & QUORUM_BIT(i))
+			sum += e->votes[i];
+	return sum;
+}
+
+static bool
+is_two_node(const struct quorum *q, const struct quorum_epoch *e)
+{
+	return q->cfg.two_node && e->expected == 2 &&
+	    __builtin_popcountll(q->members) <= 2;
+}
+
+static uint64_t
+needed(const struct quorum *q, const struct quorum_epoch *e)
+{
+	return is_two_node(q, e) ? 1 : (uint64_t)e->expected / 2 + 1;
+}
+
+/* ---- one agreement ----------------------------------------------------- */
+
+size_t
+quorum_judge_decider(const struct quorum *q, const struct quorum_epoch *e)
+{
+	const struct quorum_config *cfg = &q->cfg;
+
+	if (e->quorate == 0)
+		return LIMIT_NODES;
+	if (cfg->auto_tie_breaker == QUORUM_TIE_LOWEST)
+		return (size_t)__builtin_ctzll(e->quorate);
+	if (cfg->auto_tie_breaker == QUORUM_TIE_HIGHEST)
+		return (size_t)(63 - __builtin_clzll(e->quorate));
+	for (size_t i = 0; i < cfg->tie_count; i++) {
+		size_t place = quorum_config_place(cfg, cfg->tie_list[i]);
+
+		if (e->quorate & QUORUM_BIT(place))
+			return place;
+	}
+	return LIMIT_NODES;
+}
+
+static uint64_t
+fresh(const struct quorum *q)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (q->said[i].is_fresh)
+			set |= QUORUM_BIT(i);
+	return set;
+}
+
+/*
+ * Could those who are not on this side have quorum?  With wait_for_all =
+ * always whoever was not in the last quorate membership waits for all.
+ */
+static bool
+is_rest_short(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	uint64_t rest = e->voters & ~side;
+
+	if (q->cfg.wait_for_all == QUORUM_WAIT_ALWAYS)
+		rest &= e->quorate;
+	return weight(e, rest) < needed(q, e);
+}
+
+static bool
+is_tie_won(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	uint64_t votes = total(q, e, side);
+
+	if (q->cfg.auto_tie_breaker == QUORUM_TIE_NO || votes == 0 ||
+	    votes != e->expected / 2 || (side & fresh(q)) != 0)
+		return false;
+	size_t decider = quorum_judge_decider(q, e);
+
+	return decider < LIMIT_NODES && (side & QUORUM_BIT(decider)) &&
+	    is_rest_short(q, e, side);
+}
+
+/* The device says who lives on, where nobody else could. */
+static bool
+is_master(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	return q->cfg.device_master_wins && side != 0 &&
+	    quorum_judge_has_device(q) &&
+	    weight(e, e->voters & ~side) < needed(q, e);
+}
+
+bool
+quorum_judge_under(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	return side != 0 &&
+	    (total(q, e, side) >= needed(q, e) || is_master(q, e, side) ||
+		is_tie_won(q, e, side));
+}
+
+/* ---- all that may be in force ------------------------------------------ */
+
+static bool
+is_all_here(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	return total(q, e, side) == e->expected;
+}
+
+typedef bool (*test_fn)(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t side);
+
+static bool
+under_all(const struct quorum *q, uint64_t side, test_fn holds)
+{
+	if (!holds(q, &q->memory.now, side))
+		return false;
+	for (size_t i = 0; i < q->memory.maybe_count; i++)
+		if (!holds(q, &q->memory.maybe[i], side))
+			return false;
+	return true;
+}
+
+/* More is unknown than we can hold: only all together are sure. */
+static bool
+has_quorum(const struct quorum *q, uint64_t side)
+{
+	if (q->memory.is_crowded && !under_all(q, side, is_all_here))
+		return false;
+	return under_all(q, side, quorum_judge_under);
+}
+
+/* Quorum may pass to those that hold less than half of the configured. */
+static bool
+is_dynamic(const struct quorum_config *cfg)
+{
+	return cfg->last_man_standing || cfg->allow_downscale ||
+	    cfg->auto_tie_breaker != QUORUM_TIE_NO;
+}
+
+/*
+ * Who waits does not know what was agreed before its start.  Where nothing
+ * can have been, one who does not wait speaks for all; else those who do not
+ * wait must be enough.
+ */
+static bool
+is_waiting(const struct quorum *q, uint64_t side)
+{
+	uint64_t awake = 0;
+
+	if (q->cfg.wait_for_all == QUORUM_WAIT_NO)
+		return false;
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (!q->said[i].is_waiting)
+			awake |= side & QUORUM_BIT(i);
+	if (awake != 0 && (!is_dynamic(&q->cfg) || has_quorum(q, awake)))
+		return false;
+	return !under_all(q, side, is_all_here);
+}
+
+/* ---- the finding ------------------------------------------------------- */
+
+static enum quorum_basis
+cause_basis(enum quorum_cause cause)
+{
+	switch (cause) {
+	case QUORUM_CAUSE_LMS:
+		return QUORUM_BASIS_LMS;
+	case QUORUM_CAUSE_DOWNSCALE:
+		return QUORUM_BASIS_DOWNSCALE;
+	case QUORUM_CAUSE_FORCED:
+		return QUORUM_BASIS_FORCED;
+	case QUORUM_CAUSE_START:
+	case QUORUM_CAUSES:
+		break;
+	}
+	return QUORUM_BASIS_MAJORITY;
+}
+
+/* Which rule gave quorum to this side. */
+static void
+find_basis(const struct quorum *q, uint64_t side, struct quorum_finding *out)
+{
+	const struct quorum_epoch *e = &q->memory.now;
+	uint64_t nodes = quorum_judge_votes(q, e, side);
+
+	if (out->votes < out->needed && is_master(q, e, side)) {
+		out->basis = QUORUM_BASIS_DEVICE;
+		out->rule = QUORUM_RULE_DEVICE;
+	} else if (out->votes < out->needed) {
+		out->basis = QUORUM_BASIS_TIE;
+		out->rule = QUORUM_RULE_TIE;
+	} else if (out->votes < out->expected / 2 + 1) {
+		out->basis = QUORUM_BASIS_TWO_NODE;
+		out->rule = QUORUM_RULE_TWO_NODE;
+	} else if (nodes < out->needed) {
+		out->basis = QUORUM_BASIS_DEVICE;
+		out->rule = QUORUM_RULE_DEVICE;
+	} else if (out->votes >= q->base_expected / 2 + 1) {
+		out->basis = QUORUM_BASIS_MAJORITY;
+		out->rule = QUORUM_RULE_MAJORITY;
+	} else {
+		out->basis = cause_basis(e->cause);
+		out->rule = out->basis == QUORUM_BASIS_LMS ? QUORUM_RULE_LMS
+		    : out->basis == QUORUM_BASIS_DOWNSCALE
+		    ? QUORUM_RULE_DOWNSCALE
+		    : out->basis == QUORUM_BASIS_FORCED ? QUORUM_RULE_EXPECTED
+							: QUORUM_RULE_MAJORITY;
+	}
+}
+
+/* Which rule denies it. */
+static enum quorum_rule_no
+find_lack(const struct quorum *q, uint64_t side)
+{
+	const struct quorum_epoch *e = &q->memory.now;
+	uint64_t votes = total(q, e, side);
+
+	if (is_waiting(q, side))
+		return QUORUM_RULE_WAIT;
+	if (quorum_judge_under(q, e, side))
+		return QUORUM_RULE_UNFINISHED;
+	if (q->cfg.auto_tie_breaker != QUORUM_TIE_NO && votes > 0 &&
+	    votes == e->expected / 2)
+		return QUORUM_RULE_TIE;
+	if (q->device_votes > 0 && !quorum_judge_has_device(q) &&
+	    votes + q->device_votes >= needed(q, e))
+		return QUORUM_RULE_DEVICE;
+	return QUORUM_RULE_MAJORITY;
+}
+
+void
+quorum_judge(const struct quorum *q, uint64_t side, struct quorum_finding *out)
+{
+	const struct quorum_epoch *e = &q->memory.now;
+
+	*out = (struct quorum_finding){
+		.votes = total(q, e, side),
+		.needed = needed(q, e),
+		.expected = e->expected,
+		.basis = QUORUM_BASIS_NONE,
+	};
+	out->is_quorate = (side & QUORUM_BIT(q->self)) && has_quorum(q, side) &&
+	    !is_waiting(q, side);
+	if (out->is_quorate)
+		find_basis(q, side, out);
+	else
+		out->rule = find_lack(q, side);
+}
+
+bool
+quorum_judge_is_quorate(const struct quorum *q)
+{
+	return q->finding.is_quorate;
+}
