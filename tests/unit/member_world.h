@@ -46,7 +46,7 @@ void member_world_step(uint32_t node, struct member_input *in);
 void member_world_say(uint32_t node, const char *text);
 
 /*
- * Asks, and has it ordered at once: the answer, MEMBER_E_… included.  value
+ * Asks, and has it ordered at once: the answer, MEMBER_E_… included.  name,
  * value as in struct member_request; value NULL unsets.
  */
 int member_world_tag(
