@@ -405,6 +405,16 @@ ringd_client_change(struct ringd *r, const struct group_view *view)
 
 /* ---- configurations ---------------------------------------------------- */
 
+/* When it was now_ns, on the clock that all processes here share. */
+static void
+put_at(struct text *out, uint64_t now_ns)
+{
+	uint64_t boot_ns = clock_boot_ns(), mono_ns = clock_now_ns();
+
+	put_number(out, "at_ms",
+	    num_sub(boot_ns, num_sub(mono_ns, now_ns)) / CLOCK_MS_NS);
+}
+
 static void
 put_incarnations(struct text *out, const struct totem_view *view)
 {
@@ -445,6 +455,7 @@ build_view(struct ringd *r, struct text *out, const struct totem_view *view,
 	put_key(out, "reason");
 	text_put(out, totem_reason_name(view->reason));
 	put_number(out, "ms", num_sub(now_ns, view->began_ns) / CLOCK_MS_NS);
+	put_at(out, now_ns);
 	text_put_char(out, '\n');
 }
 
@@ -496,8 +507,7 @@ build_tick(struct ringd *r, struct text *record)
 	put_number(record, "token_age_ms",
 	    whole_age_ns(r, status.token_age_ns, num_sub(boot_ns, mono_ns)) /
 		CLOCK_MS_NS);
-	put_number(record, "at_ms",
-	    num_sub(boot_ns, num_sub(mono_ns, r->now_ns)) / CLOCK_MS_NS);
+	put_at(record, r->now_ns);
 	text_put_char(record, '\n');
 }
 
