@@ -9,7 +9,6 @@
 #include "libcommon/os/clock.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/daemon.h"
-#include "libcommon/os/log.h"
 #include "libcommon/os/loop.h"
 
 #include "bin/ringd/group.h"

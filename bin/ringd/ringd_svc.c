@@ -14,10 +14,10 @@
 #include "libcommon/base/word.h"
 #include "libcommon/os/acl.h"
 #include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
 #include "libcommon/os/log.h"
 
 #include "bin/ringd/ringd.h"
-#include "libcommon/os/cluster.h"
 #include "bin/ringd/ringd_client.h"
 #include "bin/ringd/ringd_net.h"
 

@@ -373,6 +373,31 @@ show_summary(struct summary *sum)
 	out_end(&sum->out);
 }
 
+static void
+print(struct summary *sum)
+{
+	int rc;
+
+	show_summary(sum);
+	rc = out_flush(&sum->out);
+	if (rc == 0)
+		rc = out_flush(&sum->rest);
+	if (rc != 0)
+		tool_fail_output(rc);
+}
+
+static void
+forget(struct summary *sum)
+{
+	out_close(&sum->out);
+	out_close(&sum->rest);
+	free(sum->state);
+	free(sum->view);
+	free(sum->quorate);
+	free(sum->quorum_view);
+	free(sum->coordinator);
+}
+
 int
 ringkit_status(int argc, char **argv)
 {
@@ -400,20 +425,8 @@ ringkit_status(int argc, char **argv)
 	gather_quorum(&sum, rundir);
 	code = gather(&sum, ask);
 	ask_close(ask);
-	if (code != EXITCODE_OK)
-		return (int)code;
-	show_summary(&sum);
-	rc = out_flush(&sum.out);
-	if (rc == 0)
-		rc = out_flush(&sum.rest);
-	if (rc != 0)
-		tool_fail_output(rc);
-	out_close(&sum.out);
-	out_close(&sum.rest);
-	free(sum.state);
-	free(sum.view);
-	free(sum.quorate);
-	free(sum.quorum_view);
-	free(sum.coordinator);
-	return EXITCODE_OK;
+	if (code == EXITCODE_OK)
+		print(&sum);
+	forget(&sum);
+	return (int)code;
 }

@@ -224,7 +224,7 @@ END
 	suite bin
 	PATH=$PWD/bin:$PATH
 	ringkit sandbox -p "$port" 2 box 3>&-
-	sort -s -k1,1 order | diff - <(printf '%s\n' 'memberd 1 starts' \
+	sort order | diff - <(printf '%s\n' 'memberd 1 starts' \
 		'memberd 2 starts' 'quorumd 1 starts' 'quorumd 2 starts')
 	[ "$(head -n 2 order | grep -c memberd)" = 2 ]
 	kill -KILL "$(cut -d' ' -f1 box/2/ringd.pid)"
@@ -232,7 +232,7 @@ END
 	[ "$(wc -l <order)" = 4 ] # theirs went on
 	: >order
 	ringkit sandbox --stop box
-	sort -s -k1,1 order | diff - <(printf '%s\n' 'memberd 1 ends' \
+	sort order | diff - <(printf '%s\n' 'memberd 1 ends' \
 		'memberd 2 ends' 'quorumd 1 ends' 'quorumd 2 ends')
 	[ "$(head -n 2 order | grep -c quorumd)" = 2 ]
 }
