@@ -19,6 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 static void
 check_conf(const struct cluster_conf *conf)
 {
+	const struct cluster_quorum *q = &conf->quorum;
+	uint64_t votes = 0, tags = 0;
+
 	ENSURE(conf->cluster[0] != '\0');
 	ENSURE(conf->node_count >= 1 && conf->node_count <= LIMIT_NODES);
 	ENSURE(conf->link_count >= 1 && conf->link_count <= LIMIT_LINKS);
@@ -26,6 +29,17 @@ check_conf(const struct cluster_conf *conf)
 		ENSURE(conf->nodes[i].id >= 1);
 		ENSURE(i == 0 || conf->nodes[i].id > conf->nodes[i - 1].id);
 		ENSURE(conf->nodes[i].link_count == conf->link_count);
+		votes += conf->nodes[i].votes;
+		tags += conf->nodes[i].tag_count;
+	}
+	ENSURE(votes >= 1 && q->expected_votes >= votes + q->device_votes);
+	ENSURE(q->settle_ns >= q->lease_ns && q->lease_ns > 0);
+	ENSURE(!q->auto_tie_breaker || q->device_votes == 0);
+	ENSURE(q->tie_count <= conf->node_count);
+	ENSURE(conf->tag_count == tags);
+	for (uint32_t i = 0; i < tags; i++) {
+		(void)cluster_node(conf, conf->tags[i].node);
+		ENSURE(cluster_is_tag_name(conf->tags[i].name));
 	}
 }
 
