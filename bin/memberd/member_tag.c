@@ -122,19 +122,31 @@ put_item(struct text *out, const uint8_t *bytes, size_t len)
 	}
 }
 
-void
-member_tag_put_list(const struct member_entry *entry, struct text *out)
+/* The first set tag whose name is behind that of `after`; NULL: none is. */
+static const struct member_tag *
+next_by_name(const struct member_entry *entry, const struct member_tag *after)
 {
-	bool is_first = true;
+	const struct member_tag *next = NULL;
 
 	for (uint32_t i = 0; i < entry->tag_count; i++) {
 		const struct member_tag *tag = &entry->tags[i];
 
-		if (!tag->is_set)
-			continue;
-		if (!is_first)
+		if (tag->is_set &&
+		    (after == NULL || strcmp(tag->name, after->name) > 0) &&
+		    (next == NULL || strcmp(tag->name, next->name) < 0))
+			next = tag;
+	}
+	return next;
+}
+
+void
+member_tag_put_list(const struct member_entry *entry, struct text *out)
+{
+	const struct member_tag *tag = NULL;
+
+	while ((tag = next_by_name(entry, tag)) != NULL) {
+		if (tag != next_by_name(entry, NULL))
 			text_put_char(out, ',');
-		is_first = false;
 		text_put_bytes(out, tag->name, tag->name_len);
 		text_put_char(out, ':');
 		put_item(out, tag->value, tag->value_len);
