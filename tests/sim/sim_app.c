@@ -12,6 +12,8 @@ sim_app_start(struct sim *sim, struct sim_node *node, struct arena *arena)
 	node->app = (struct sim_app){ 0 };
 	if (sim->opt.has_groups)
 		sim_group_start(sim, node, arena);
+	if (sim->opt.has_stack)
+		sim_stack_start(sim, node, arena);
 }
 
 void
@@ -43,6 +45,9 @@ sim_app_on_effect(
 	} else {
 		sim_watch_dropped(sim, node, effect->dropped_msg_no);
 	}
+	/* As ringd does: the view, then what it does to groups. */
+	if (sim->opt.has_stack && effect->kind == TOTEM_OUT_VIEW)
+		sim_stack_on_view(sim, node, effect->view);
 	if (sim->opt.has_groups)
 		sim_group_on_effect(sim, node, effect);
 }

@@ -8,6 +8,7 @@
 
 #include "bin/ringd/totem.h"
 #include "tests/sim/sim_group.h"
+#include "tests/sim/sim_stack.h"
 
 struct arena;
 struct sim;
@@ -18,6 +19,7 @@ struct sim_app {
 	struct totem_ring_id ring; /* installed last */
 	struct totem_ring_id ring_before;
 	struct sim_group group;
+	struct sim_stack stack;
 };
 
 /* Takes its memory from the arena, which may only measure. */

@@ -12,29 +12,30 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_watch.h"
 
-enum { GROUP_VIEW_MEMBERS = LIMIT_NODES * SIM_CONNS };
+enum { GROUP_VIEW_MEMBERS = LIMIT_NODES * SIM_CONNS_ALL };
 
 /* Names of all kinds: one letter, some bytes, one that another begins. */
-static const char *const group_names[SIM_GROUPS] = { "g", "group", "\x01\xff*",
-	"another-group-with-a-rather-long-name" };
+static const char *const group_names[SIM_GROUPS_ALL] = { "g", "group",
+	"\x01\xff*", "another-group-with-a-rather-long-name", "ringkit/member",
+	"ringkit/quorum" };
 
 static struct group_name
 name_of(uint32_t group)
 {
-	const char *name = group_names[group % SIM_GROUPS];
+	const char *name = group_names[group];
 
 	return (struct group_name){ (const uint8_t *)name, strlen(name) };
 }
 
-/* A number for the oracle; SIM_GROUPS when the name is none of ours. */
+/* A number for the oracle; SIM_GROUPS_ALL when the name is none of ours. */
 static uint64_t
 number_of(const struct group_name *name)
 {
-	for (uint32_t i = 0; i < SIM_GROUPS; i++)
+	for (uint32_t i = 0; i < SIM_GROUPS_ALL; i++)
 		if (strlen(group_names[i]) == name->len &&
 		    memcmp(group_names[i], name->bytes, name->len) == 0)
 			return i;
-	return SIM_GROUPS;
+	return SIM_GROUPS_ALL;
 }
 
 /* ---- effects ----------------------------------------------------------- */
@@ -61,6 +62,11 @@ on_view(struct sim *sim, struct sim_node *node, const struct group_view *view)
 	    (unsigned)view->member_count, (unsigned)view->joined_count,
 	    (unsigned)view->left_count);
 	sim_watch_event(sim, node, &event);
+	if (event.group_view.group >= SIM_GROUPS &&
+	    event.group_view.group < SIM_GROUPS_ALL)
+		sim_stack_on_group(sim, node,
+		    (enum sim_service)(event.group_view.group - SIM_GROUPS),
+		    view);
 }
 
 static void
@@ -70,14 +76,20 @@ on_message(
 	struct oracle_event event = { .kind = ORACLE_GROUP_MESSAGE };
 
 	node->app.group.messages++;
-	if (!sim_load_is_filled(message->bytes, message->len))
+	event.group_message.group = number_of(&message->group);
+	if (event.group_message.group < SIM_GROUPS &&
+	    !sim_load_is_filled(message->bytes, message->len))
 		sim_fail(sim, "P1 node %u: the bytes of a message changed",
 		    (unsigned)node->id);
-	event.group_message.group = number_of(&message->group);
 	event.group_message.node = message->node;
 	event.group_message.incarnation = message->incarnation;
 	event.group_message.msg_no = message->msg_no;
 	sim_watch_event(sim, node, &event);
+	if (event.group_message.group >= SIM_GROUPS &&
+	    event.group_message.group < SIM_GROUPS_ALL)
+		sim_stack_on_message(sim, node,
+		    (enum sim_service)(event.group_message.group - SIM_GROUPS),
+		    message);
 }
 
 static void
@@ -100,7 +112,7 @@ tell_silence(struct sim *sim, struct sim_node *node, struct oracle_event *event)
 	event->group_op.op = ORACLE_OP_SILENT;
 	for (uint32_t conn = 1; conn <= group->conn_last; conn++) {
 		bool is_open = false;
-		for (uint32_t i = 0; i < SIM_CONNS; i++)
+		for (uint32_t i = 0; i < SIM_CONNS_ALL; i++)
 			is_open |= group->conn[i] == conn;
 		event->group_op.conn = conn;
 		if (!is_open)
@@ -175,6 +187,8 @@ pull(struct sim *sim, struct sim_node *node, struct totem_input *out)
 			break;
 		case GROUP_OUT_FAILED:
 			group->failed++;
+			group->is_full =
+			    effect.failed.reason == GROUP_FAIL_AGAIN;
 			break;
 		case GROUP_OUT_SYNCED:
 			on_synced(sim, node, &effect.synced);
@@ -230,8 +244,8 @@ sim_group_start(struct sim *sim, struct sim_node *node, struct arena *arena)
 		.self = node->id,
 		.incarnation = node->incarnation,
 		.message_bytes_max = sim->opt.config.message_bytes_max,
-		.groups_max = SIM_GROUPS + 1,
-		.members_max = LIMIT_NODES * SIM_CONNS * SIM_GROUPS,
+		.groups_max = SIM_GROUPS_ALL + 1,
+		.members_max = LIMIT_NODES * SIM_CONNS * SIM_GROUPS_ALL,
 	};
 
 	node->app.group = (struct sim_group){ 0 };
@@ -243,6 +257,17 @@ sim_group_open(struct sim *sim, struct sim_node *node)
 {
 	for (uint32_t i = 0; i < SIM_CONNS; i++)
 		open_client(sim, node, i);
+	if (!sim->opt.has_stack)
+		return;
+	for (uint32_t i = 0; i < SIM_SERVICES; i++) {
+		struct group_input in = { .kind = GROUP_IN_JOIN };
+
+		open_client(sim, node, SIM_CONNS + i);
+		in.conn = node->app.group.conn[SIM_CONNS + i];
+		in.join.group = name_of(SIM_GROUPS + i);
+		step_alone(sim, node, &in);
+	}
+	sim_stack_open(sim, node, node->app.group.conn + SIM_CONNS);
 }
 
 void
@@ -253,13 +278,34 @@ sim_group_on_effect(
 	    &(struct group_input){ .kind = GROUP_IN_TOTEM, .totem = effect });
 }
 
+/* What memberd and quorumd have to say; stays until there is room. */
+static bool
+publish_next(struct sim *sim, struct sim_node *node, struct totem_input *out)
+{
+	struct sim_group *group = &node->app.group;
+	struct group_input in;
+
+	while (sim->opt.has_stack && sim_stack_next(sim, node, &in)) {
+		in.publish.room_bytes =
+		    totem_room_bytes(node->core, TOTEM_CLASS_CLIENT);
+		group->is_full = false;
+		bool is_for_core = step(sim, node, &in, out);
+		if (group->is_full)
+			return false;
+		sim_stack_taken(node);
+		if (is_for_core)
+			return true;
+	}
+	return false;
+}
+
 bool
 sim_group_next(struct sim *sim, struct sim_node *node, struct totem_input *out)
 {
 	struct group_input in = { .kind = GROUP_IN_ROOM };
 
 	if (!group_is_waiting(node->app.group.layer))
-		return false;
+		return publish_next(sim, node, out);
 	in.room.client_bytes = totem_room_bytes(node->core, TOTEM_CLASS_CLIENT);
 	in.room.system_bytes = totem_room_bytes(node->core, TOTEM_CLASS_SYSTEM);
 	return step(sim, node, &in, out);
@@ -283,7 +329,7 @@ sim_group_publish(
 	struct totem_input out;
 
 	request.conn = group->conn[pick % SIM_CONNS];
-	request.publish.group = name_of(pick / SIM_CONNS);
+	request.publish.group = name_of(pick / SIM_CONNS % SIM_GROUPS);
 	request.publish.service = in->submit.service;
 	request.publish.has_if_view = in->submit.has_if_view;
 	request.publish.if_view = in->submit.if_view;
@@ -358,6 +404,8 @@ sim_group_churn(struct sim *sim, struct sim_node *node)
 	uint32_t client = (uint32_t)rng_below(&sim->rng, SIM_CONNS);
 	uint32_t group = (uint32_t)rng_below(&sim->rng, SIM_GROUPS);
 
+	if (sim->opt.has_stack && rng_below(&sim->rng, 3) == 0)
+		sim_stack_churn(sim, node);
 	switch (rng_below(&sim->rng, 5)) {
 	case 0:
 		sim_group_exit(sim, node, client);

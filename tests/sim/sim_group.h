@@ -8,18 +8,25 @@
 #include <stdint.h>
 
 #include "bin/ringd/totem.h"
+#include "tests/sim/sim_stack.h"
 
 struct arena;
 struct group_layer;
 struct sim;
 struct sim_node;
 
-enum { SIM_GROUPS = 4, SIM_CONNS = 3 };
+enum {
+	SIM_GROUPS = 4,
+	SIM_CONNS = 3,
+	SIM_GROUPS_ALL = SIM_GROUPS + SIM_SERVICES, /* with the stack's */
+	SIM_CONNS_ALL = SIM_CONNS + SIM_SERVICES,
+};
 
 struct sim_group {
 	struct group_layer *layer;
-	uint32_t conn[SIM_CONNS]; /* open ones; 0: none */
+	uint32_t conn[SIM_CONNS_ALL]; /* open ones; 0: none */
 	uint32_t conn_last;
+	bool is_full; /* the last request found no room */
 	uint64_t synced, views, messages, failed, done;
 };
 

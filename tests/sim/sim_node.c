@@ -43,10 +43,20 @@ true_time(const struct sim_node *node, uint64_t local_ns)
 	    ((span_ns << NODE_RATE_BITS) + node->rate - 1) / node->rate;
 }
 
+static uint64_t
+deadline_ns(const struct sim *sim, const struct sim_node *node)
+{
+	uint64_t core_ns = totem_deadline_ns(node->core);
+
+	return sim->opt.has_stack
+	    ? num_min(core_ns, sim_stack_deadline_ns(node))
+	    : core_ns;
+}
+
 static void
 arm_timer(struct sim *sim, struct sim_node *node)
 {
-	uint64_t local_ns = totem_deadline_ns(node->core);
+	uint64_t local_ns = deadline_ns(sim, node);
 	const uint64_t far_ns = sim_node_clock_ns(sim, node) + (1ULL << 40);
 
 	if (local_ns > far_ns)
@@ -172,6 +182,8 @@ do_effect(struct sim *sim, struct sim_node *node, const struct totem_effect *e)
 	case TOTEM_OUT_PAUSED:
 		sim_tell(sim, node, "noticed a pause of %llu ms",
 		    (unsigned long long)(e->pause_ns / 1000000));
+		if (sim->opt.has_stack)
+			sim_stack_on_pause(sim, node, e->pause_ns);
 		break;
 	case TOTEM_OUT_LEFT:
 		do_left(sim, node);
@@ -330,6 +342,10 @@ turn(struct sim *sim, struct sim_node *node)
 	    totem_deadline_ns(node->core) <= sim_node_clock_ns(sim, node))
 		sim_node_input(sim, node,
 		    &(struct totem_input){ .kind = TOTEM_IN_DEADLINE });
+	if (node->life == life && sim->opt.has_stack) {
+		sim_stack_on_time(sim, node);
+		sim_node_settle(sim, node);
+	}
 	if (node->life != life)
 		return;
 	if (sim->opt.cpu_ns)

@@ -27,6 +27,7 @@ struct sim_disk {
 	bool is_lost; /* nothing does */
 	uint64_t ring_seq;
 	uint64_t incarnation;
+	struct sim_stack_disk stack;
 };
 
 enum { SIM_SOCKET_MAX = 4096 };

@@ -39,6 +39,9 @@ sim_options_default(struct sim_options *opt, uint32_t node_count)
 	opt->message_bytes = 1000;
 	opt->safe_ppm = 300000;
 	opt->check_every = 64;
+	for (uint32_t i = 0; i < node_count; i++)
+		opt->rules.votes[i] = 1;
+	opt->rules.last_man_ns = 1000 * MS;
 }
 
 /* A rate in ppm, log-uniform, in half of the runs. */
@@ -142,6 +145,27 @@ draw_load(struct sim_options *opt, struct rng *rng)
 	opt->worst_ppm = maybe(rng, 1000, 50000);
 }
 
+/* Drawn last, so that earlier seeds mean what they meant. */
+static void
+draw_rules(struct sim_options *opt, struct rng *rng)
+{
+	struct sim_rules *rules = &opt->rules;
+	bool is_weighted = rng_below(rng, 3) == 0;
+
+	opt->has_stack = opt->has_groups && rng_below(rng, 2);
+	for (uint32_t i = 0; i < opt->node_count; i++)
+		rules->votes[i] =
+		    is_weighted ? 1 + (uint32_t)rng_below(rng, 3) : 1;
+	rules->wait_for_all = (int)rng_below(rng, 3);
+	rules->tie = (int)rng_below(rng, 3); /* none, lowest, highest */
+	if (opt->node_count % 2 && !rules->wait_for_all)
+		rules->tie = 0;
+	rules->is_last_man = !is_weighted && rng_below(rng, 4) == 0 &&
+	    (rules->wait_for_all || !rules->tie || opt->node_count % 2 == 0);
+	rules->last_man_ns = sim_draw_log(rng, 200 * MS, 3000 * MS);
+	rules->is_tracking = rng_below(rng, 4) == 0;
+}
+
 void
 sim_options_draw(struct sim_options *opt, uint64_t seed)
 {
@@ -159,6 +183,7 @@ sim_options_draw(struct sim_options *opt, uint64_t seed)
 	opt->chaos_ns = 8000 * MS;
 	opt->has_groups = rng_below(&rng, 2);
 	opt->check_every = rng_below(&rng, 50) ? 2048 : 32;
+	draw_rules(opt, &rng);
 }
 
 static void

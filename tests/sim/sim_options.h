@@ -25,6 +25,15 @@ enum sim_fault {
 	SIM_FAULTS
 };
 
+/* Of quorum; see bin/quorumd/quorum.h. */
+struct sim_rules {
+	uint32_t votes[LIMIT_NODES];
+	int wait_for_all; /* enum quorum_wait */
+	int tie;          /* enum quorum_tie */
+	bool is_last_man, is_tracking;
+	uint64_t last_man_ns;
+};
+
 struct sim_options {
 	uint64_t seed;
 	uint32_t node_count;
@@ -67,6 +76,8 @@ struct sim_options {
 
 	uint64_t chaos_ns; /* length of the first phase */
 	bool has_groups;   /* the group layer owns the gate */
+	bool has_stack;    /* memberd and quorumd on it */
+	struct sim_rules rules;
 	uint32_t check_every;
 };
 

@@ -6,6 +6,7 @@
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_fault.h"
+#include "tests/sim/sim_stack.h"
 #include "tests/sim/sim_watch.h"
 
 #define MS UINT64_C(1000000)
@@ -149,7 +150,12 @@ sim_run_to_rest(struct sim *sim)
 	check_idle(sim);
 	if (!sim_run_is_one_ring(sim))
 		sim_fail(sim, "P16 the ring did not stay");
+	/* What a service had to say just now. */
+	if (sim->opt.has_stack)
+		(void)run_until_true(sim, is_drained, RUN_DRAIN_MS);
 	sim_watch_end(sim);
+	if (sim->opt.has_stack)
+		sim_stack_end(sim);
 }
 
 bool
