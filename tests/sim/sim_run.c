@@ -137,6 +137,19 @@ check_idle(struct sim *sim)
 			    (unsigned)sim->node[i].id);
 }
 
+/* A service's window may just have ended: until nobody says more. */
+static void
+hear_out(struct sim *sim)
+{
+	uint64_t end_ns = sim->now_ns + RUN_DRAIN_MS * MS, delivered;
+
+	do {
+		delivered = sim->delivered;
+		sim_run_until(sim, sim->now_ns + RUN_QUIET_MS * MS);
+	} while (!sim_has_failed(sim) && sim->now_ns < end_ns &&
+	    sim->delivered != delivered);
+}
+
 void
 sim_run_to_rest(struct sim *sim)
 {
@@ -150,9 +163,8 @@ sim_run_to_rest(struct sim *sim)
 	check_idle(sim);
 	if (!sim_run_is_one_ring(sim))
 		sim_fail(sim, "P16 the ring did not stay");
-	/* What a service had to say just now. */
 	if (sim->opt.has_stack)
-		(void)run_until_true(sim, is_drained, RUN_DRAIN_MS);
+		hear_out(sim);
 	sim_watch_end(sim);
 	if (sim->opt.has_stack)
 		sim_stack_end(sim);
