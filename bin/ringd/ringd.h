@@ -11,6 +11,7 @@
 #include "libcommon/os/svc.h"
 #include "libcommon/os/unixsock.h"
 
+#include "bin/ringd/ringd_age.h"
 #include "bin/ringd/ringd_disk.h"
 
 struct arena;
@@ -54,9 +55,7 @@ struct ringd {
 	uint64_t now_ns;            /* of this turn; never decreases */
 	uint64_t leave_deadline_ns; /* leaving: when to end anyway; 0: not */
 	uint64_t tick_ns;           /* when views get their next tick */
-	uint64_t told_ns;           /* when they got the last one */
-	uint64_t told_sleep_ns;     /* the machine's suspensions by then */
-	uint64_t token_sleep_ns;    /* and by the tick before the last token */
+	struct ringd_age age;       /* of the token, for ticks */
 	uint32_t tick_wants;        /* subscriptions and drops that need it */
 	uint64_t view_ns;           /* when the present view came */
 	bool is_alone;              /* in a ring of one no token comes */

@@ -476,20 +476,6 @@ ringd_client_view(
 }
 
 /*
- * The token's age by our clock, and what the machine slept meanwhile: that
- * clock stood still then.
- */
-static uint64_t
-whole_age_ns(struct ringd *r, uint64_t token_age_ns, uint64_t sleep_ns)
-{
-	if (token_age_ns < num_sub(r->now_ns, r->told_ns))
-		r->token_sleep_ns = r->told_sleep_ns;
-	r->told_ns = r->now_ns;
-	r->told_sleep_ns = sleep_ns;
-	return token_age_ns + num_sub(sleep_ns, r->token_sleep_ns);
-}
-
-/*
  * The age was taken when this turn began; at_ms is that moment, or earlier
  * when we were stopped here.
  */
@@ -505,7 +491,8 @@ build_tick(struct ringd *r, struct text *record)
 	put_key(record, "state");
 	text_put(record, totem_state_name(status.state));
 	put_number(record, "token_age_ms",
-	    whole_age_ns(r, status.token_age_ns, num_sub(boot_ns, mono_ns)) /
+	    ringd_age_whole_ns(&r->age, r->now_ns, status.token_age_ns,
+		num_sub(boot_ns, mono_ns)) /
 		CLOCK_MS_NS);
 	put_at(record, r->now_ns);
 	text_put_char(record, '\n');

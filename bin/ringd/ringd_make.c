@@ -145,6 +145,8 @@ create_parts(
     struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 {
 	r->now_ns = r->start_ns = r->tick_ns = plan->now_ns;
+	ringd_age_begin(
+	    &r->age, plan->now_ns, num_sub(clock_boot_ns(), clock_now_ns()));
 	r->loop =
 	    loop_create(arena, r->conf->link_count + LIMIT_CLIENTS + FDS_EXTRA);
 	create_totem(r, arena, plan);
