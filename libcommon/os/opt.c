@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* getopt_long does the walking; its tables are made from ours.  The '+' stops
  * it at the first operand, so that the options of a command to be run are not
- * taken for our own.
+ * taken for our own; the '-' hands operands over as they come.
  */
 #include "libcommon/os/opt.h"
 
@@ -16,7 +16,7 @@
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
 
-enum { OPTS_MAX = 40, VALUE_BASE = 256, HELP_COLUMN = 28 };
+enum { OPTS_MAX = 40, OPERAND = 1, VALUE_BASE = 256, HELP_COLUMN = 28 };
 
 /* The long option's val when it has no letter: VALUE_BASE + its index. */
 
@@ -210,7 +210,7 @@ make_tables(const struct opt_program *program, struct tables *tables)
 {
 	ENSURE(program->opt_count + ARRAY_COUNT(common_opts) <= OPTS_MAX);
 	memset(tables, 0, sizeof *tables);
-	memcpy(tables->letters, "+:", 2);
+	memcpy(tables->letters, program->operand != NULL ? "-:" : "+:", 2);
 	tables->letter_len = 2;
 	for (size_t i = 0; i < program->opt_count; i++)
 		add(tables, &program->opts[i], VALUE_BASE + (int)i);
@@ -249,6 +249,10 @@ static int
 take_any(const struct opt_program *program, int value, char **argv)
 {
 	switch (value) {
+	case OPERAND:
+		return program->operand(optarg)
+		    ? 0
+		    : opt_usage(program, "%s: not expected", optarg);
 	case 'h':
 		return print_help(program);
 	case 'V':

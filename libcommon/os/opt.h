@@ -41,6 +41,11 @@ struct opt_program {
 	const char *summary;  /* one line */
 	const struct opt *opts;
 	size_t opt_count;
+	/*
+	 * Takes each operand before "--", and options may follow it; what
+	 * stands behind "--" is left.  NULL: the first operand ends them.
+	 */
+	opt_fn *operand;
 };
 
 enum opt_result {
@@ -50,7 +55,8 @@ enum opt_result {
 
 /*
  * Parses up to the first operand or "--"; *first is then the index of the
- * first operand.  Beside the table, every program has -h --help, -V
+ * first operand that is left.  Beside the table, every program has -h --help,
+ * -V
  * --version, -q --quiet and -v --verbose.
  */
 RK_MUST_CHECK int opt_parse(

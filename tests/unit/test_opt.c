@@ -39,7 +39,7 @@ static const struct opt opts[] = {
 	{ 'm', "mode", OPT_CALL, NULL, on_mode, "MODE", "how" },
 };
 
-static const struct opt_program program = {
+static struct opt_program program = {
 	.name = "testprog",
 	.operands = "GROUP [-- CMD]",
 	.summary = "Tests the options.",
@@ -115,6 +115,25 @@ test_opt_stops_at_the_first_operand(void)
 }
 
 static void
+test_opt_hands_operands_over_as_they_come(void)
+{
+	int first = 0;
+
+	program.operand = on_mode;
+	CHECK_EQ(parse("x -j y -t 2 z -- cmd -n 7", &first), 0);
+	CHECK_STR(given.calls, "xyz");
+	CHECK(given.is_json);
+	CHECK_EQ(given.timeout_ns, UINT64_C(2000000000));
+	CHECK_EQ(given.count, 0);
+	CHECK_EQ(first, 8);
+	CHECK_EQ(parse("x -j", &first), 0);
+	CHECK_EQ(first, 3);
+	CHECK_EQ(parse("bad -j", &first), OPT_E_USAGE);
+	CHECK(strstr(out, "bad: not expected") != NULL);
+	program.operand = NULL;
+}
+
+static void
 test_opt_verbosity_counts(void)
 {
 	int first;
@@ -185,6 +204,7 @@ main(int argc, char **argv)
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_opt_values_go_where_the_table_says),
 		CHECK_TEST(test_opt_stops_at_the_first_operand),
+		CHECK_TEST(test_opt_hands_operands_over_as_they_come),
 		CHECK_TEST(test_opt_verbosity_counts),
 		CHECK_TEST(
 		    test_opt_mistakes_are_usage_errors_that_name_the_option),
