@@ -26,10 +26,12 @@ struct watcher {
 	bool is_subscribed; /* and had its ready, on this connection */
 	bool is_ready;      /* it was, once */
 	bool is_closing;    /* enough was told; the hooks have to end */
+	bool is_down;       /* and said so */
 	bool is_pinging;
 	uint64_t count;
 	uint64_t line_count; /* since the clock was read */
 	uint64_t seq;        /* of the last event */
+	uint64_t backoff_ns; /* before the next attempt */
 	uint64_t subscribe_ns;
 	uint64_t tick_ns;     /* when to ask for a heartbeat */
 	uint64_t ping_end_ns; /* when it should have come */

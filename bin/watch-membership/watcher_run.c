@@ -123,6 +123,18 @@ on_event(struct watcher *w, struct ask_line *line)
 	return step;
 }
 
+/* The daemon answered; to come again begins anew. */
+static enum watcher_step
+on_ok(struct watcher *w, const struct ask_line *line)
+{
+	w->backoff_ns = BACKOFF_MIN_NS;
+	if (w->is_down) {
+		w->is_down = false;
+		return tell_own(w, "up", "");
+	}
+	return line->tag != NULL && w->is_pinging ? tell_tick(w) : WATCHER_ON;
+}
+
 static enum watcher_step
 take_line(struct watcher *w, struct ask_line *line)
 {
@@ -130,8 +142,7 @@ take_line(struct watcher *w, struct ask_line *line)
 	case ASK_EV:
 		return on_event(w, line);
 	case ASK_OK:
-		return line->tag != NULL && w->is_pinging ? tell_tick(w)
-							  : WATCHER_ON;
+		return on_ok(w, line);
 	case ASK_NO:
 	case ASK_ERR:
 		return watcher_refused(w, line);
@@ -268,7 +279,6 @@ give_up(struct watcher *w)
 static enum watcher_step
 come_again(struct watcher *w, uint64_t end_ns)
 {
-	uint64_t backoff_ns = BACKOFF_MIN_NS;
 	enum watcher_step step = WATCHER_LOST;
 
 	while (step == WATCHER_LOST) {
@@ -279,29 +289,31 @@ come_again(struct watcher *w, uint64_t end_ns)
 		if (is_final(w->rc) || now_ns >= end_ns)
 			return give_up(w);
 		step = wait_until(
-		    w, num_min(end_ns, watcher_later(now_ns, backoff_ns)));
+		    w, num_min(end_ns, watcher_later(now_ns, w->backoff_ns)));
 		if (step == WATCHER_ON)
 			step = watcher_connect(w);
-		backoff_ns = num_min(2 * backoff_ns, BACKOFF_MAX_NS);
+		w->backoff_ns = num_min(2 * w->backoff_ns, BACKOFF_MAX_NS);
 	}
 	return step;
 }
 
-/* The connection is lost: down, and up once there is another. */
+/* The connection is lost: down, once; up when another one is subscribed. */
 static enum watcher_step
 reconnect(struct watcher *w, uint64_t wait_end_ns)
 {
-	enum watcher_step step;
+	enum watcher_step step = WATCHER_ON;
 
 	if (!w->is_ready)
 		return come_again(w, wait_end_ns);
 	if (w->options->stays_away || is_final(w->rc))
 		return give_up(w);
-	step = tell_own(w, "down",
-	    w->rc == -ETIMEDOUT ? " reason=silent" : " reason=daemon-exit");
-	if (step == WATCHER_ON)
-		step = come_again(w, UINT64_MAX);
-	return step == WATCHER_ON ? tell_own(w, "up", "") : step;
+	if (!w->is_down) {
+		w->is_down = true;
+		step = tell_own(w, "down",
+		    w->rc == -ETIMEDOUT ? " reason=silent"
+					: " reason=daemon-exit");
+	}
+	return step == WATCHER_ON ? come_again(w, UINT64_MAX) : step;
 }
 
 enum exitcode
@@ -312,6 +324,7 @@ watcher_run(struct watcher_options *options, struct watcher_printer *printer)
 		.printer = printer,
 		.deadline_ns = UINT64_MAX,
 		.tick_ns = UINT64_MAX,
+		.backoff_ns = BACKOFF_MIN_NS,
 	};
 	uint64_t wait_end_ns =
 	    watcher_later(clock_now_ns(), options->wait_daemon_ns);

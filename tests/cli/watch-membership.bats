@@ -137,6 +137,24 @@ events() { cut -d' ' -f1 "$1" | tr '\n' ' '; }
 	kill "$WATCHER"
 }
 
+@test "a daemon that has nothing to tell yet is still down" {
+	watch out -t 10s -e down,up,ready
+	kill -9 "$DAEMON"
+	await grep -q '^down reason=daemon-exit ts=' out
+	stop_daemon
+	mkfifo answers
+	exec 8<>answers
+	printf '%s\n' "ringkit proto=1 min=1 daemon=quorumd node=1" \
+		"err code=unknown n=69 msg=the\\0040ring\\0040is\\0040away" >&8
+	fake_daemon run/quorum.sock <&8 8>&- 9>&-
+	wait "$FAKE"
+	exec 8>&-
+	start_daemon
+	await has 2 '^ready' out
+	[ "$(events out)" = 'ready down up ready ' ]
+	kill "$WATCHER"
+}
+
 @test "--no-reconnect ends with 69 when the daemon goes" {
 	watch out --no-reconnect
 	kill -9 "$DAEMON"
