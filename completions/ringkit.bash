@@ -180,7 +180,7 @@ _ringkit_down()
 	_ringkit_parse "$1" "$valued"
 	case $option in
 	--rundir) _ringkit_files -d ;;
-	'') _ringkit_options "$valued" '' ;;
+	'') _ringkit_options "$valued" --force ;;
 	esac
 }
 

@@ -71,6 +71,7 @@ complete -c ringkit -n '__ringkit_is up' -l statedir -x -a '(__fish_complete_dir
 complete -c ringkit -n '__ringkit_is up' -l node -x -a '(__ringkit_nodes)' -d 'Be this node of the configuration'
 complete -c ringkit -n '__ringkit_is up' -l log -rF -d 'Where the logs go'
 complete -c ringkit -n '__ringkit_is up down sandbox' -s t -l timeout -x -d 'Give up by then'
+complete -c ringkit -n '__ringkit_is down' -l force -d 'Even when it costs the others their quorum'
 complete -c ringkit -n '__ringkit_is sandbox' -l stop -d 'End the nodes of DIR'
 complete -c ringkit -n '__ringkit_is sandbox' -l start -x -d 'Start a node of DIR again'
 complete -c ringkit -n '__ringkit_is sandbox' -s p -l port -x -d 'The UDP port'

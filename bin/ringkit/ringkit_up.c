@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/os/ask.h"
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
 
@@ -20,6 +22,7 @@
 static struct {
 	const char *config, *rundir, *statedir, *node, *log;
 	uint64_t timeout_ns;
+	bool is_forced;
 } given = { .timeout_ns = UINT64_C(20000000000) };
 
 static const struct opt up_opts[] = {
@@ -40,6 +43,8 @@ static const struct opt up_opts[] = {
 static const struct opt down_opts[] = {
 	{ '\0', "rundir", OPT_STRING, &given.rundir, NULL, "DIR",
 	    "where the sockets and pid files are" },
+	{ '\0', "force", OPT_FLAG, &given.is_forced, NULL, NULL,
+	    "even when it costs the others their quorum" },
 	{ 't', "timeout", OPT_DURATION, &given.timeout_ns, NULL, "DUR",
 	    "kill what has not left by then (default: 20s)" },
 };
@@ -89,6 +94,64 @@ start(const char *daemon, uint64_t deadline_ns)
 	    ? ringkit_process_wait(&plan, &process, deadline_ns)
 	    : code;
 }
+
+/* ---- what the others would lose ---------------------------------------- */
+
+static uint64_t
+number(const struct ask_line *line, const char *key)
+{
+	const char *value = ask_value(line, key);
+	uint64_t out;
+
+	if (parse_u64(value, strlen(value), 0, UINT32_MAX, &out) != 0)
+		return 0;
+	return out;
+}
+
+/* This node's votes: 0 when nobody says. */
+static uint64_t
+ask_own_votes(struct ask *ask, uint64_t self, uint64_t deadline_ns)
+{
+	struct ask_line line;
+	uint64_t own = 0;
+
+	if (ask_put(ask, "nodes\n", strlen("nodes\n")) != 0)
+		return 0;
+	while (ask_next(ask, &line, deadline_ns) == 0 && line.kind == ASK_ITEM)
+		if (number(&line, "node") == self)
+			own = number(&line, "votes");
+	return own;
+}
+
+/* Together with this node they have a quorum, and without it they have none. */
+static bool
+costs_quorum(const char *rundir)
+{
+	uint64_t deadline_ns = ask_deadline_ns(), votes, needed, own = 0;
+	struct ask_line line;
+	struct ask *ask;
+
+	/* Who cannot be asked cannot forbid it, either. */
+	if (ask_open(&ask, rundir, "quorum", deadline_ns) != 0)
+		return false;
+	votes = needed = 0;
+	if (ask_put(ask, "quorum\n", strlen("quorum\n")) == 0 &&
+	    ask_next(ask, &line, deadline_ns) == 0 && line.kind == ASK_OK &&
+	    strcmp(ask_value(&line, "quorate"), "yes") == 0) {
+		votes = number(&line, "votes");
+		needed = number(&line, "needed");
+		own = ask_own_votes(ask, number(&line, "self"), deadline_ns);
+	}
+	ask_close(ask);
+	if (votes <= own || votes - own >= needed)
+		return false;
+	tool_warn("the others would have %llu of %llu votes and no quorum; "
+		  "--force does it all the same",
+	    (unsigned long long)(votes - own), (unsigned long long)needed);
+	return true;
+}
+
+/* ---- ending ------------------------------------------------------------ */
 
 static void
 stop(const char *rundir, const char *daemon)
@@ -142,6 +205,8 @@ ringkit_down(int argc, char **argv)
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	rundir = opt_rundir(given.rundir);
+	if (!given.is_forced && costs_quorum(rundir))
+		return EXITCODE_TRYAGAIN;
 	for (uint32_t i = RINGKIT_DAEMONS; i-- > 0;)
 		stop(rundir, ringkit_daemon_name(i));
 	return EXITCODE_OK;

@@ -376,6 +376,32 @@ EOF
 	ringkit down
 }
 
+# as_quorumd QUORUM VOTES: one that answers so, for a node with these votes.
+as_quorumd()
+{
+	fake_daemon run/quorum.sock < <(
+		printf '%s\n' "ringkit proto=1 min=1 daemon=quorumd" "ok $1" \
+			"item node=1 votes=5" "item node=9 votes=$2" "ok n=2"
+	)
+}
+
+@test "down does not cost the others their quorum unless it is forced" {
+	mkdir run
+	export RINGKIT_RUNDIR=$PWD/run
+	as_quorumd "quorate=yes votes=3 needed=2 self=9" 2
+	run -75 ringkit down
+	[[ $output == *"would have 1 of 2 votes"*"--force"* ]]
+	as_quorumd "quorate=yes votes=3 needed=2 self=9" 2
+	ringkit down --force
+	as_quorumd "quorate=yes votes=3 needed=2 self=9" 1
+	ringkit down
+	# The last one, and one that has no quorum anyway.
+	as_quorumd "quorate=yes votes=1 needed=1 self=9" 1
+	ringkit down
+	as_quorumd "quorate=no votes=3 needed=4 self=9" 1
+	ringkit down
+}
+
 # ---- all together -----------------------------------------------------------
 
 @test "the demo ends in ok and leaves nothing behind" {
