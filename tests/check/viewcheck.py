@@ -183,7 +183,8 @@ class Stream:
         self.epoch = self.seq = self.view = self.way = None
         self.members = set()
         self.inc = {}      # of the members, as they were told
-        self.last_inc = {}  # of each node, its newest
+        self.newest = {}   # of each node, its newest incarnation ever
+        self.known = {}    # the same, as the daemon that tells can know
         self.leaves, self.joins = {}, {}
         self.snapshot = None  # members in it, while it is told
         self.is_excused = True  # it is new, or lost something
@@ -221,7 +222,7 @@ class Stream:
         if self.snapshot is None:
             if not self.is_excused:
                 self.broken(record, "seq", "a state that was not announced")
-            self.snapshot = {}
+            self.snapshot, self.known = {}, {}
         self.note_inc(words)
         if words["state"] == "member":
             self.snapshot[words["node"]] = words["inc"]
@@ -232,7 +233,8 @@ class Stream:
     def note_inc(self, words):
         """Incarnations never go back; 0 or none: not known."""
         node, inc = words["node"], words.get("inc", 0)
-        self.last_inc[node] = max(inc, self.last_inc.get(node, 0))
+        for incs in (self.newest, self.known):
+            incs[node] = max(inc, incs.get(node, 0))
 
     def ready(self, record):
         words = record.words
@@ -299,11 +301,11 @@ class Stream:
 
     def join(self, record):
         node, inc = record.words["node"], record.words["inc"]
-        was, last = record.words["was"], self.last_inc.get(node, 0)
+        was, last = record.words["was"], self.known.get(node, 0)
         if node in self.joins:
             self.broken(record, "change", f"node {node} joins twice")
-        if inc < last:
-            self.broken(record, "inc", f"{inc} after {last}")
+        if inc < self.newest.get(node, 0):
+            self.broken(record, "inc", f"{inc} after {self.newest[node]}")
         elif last and (inc == last) != (was in ("partition", "paused")):
             self.broken(record, "inc", f"was {was}: {inc} after {last}")
         elif last and was == "new":
