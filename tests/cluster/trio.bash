@@ -20,6 +20,9 @@ trio_up()
 		command -v "$missing" >/dev/null ||
 			skip "needs $missing"
 	done
+	for missing in memberd quorumd check-quorum; do
+		[ -x "$RINGKIT_BIN/$missing" ] || skip "$missing is not built yet"
+	done
 	nodes_begin
 	AS_NOBODY=()
 	nodes_dir=$DIR
