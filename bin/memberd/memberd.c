@@ -6,8 +6,6 @@
 
 #include <sys/random.h>
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libcommon/base/arena.h"

@@ -160,6 +160,17 @@ member_world_start(uint32_t id)
 }
 
 void
+member_world_start_with_tag(uint32_t id, const char *name, const char *value)
+{
+	begin_ring(id);
+	create(id);
+	for (uint32_t i = 1; i <= MEMBER_WORLD_NODES; i++)
+		member_first_tag(
+		    world.nodes[id].core, i, name, value, strlen(value));
+	connect_core(id);
+}
+
+void
 member_world_restart(uint32_t id)
 {
 	create(id);
@@ -412,6 +423,12 @@ member_world_node(uint32_t at, uint32_t node)
 	ENSURE(!out.is_full);
 	cut(copy, " local=", " tags=");
 	return copy + 1;
+}
+
+uint32_t
+member_world_answered(uint32_t node)
+{
+	return world.nodes[node].answered;
 }
 
 struct member *

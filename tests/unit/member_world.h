@@ -21,6 +21,10 @@ void member_world_close(void);
 /* A ringd and a memberd begin, in a ring of their own. */
 void member_world_start(uint32_t node);
 
+/* The same, with one tag for all nodes in its configuration. */
+void member_world_start_with_tag(
+    uint32_t node, const char *name, const char *value);
+
 /* memberd alone begins anew, and finds the ring as it is. */
 void member_world_restart(uint32_t node);
 
@@ -59,6 +63,9 @@ const char *member_world_events(uint32_t node);
 
 /* What at says of a node; without local=, version= and since_ms=. */
 const char *member_world_node(uint32_t at, uint32_t node);
+
+/* The last request that was answered at the node; 0: none. */
+uint32_t member_world_answered(uint32_t node);
 
 struct member *member_world_core(uint32_t node);
 uint64_t member_world_inc(uint32_t node);
