@@ -226,7 +226,7 @@ _ringkit_front()
 			"_ringkit_${COMP_WORDS[i]}" $i
 			;;
 		check-config) _ringkit_check_config $i ;;
-		msgcat | msgsend | ringd)
+		check-quorum | msgcat | msgsend | ringd)
 			_ringkit_program "${COMP_WORDS[i]}" $i
 			;;
 		esac
@@ -237,7 +237,7 @@ _ringkit_front()
 	-*) _ringkit_options '' '' ;;
 	*)
 		_ringkit_reply check-config down keygen sandbox status up \
-			msgcat msgsend ringd
+			check-quorum msgcat msgsend ringd
 		;;
 	esac
 }

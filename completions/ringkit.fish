@@ -40,7 +40,7 @@ function __ringkit_nodes
     string replace -rf '^\[node ([^]]*)\].*' '$1' <$file 2>/dev/null
 end
 
-set -l programs msgcat msgsend ringd
+set -l programs check-quorum msgcat msgsend ringd
 
 complete -c ringkit -f
 complete -c ringkit -n 'not __ringkit_command' -a status -d 'Show the state of this node'
@@ -49,6 +49,7 @@ complete -c ringkit -n 'not __ringkit_command' -a down -d 'End the daemons of th
 complete -c ringkit -n 'not __ringkit_command' -a sandbox -d 'Run a cluster on this machine'
 complete -c ringkit -n 'not __ringkit_command' -a keygen -d 'Make a key file'
 complete -c ringkit -n 'not __ringkit_command' -a check-config -d 'Say what is wrong with the configuration'
+complete -c ringkit -n 'not __ringkit_command' -a check-quorum -d 'Tell, wait for or hold a condition'
 complete -c ringkit -n 'not __ringkit_command' -a msgcat -d 'Print the messages of groups'
 complete -c ringkit -n 'not __ringkit_command' -a msgsend -d 'Send messages to a group'
 complete -c ringkit -n 'not __ringkit_command' -a ringd -d 'Order messages among the nodes'

@@ -31,6 +31,10 @@ examples() # PAGE
 	examples msgcat.1
 }
 
+@test "the examples of check-quorum.1 do what is shown" {
+	examples check-quorum.1
+}
+
 @test "the examples of ringkit.1 do what is shown" {
 	examples ringkit.1
 }
@@ -132,6 +136,10 @@ same_options() # PAGE COMMAND...
 	same_options msgcat.1 msgcat
 }
 
+@test "check-quorum.1 has the options of check-quorum" {
+	same_options check-quorum.1 check-quorum
+}
+
 @test "ringkit.1 has the options of ringkit and of each command" {
 	local command
 	same_options ringkit.1 ringkit
@@ -184,7 +192,7 @@ exit_codes() # PAGE
 
 @test "every program's page lists its exit codes, once and in order" {
 	local page
-	for page in ringd.8 msgsend.1 msgcat.1 ringkit.1 ringkit.7; do
+	for page in ringd.8 msgsend.1 msgcat.1 check-quorum.1 ringkit.1 ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes
 		sort -nu codes | diff codes -
