@@ -123,6 +123,7 @@ take_view(struct quorum *q, const struct quorum_input *in)
 	q->group &= along;
 	q->spoken &= along;
 	q->leaving &= along;
+	q->agreed &= along;
 	q->is_in_view = true;
 	q->view = in->view.id;
 	q->view_ns = in->now_ns;
@@ -132,7 +133,7 @@ take_view(struct quorum *q, const struct quorum_input *in)
 	q->is_in_flight = false;
 	q->want_ns = QUORUM_NEVER;
 	q->is_told = false;
-	quorum_device_forget(q);
+	quorum_device_keep(q, 0);
 	quorum_request_drop(q);
 }
 
@@ -146,8 +147,12 @@ take_group(struct quorum *q, const struct quorum_input *in)
 	    quorum_config_set(&q->cfg, in->group.node, in->group.node_count);
 	q->spoken &= q->group;
 	q->leaving &= q->group;
-	if (q->group & ~before)
+	quorum_device_keep(q, q->group);
+	q->agreed &= q->group;
+	if (q->group & ~before) {
 		q->is_owed = true;
+		quorum_device_repeat(q);
+	}
 	q->reason = QUORUM_REASON_SPOKEN;
 }
 
@@ -156,9 +161,12 @@ take_group(struct quorum *q, const struct quorum_input *in)
 static void
 hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 {
+	bool is_stale = (q->agreed & QUORUM_BIT(sender)) &&
+	    quorum_epoch_order(&wire->memory.now.stamp, &q->common) < 0;
+
 	if (sender == q->self)
 		q->is_in_flight = false;
-	else
+	else if (!is_stale)
 		q->said[sender] = wire->said;
 	if (quorum_epoch_merge(&q->memory, &wire->memory)) {
 		q->is_keep_due = true;
@@ -268,24 +276,20 @@ take_time(struct quorum *q)
 	quorum_request_expire(q);
 }
 
-/* Having quorum, we have seen all we waited for; losing it may undo that. */
+/* Who loses quorum may have to wait for all again. */
 static void
 update_self(struct quorum *q, bool was_quorate)
 {
 	struct quorum_said *own = &q->said[q->self];
-	bool is_waiting = own->is_waiting;
 
-	if (q->finding.is_quorate)
-		is_waiting = false;
-	else if (was_quorate && q->cfg.wait_for_all == QUORUM_WAIT_ALWAYS)
-		is_waiting = true;
 	if (!q->finding.is_quorate)
 		q->gone = 0;
 	if (!q->finding.is_quorate || q->finding.votes >= q->finding.expected)
 		q->is_lms_due = false;
-	if (is_waiting == own->is_waiting)
+	if (q->finding.is_quorate || !was_quorate || own->is_waiting ||
+	    q->cfg.wait_for_all != QUORUM_WAIT_ALWAYS)
 		return;
-	own->is_waiting = is_waiting;
+	own->is_waiting = true;
 	q->is_owed = true;
 	q->is_keep_due = true;
 }

@@ -73,6 +73,20 @@ set_quorate(const struct quorum *q, uint64_t side, struct quorum_epoch *e)
 	e->quorate = q->cfg.auto_tie_breaker != QUORUM_TIE_NO ? side : 0;
 }
 
+/* Somebody here is to be told that it need not wait any more. */
+static bool
+is_anybody_new(const struct quorum *q, uint64_t side)
+{
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if ((side & QUORUM_BIT(i)) &&
+		    ((q->cfg.wait_for_all != QUORUM_WAIT_NO &&
+			 q->said[i].is_waiting) ||
+			(q->cfg.auto_tie_breaker != QUORUM_TIE_NO &&
+			    q->said[i].is_fresh)))
+			return true;
+	return false;
+}
+
 /* The agreement this side should have; false: it has it. */
 static bool
 is_wanted(const struct quorum *q, struct quorum_wire *out)
@@ -101,9 +115,10 @@ is_wanted(const struct quorum *q, struct quorum_wire *out)
 	}
 	settle_cause(q, cause, e);
 	set_quorate(q, side, e);
+	out->side = side;
 	return e->expected > 0 &&
 	    (!is_same(e, &memory->now) || memory->maybe_count > 0 ||
-		memory->is_crowded);
+		memory->is_crowded || is_anybody_new(q, side));
 }
 
 /* ---- proposing --------------------------------------------------------- */
@@ -191,9 +206,10 @@ quorum_change_apply(struct quorum *q, size_t sender,
 	quorum_epoch_adopt(&q->memory, &after);
 	q->memory.is_crowded = false;
 	take_votes(q, &before);
-	if (q->said[q->self].is_fresh)
-		q->is_owed = true;
-	q->said[q->self].is_fresh = false;
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (wire->side & QUORUM_BIT(i))
+			q->said[i].is_fresh = q->said[i].is_waiting = false;
+	q->agreed = wire->side & q->group;
 	q->gone &= after.voters;
 	q->want_ns = QUORUM_NEVER;
 	q->leaving |= quorum_config_set(&q->cfg, &wire->leaver, 1) & q->group;
@@ -238,8 +254,10 @@ ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
 	wire->kind = QUORUM_WIRE_EPOCH;
 	wire->base = q->memory.now.stamp;
 	wire->no = request->no;
-	set_quorate(
-	    q, q->finding.is_quorate ? quorum_judge_side(q) : e->quorate, e);
+	if (q->finding.is_quorate) {
+		wire->side = quorum_judge_side(q);
+		set_quorate(q, wire->side, e);
+	}
 	quorum_effect_publish(q, wire);
 }
 
@@ -337,6 +355,7 @@ quorum_change_leave(struct quorum *q, const struct quorum_input *in)
 	set_quorate(q, rest, e);
 	wire.base = q->memory.now.stamp;
 	wire.no = request->no;
+	wire.side = rest;
 	wire.leaver = q->cfg.node[q->self].id;
 	quorum_effect_publish(q, &wire);
 }

@@ -60,8 +60,10 @@ quorum_device_cast(struct quorum *q, size_t sender,
 	struct quorum_device *device = &q->device[sender];
 	struct quorum_request *request =
 	    sender == q->self ? quorum_request_find(q, wire->no) : NULL;
-	uint64_t since_ns =
-	    request != NULL ? request->since_ns : in->now_ns + SLACK_NS;
+	/* Who relayed it ends it; the others, should that one not. */
+	uint64_t since_ns = request != NULL
+	    ? request->since_ns
+	    : in->now_ns + (sender == q->self ? 0 : SLACK_NS);
 	struct text name;
 
 	if (request != NULL)
@@ -93,6 +95,20 @@ quorum_device_expire(struct quorum *q, const struct quorum_wire *wire)
 	q->reason = QUORUM_REASON_VOTE_EXPIRED;
 }
 
+/* Somebody came who has not heard the vote that we relayed. */
+void
+quorum_device_repeat(struct quorum *q)
+{
+	const struct quorum_device *device = &q->device[q->self];
+	struct quorum_wire wire = { .kind = QUORUM_WIRE_VOTE,
+		.is_yes = true,
+		.ttl_ms = num_sub(device->until_ns, q->now_ns) / MS_NS,
+		.name = q->device_name };
+
+	if (device->is_yes && wire.ttl_ms > 0)
+		quorum_effect_publish(q, &wire);
+}
+
 /* Time alone changes no verdict: the end of a vote is proposed. */
 void
 quorum_device_time(struct quorum *q)
@@ -111,9 +127,11 @@ quorum_device_time(struct quorum *q)
 }
 
 void
-quorum_device_forget(struct quorum *q)
+quorum_device_keep(struct quorum *q, uint64_t set)
 {
-	memset(q->device, 0, sizeof q->device);
+	for (size_t i = 0; i < LIMIT_NODES; i++)
+		if (!(set & QUORUM_BIT(i)))
+			q->device[i] = (struct quorum_device){ 0 };
 }
 
 uint64_t

@@ -127,6 +127,7 @@ struct quorum {
 	uint64_t group;   /* members whose quorumd is in the group */
 	uint64_t spoken;  /* of group */
 	uint64_t leaving; /* of group: about to end */
+	uint64_t agreed;  /* of group: took part in what common names */
 	uint64_t gone;    /* went cleanly, while we had quorum */
 	bool has_lost;    /* somebody went, and not cleanly */
 	/*
@@ -230,6 +231,7 @@ struct quorum_wire {
 	struct parse_pos base; /* EPOCH: what it changes */
 	struct quorum_epoch epoch;
 	enum quorum_reason reason;
+	uint64_t side;       /* EPOCH: who agrees, and so waits no longer */
 	uint32_t leaver;     /* EPOCH: an id, or 0 */
 	uint64_t no;         /* EPOCH, CANCEL, VOTE: of the request, or 0 */
 	bool is_yes;         /* VOTE */
@@ -285,8 +287,10 @@ void quorum_device_ask(struct quorum *q, const struct quorum_input *in);
 void quorum_device_cast(struct quorum *q, size_t sender,
     const struct quorum_wire *wire, const struct quorum_input *in);
 void quorum_device_expire(struct quorum *q, const struct quorum_wire *wire);
+void quorum_device_repeat(struct quorum *q);
 void quorum_device_time(struct quorum *q);
-void quorum_device_forget(struct quorum *q);
+/* Only the votes that these relayed are still good. */
+void quorum_device_keep(struct quorum *q, uint64_t set);
 uint64_t quorum_device_deadline_ns(const struct quorum *q);
 
 #endif

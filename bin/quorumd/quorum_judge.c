@@ -26,7 +26,7 @@ bool
 quorum_judge_has_device(const struct quorum *q)
 {
 	for (size_t i = 0; i < q->cfg.node_count; i++)
-		if (q->device[i].is_yes && (q->group & QUORUM_BIT(i)))
+		if (q->device[i].is_yes)
 			return true;
 	return false;
 }
@@ -85,14 +85,15 @@ quorum_judge_decider(const struct quorum *q, const struct quorum_epoch *e)
 	return LIMIT_NODES;
 }
 
+/* Of this side, whose votes count, who took part in no agreement yet. */
 static uint64_t
-fresh(const struct quorum *q)
+fresh(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
 {
 	uint64_t set = 0;
 
 	for (size_t i = 0; i < q->cfg.node_count; i++)
-		if (q->said[i].is_fresh)
-			set |= QUORUM_BIT(i);
+		if (q->said[i].is_fresh && e->votes[i] > 0)
+			set |= side & QUORUM_BIT(i);
 	return set;
 }
 
@@ -117,7 +118,7 @@ is_tie_won(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
 	uint64_t votes = total(q, e, side);
 
 	if (q->cfg.auto_tie_breaker == QUORUM_TIE_NO || votes == 0 ||
-	    votes != e->expected / 2 || (side & fresh(q)) != 0)
+	    votes != e->expected / 2 || fresh(q, e, side) != 0)
 		return false;
 	size_t decider = quorum_judge_decider(q, e);
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The messages of the group ringkit/quorum, and what is kept: one line each.
+/* The messages of the group ringkit/quorum, and what is kept: a line each.
  *
  *	state own=VOTES waiting=yes|no fresh=yes|no now=E [maybe=E;E]
- *[crowded=yes] epoch base=POS to=E reason=N [leaver=ID] [no=N] cancel [no=N]
- *vote cast=yes|no ttl=MS [name=NAME] [no=N] expire node=ID at=POS
+ *	  [crowded=yes]
+ *	epoch base=POS to=E reason=N [side=ID,...] [leaver=ID] [no=N]
+ *	cancel [no=N]
+ *	vote cast=yes|no ttl=MS name=NAME [no=N]
+ *	expire node=ID at=POS
  *
  * E is POS/EXPECTED/CAUSE/ID:VOTES,.../ID,...; POS is REP.SEQ:SEQ.IDX.
  */
@@ -45,6 +48,20 @@ quorum_wire_put_pos(const struct parse_pos *pos, struct text *out)
 }
 
 static void
+put_set(const struct quorum_config *cfg, uint64_t set, struct text *out)
+{
+	const char *between = "";
+
+	for (size_t i = 0; i < cfg->node_count; i++) {
+		if (!(set & QUORUM_BIT(i)))
+			continue;
+		text_put(out, between);
+		text_put_u64(out, cfg->node[i].id);
+		between = ",";
+	}
+}
+
+static void
 put_epoch(const struct quorum_config *cfg, const struct quorum_epoch *e,
     struct text *out)
 {
@@ -66,14 +83,7 @@ put_epoch(const struct quorum_config *cfg, const struct quorum_epoch *e,
 		between = ",";
 	}
 	text_put_char(out, '/');
-	between = "";
-	for (size_t i = 0; i < cfg->node_count; i++) {
-		if (!(e->quorate & QUORUM_BIT(i)))
-			continue;
-		text_put(out, between);
-		text_put_u64(out, cfg->node[i].id);
-		between = ",";
-	}
+	put_set(cfg, e->quorate, out);
 }
 
 static void
@@ -111,6 +121,10 @@ put_epoch_change(const struct quorum_config *cfg,
 	text_put(out, " to=");
 	put_epoch(cfg, &wire->epoch, out);
 	put_number(out, " reason=", wire->reason);
+	if (wire->side != 0) {
+		text_put(out, " side=");
+		put_set(cfg, wire->side, out);
+	}
 	if (wire->leaver != 0)
 		put_number(out, " leaver=", wire->leaver);
 }
@@ -294,11 +308,14 @@ get_epoch_change(
 {
 	const struct word_pair *base = word_get(word, "base");
 	const struct word_pair *to = word_get(word, "to");
+	const struct word_pair *side = word_get(word, "side");
 	uint64_t reason, leaver = 0;
 
 	if (base == NULL || to == NULL || !get_pos(*base, &out->base) ||
 	    !get_epoch(cfg, *to, &out->epoch) ||
 	    !get_number(word, "reason", QUORUM_REASONS - 1, &reason))
+		return false;
+	if (side != NULL && !get_set(cfg, *side, &out->side))
 		return false;
 	if (word_get(word, "leaver") != NULL &&
 	    !get_number(word, "leaver", LIMIT_NODE_ID_MAX, &leaver))

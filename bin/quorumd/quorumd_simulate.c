@@ -383,20 +383,34 @@ do_cut(struct script *s, const char *line)
 	return true;
 }
 
+/* start, crash, leave or respawn NODES; false when it is none of them. */
 static bool
-do_stop(struct script *s, const char *verb, const char *nodes)
+is_life(const char *line, const char **nodes)
+{
+	static const char *const verbs[] = { "start ", "crash ", "leave ",
+		"respawn " };
+
+	for (size_t i = 0; i < ARRAY_COUNT(verbs); i++)
+		if (strncmp(line, verbs[i], strlen(verbs[i])) == 0) {
+			*nodes = line + strlen(verbs[i]);
+			return true;
+		}
+	return false;
+}
+
+static bool
+do_life(struct script *s, char verb, const char *nodes)
 {
 	uint64_t set;
 
 	if (!get_set(s, nodes, strlen(nodes), &set))
 		return false;
-	if (strcmp(verb, "start") == 0)
+	if (verb == 's')
 		quorumd_simulate_start(s->world, set);
-	else if (strcmp(verb, "respawn") != 0)
-		quorumd_simulate_stop(
-		    s->world, set, strcmp(verb, "leave") == 0);
+	if (verb == 'c' || verb == 'l')
+		quorumd_simulate_stop(s->world, set, verb == 'l');
 	for (size_t i = 0; i < s->cfg.node_count; i++)
-		if (strcmp(verb, "respawn") == 0 && (set & BIT(i)))
+		if (verb == 'r' && (set & BIT(i)))
 			quorumd_simulate_respawn(s->world, i);
 	return true;
 }
@@ -483,12 +497,7 @@ do_event(struct script *s, struct word *word)
 {
 	const char *verb = word->verb[0];
 	const char *rest = word->verb_count > 1 ? word->verb[1] : "";
-	static const char *const stops[] = { "start", "crash", "leave",
-		"respawn" };
 
-	for (size_t i = 0; i < ARRAY_COUNT(stops); i++)
-		if (strcmp(verb, stops[i]) == 0)
-			return do_stop(s, verb, rest);
 	if (strcmp(verb, "wait") == 0)
 		return do_wait(s, rest);
 	if (strcmp(verb, "set") == 0 || strcmp(verb, "vote") == 0 ||
@@ -502,6 +511,7 @@ do_line(struct script *s, char *line, size_t len)
 {
 	struct word word;
 	char *comment = strchr(line, '#');
+	const char *nodes = "";
 
 	if (comment != NULL)
 		len = (size_t)(comment - line);
@@ -510,8 +520,10 @@ do_line(struct script *s, char *line, size_t len)
 	line[len] = '\0';
 	if (len == 0)
 		return true;
-	if (line[0] == '{') {
-		if (!begin(s) || !do_cut(s, line))
+	if (line[0] == '{' || is_life(line, &nodes)) {
+		if (!begin(s) ||
+		    !(line[0] == '{' ? do_cut(s, line)
+				     : do_life(s, line[0], nodes)))
 			return false;
 		print_verdicts(s);
 		return true;

@@ -102,6 +102,8 @@ step(struct quorumd_simulate_world *w, size_t i, struct quorum_input *in)
 	struct node *node = &w->node[i];
 	struct quorum_effect effect;
 
+	if (node->core == NULL)
+		return; /* its ringd hears it, and nobody else there */
 	in->now_ns = w->now_ns;
 	quorum_step(node->core, in);
 	while (quorum_next(node->core, &effect))
@@ -146,7 +148,7 @@ deliver(struct quorumd_simulate_world *w, const struct mail *mail)
 	for (size_t i = 0; i < w->cfg.node_count; i++) {
 		struct quorum_input in = { .kind = QUORUM_IN_MESSAGE };
 
-		if (!(side & BIT(i)) || w->node[i].core == NULL)
+		if (!(side & BIT(i)))
 			continue;
 		in.message.sender = w->cfg.node[mail->sender].id;
 		in.message.pos =
@@ -191,7 +193,7 @@ tell_group(struct quorumd_simulate_world *w, uint64_t side, uint64_t group)
 	in.group.node = id;
 	in.group.node_count = list(w, group, id);
 	for (size_t i = 0; i < w->cfg.node_count; i++) {
-		if (!(side & BIT(i)) || w->node[i].core == NULL)
+		if (!(side & BIT(i)))
 			continue;
 		in.group.pos =
 		    (struct parse_pos){ w->node[i].view, ++w->node[i].seq, 0 };
