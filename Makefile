@@ -97,7 +97,7 @@ REPLAY  := $(filter %/sim/replay,$(AIDS))
 MUTANTS := $(wildcard tests/mutants/run.sh)
 
 .PHONY: all deps deps-lint demo check check-parallel check-alone check-unit \
-  check-cli sim mutants fuzz fuzz-run lint bench install uninstall clean help \
+  check-cli quorum-check sim mutants fuzz fuzz-run lint bench install uninstall clean help \
   format repro tests tidy FORCE
 
 all: $(PROGS:%=$B/%)                    ## build every program
@@ -226,6 +226,9 @@ $B/log/seeds.log: $(REPLAY) FORCE
 $B/log/mutants.log: FORCE
 	$(ONE) bash $(MUTANTS) 5 "$$(git rev-parse HEAD 2>/dev/null || echo 0)"
 
+QUORUM := $(filter %/quorum/simulate,$(AIDS))
+quorum-check: $(QUORUM)                 ## every sequence under every rule; minutes
+	$(Q)python3 -B tests/quorum/compare.py $(QUORUM) --all
 SEEDS ?= 2000
 FIRST ?= 1
 sim: $(REPLAY)                          ## SEEDS=n random runs from FIRST=s on

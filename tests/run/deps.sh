@@ -16,6 +16,7 @@ build bash bash
 check bats bats
 check nc netcat-openbsd
 check jq jq
+check python3 python3
 check git git
 check python3 python3
 lint clang clang
