@@ -143,6 +143,48 @@ _ringkit_status()
 	esac
 }
 
+_ringkit_members()
+{
+	local valued='-o --fields --rundir'
+	_ringkit_parse "$1" "$valued"
+	case $option in
+	-o | --fields)
+		_ringkit_reply node name addr state inc local version \
+			since_ms tags
+		;;
+	--rundir) _ringkit_files -d ;;
+	'') _ringkit_options "$valued" '-j --json -l --records' ;;
+	esac
+}
+
+_ringkit_tag()
+{
+	local valued='-N --node --rundir'
+	_ringkit_parse "$1" "$valued"
+	case $option:$cur in
+	-N:* | --node:*) _ringkit_nodes ;;
+	--rundir:*) _ringkit_files -d ;;
+	:-*) [ ${#operands[@]} -gt 0 ] || _ringkit_options "$valued" \
+		'-u --unset' ;;
+	esac
+}
+
+_ringkit_forget()
+{
+	_ringkit_parse "$1" "--rundir ${2-}"
+	case $option:$cur in
+	--rundir:*) _ringkit_files -d ;;
+	?*:*) ;;
+	:-*) [ ${#operands[@]} -gt 0 ] || _ringkit_options "--rundir ${2-}" '' ;;
+	*) [ ${#operands[@]} -gt 0 ] || _ringkit_nodes ;;
+	esac
+}
+
+_ringkit_fence_confirm()
+{
+	_ringkit_forget "$1" '-m --method'
+}
+
 _ringkit_keygen()
 {
 	local valued='-o --output --id'
@@ -222,11 +264,12 @@ _ringkit_front()
 	done
 	if [ $i -lt "$COMP_CWORD" ]; then
 		case ${COMP_WORDS[i]} in
-		status | keygen | up | down | sandbox)
+		status | members | tag | forget | keygen | up | down | sandbox)
 			"_ringkit_${COMP_WORDS[i]}" $i
 			;;
 		check-config) _ringkit_check_config $i ;;
-		check-quorum | msgcat | msgsend | ringd)
+		fence-confirm) _ringkit_fence_confirm $i ;;
+		check-quorum | memberd | msgcat | msgsend | ringd)
 			_ringkit_program "${COMP_WORDS[i]}" $i
 			;;
 		esac
@@ -236,8 +279,9 @@ _ringkit_front()
 	case $cur in
 	-*) _ringkit_options '' '' ;;
 	*)
-		_ringkit_reply check-config down keygen sandbox status up \
-			check-quorum msgcat msgsend ringd
+		_ringkit_reply check-config down fence-confirm forget keygen \
+			members sandbox status tag up \
+			check-quorum memberd msgcat msgsend ringd
 		;;
 	esac
 }

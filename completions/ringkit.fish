@@ -40,16 +40,35 @@ function __ringkit_nodes
     string replace -rf '^\[node ([^]]*)\].*' '$1' <$file 2>/dev/null
 end
 
-set -l programs check-quorum msgcat msgsend ringd
+# The nodes that the ringd that runs has; none without, and after 300 ms.
+function __ringkit_known_nodes
+    set -l dir /run/ringkit
+    set -q RINGKIT_RUNDIR; and set dir $RINGKIT_RUNDIR
+    set -l words (commandline -opc)
+    set -l at (contains -i -- --rundir $words); and set dir $words[(math $at + 1)]
+    for word in $words
+        string match -q -- '--rundir=*' $word; and set dir (string replace -- --rundir= '' $word)
+    end
+    test -S $dir/ring.sock; or return 0
+    RINGKIT_TIMEOUT=300ms ringkit msgcat -q -n 0 --views --rundir=$dir 2>/dev/null |
+        string replace -rf '^exists node=\d+ name=([^ ]*) .*' '$1' | sort -u
+end
+
+set -l programs check-quorum memberd msgcat msgsend ringd
 
 complete -c ringkit -f
 complete -c ringkit -n 'not __ringkit_command' -a status -d 'Show the state of this node'
+complete -c ringkit -n 'not __ringkit_command' -a members -d 'Show the nodes'
+complete -c ringkit -n 'not __ringkit_command' -a tag -d 'Set a tag of a node'
+complete -c ringkit -n 'not __ringkit_command' -a forget -d 'Know nothing more of a node'
+complete -c ringkit -n 'not __ringkit_command' -a fence-confirm -d 'Vouch for a node being stopped'
 complete -c ringkit -n 'not __ringkit_command' -a up -d 'Start the daemons of this node'
 complete -c ringkit -n 'not __ringkit_command' -a down -d 'End the daemons of this node'
 complete -c ringkit -n 'not __ringkit_command' -a sandbox -d 'Run a cluster on this machine'
 complete -c ringkit -n 'not __ringkit_command' -a keygen -d 'Make a key file'
 complete -c ringkit -n 'not __ringkit_command' -a check-config -d 'Say what is wrong with the configuration'
 complete -c ringkit -n 'not __ringkit_command' -a check-quorum -d 'Tell, wait for or hold a condition'
+complete -c ringkit -n 'not __ringkit_command' -a memberd -d 'Tell which nodes are members'
 complete -c ringkit -n 'not __ringkit_command' -a msgcat -d 'Print the messages of groups'
 complete -c ringkit -n 'not __ringkit_command' -a msgsend -d 'Send messages to a group'
 complete -c ringkit -n 'not __ringkit_command' -a ringd -d 'Order messages among the nodes'
@@ -63,7 +82,14 @@ complete -c ringkit -n $common -s v -l verbose -d 'Say more'
 
 complete -c ringkit -n '__ringkit_is status' -s j -l json -d 'Print a JSON object a fact'
 complete -c ringkit -n '__ringkit_is status' -s l -l records -d 'Print a record a fact'
-complete -c ringkit -n '__ringkit_is status up down' -l rundir -x -a '(__fish_complete_directories)' -d 'Where the sockets are'
+complete -c ringkit -n '__ringkit_is members' -s j -l json -d 'Print a JSON object a node'
+complete -c ringkit -n '__ringkit_is members' -s l -l records -d 'Print a record a node'
+complete -c ringkit -n '__ringkit_is members' -s o -l fields -x -a 'node name addr state inc local version since_ms tags' -d 'Print only these'
+complete -c ringkit -n '__ringkit_is tag' -s N -l node -x -a '(__ringkit_known_nodes)' -d 'Of this node'
+complete -c ringkit -n '__ringkit_is tag' -s u -l unset -d 'Take the tag away'
+complete -c ringkit -n '__ringkit_is forget fence-confirm' -a '(__ringkit_known_nodes)'
+complete -c ringkit -n '__ringkit_is fence-confirm' -s m -l method -x -d 'How it was done'
+complete -c ringkit -n '__ringkit_is status members tag forget fence-confirm up down' -l rundir -x -a '(__fish_complete_directories)' -d 'Where the sockets are'
 complete -c ringkit -n '__ringkit_is keygen' -s o -l output -rF -d 'The key file, - is stdout'
 complete -c ringkit -n '__ringkit_is keygen' -l id -x -d 'The number of the key'
 complete -c ringkit -n '__ringkit_is check-config' -F

@@ -20,9 +20,13 @@ static const struct {
 } commands[] = {
 	{ "check-config", "ringkit check-config", ringkit_check_config },
 	{ "down", "ringkit down", ringkit_down },
+	{ "fence-confirm", "ringkit fence-confirm", ringkit_fence_confirm },
+	{ "forget", "ringkit forget", ringkit_forget },
 	{ "keygen", "ringkit keygen", ringkit_keygen },
+	{ "members", "ringkit members", ringkit_members },
 	{ "sandbox", "ringkit sandbox", ringkit_sandbox },
 	{ "status", "ringkit status", ringkit_status },
+	{ "tag", "ringkit tag", ringkit_tag },
 	{ "up", "ringkit up", ringkit_up },
 };
 
@@ -33,6 +37,9 @@ static const struct opt_program program = {
 	    "Run a program of the toolkit, or one of these commands:\n"
 	    "\n"
 	    "  status          show the state of this node\n"
+	    "  members         show the nodes\n"
+	    "  tag, forget     set a tag of a node; forget a node\n"
+	    "  fence-confirm   vouch for a node being stopped\n"
 	    "  up, down        start or end this node's daemons\n"
 	    "  sandbox         run a cluster on this machine\n"
 	    "  keygen          make a key file\n"

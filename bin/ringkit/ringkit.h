@@ -10,9 +10,13 @@ typedef int ringkit_fn(int argc, char **argv);
 
 ringkit_fn ringkit_check_config;
 ringkit_fn ringkit_down;
+ringkit_fn ringkit_fence_confirm;
+ringkit_fn ringkit_forget;
 ringkit_fn ringkit_keygen;
+ringkit_fn ringkit_members;
 ringkit_fn ringkit_sandbox;
 ringkit_fn ringkit_status;
+ringkit_fn ringkit_tag;
 ringkit_fn ringkit_up;
 
 /* deadline_ns of something that may take timeout_ns from now. */

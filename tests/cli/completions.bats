@@ -98,11 +98,13 @@ every_option() # SHELL
 {
 	local command
 	same_options "$1" ringd
+	same_options "$1" memberd
 	same_options "$1" msgsend
 	same_options "$1" check-quorum
 	same_options "$1" ringkit
-	for command in status keygen check-config up down sandbox \
-		check-quorum msgcat msgsend ringd; do
+	for command in status members tag forget fence-confirm keygen \
+		check-config up down sandbox \
+		check-quorum memberd msgcat msgsend ringd; do
 		same_options "$1" ringkit $command
 	done
 }
@@ -113,7 +115,7 @@ every_command() # SHELL
 		ringkit --help |
 			sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 			tr -d ,
-		echo check-quorum msgcat msgsend ringd
+		echo check-quorum memberd msgcat msgsend ringd
 	} | tr ' ' '\n' | sort >help
 	grep -qx sandbox help
 	offers "$1" 'ringkit ' | diff help -
@@ -134,6 +136,8 @@ values() # SHELL
 	[ "$(offered "$1" "ringd -c $NODES/ringkit.conf --node ")" = 'n1 n2 ' ]
 	[ "$(offered "$1" "ringkit up -c $NODES/ringkit.conf --node ")" = \
 		'n1 n2 ' ]
+	[ "$(offered "$1" 'ringkit forget ')" = 'n1 n2 ' ]
+	[ "$(offered "$1" 'ringkit tag --node ')" = 'n1 n2 ' ]
 	[ "$(offered "$1" "msgsend --rundir $PWD d")" = '' ]
 }
 

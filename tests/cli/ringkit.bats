@@ -40,7 +40,8 @@ gone()
 	[ -z "$stderr" ]
 	run -0 ringkit -V
 	[[ $output == "ringkit (ringkit) "* ]]
-	for command in check-config down keygen sandbox status up; do
+	for command in check-config down fence-confirm forget keygen members \
+		sandbox status tag up; do
 		run --separate-stderr -0 ringkit "$command" --help
 		[[ $output == "usage: ringkit $command "* ]]
 		[ -z "$stderr" ]
@@ -51,7 +52,8 @@ gone()
 	local args
 	for args in "" --nonsense nonsense ../msgcat "status x" "status -j -l" \
 		"keygen x" "keygen --id=0" "keygen --id=256" "up x" "down x" \
-		"check-config a b" sandbox "sandbox 0" "sandbox 65" \
+		"check-config a b" tag "tag a b c" "tag -u a b" forget "forget a b" \
+		fence-confirm "members x" "members -o nonsense" sandbox "sandbox 0" "sandbox 65" \
 		"sandbox x" "sandbox 1 d e" "sandbox 1 --" "sandbox --stop" \
 		"sandbox --port=0 1" "sandbox --start=1" \
 		"sandbox --only= 1" "sandbox --only=memberd 1" \
