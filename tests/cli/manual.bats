@@ -55,6 +55,10 @@ examples() # PAGE
 	examples ringd.8
 }
 
+@test "the examples of memberd.8 do what is shown" {
+	examples memberd.8
+}
+
 @test "no page has examples that are not run" {
 	local page
 	for page in "$man"/*.[1-9]; do
@@ -128,6 +132,10 @@ same_options() # PAGE COMMAND...
 	same_options ringd.8 ringd
 }
 
+@test "memberd.8 has the options of memberd" {
+	same_options memberd.8 memberd
+}
+
 @test "msgsend.1 has the options of msgsend" {
 	same_options msgsend.1 msgsend
 }
@@ -192,7 +200,7 @@ exit_codes() # PAGE
 
 @test "every program's page lists its exit codes, once and in order" {
 	local page
-	for page in ringd.8 msgsend.1 msgcat.1 check-quorum.1 ringkit.1 ringkit.7; do
+	for page in ringd.8 memberd.8 msgsend.1 msgcat.1 check-quorum.1 ringkit.1 ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes
 		sort -nu codes | diff codes -
@@ -220,13 +228,39 @@ exit_codes() # PAGE
 	diff answered page
 }
 
-@test "ringd.8 has the events that ringd logs" {
+@test "ringkit-protocol.7 has the verbs that memberd answers" {
+	printf 'help\nquit\n' | nc -U "$RINGKIT_RUNDIR/member.sock" |
+		sed -n 's/^item verb=\([a-z-]*\).*/\1/p' | sort >answered
+	awk '/^\.S[hs] / { here = $0 == ".Sh MEMBER.SOCK" }
+	here && /^\.It Ic/ {
+		print $3
+		for (i = 4; $(i) == ","; i += 2)
+			print $(i + 1)
+	}' "$man/ringkit-protocol.7" | sort >page
+	grep -qx watch answered
+	diff answered page
+}
+
+# The events that a program logs, one a line.
+logged_by() # PROGRAM
+{
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	cat bin/ringd/*.c libcommon/os/{serve,svc*}.c | tr -s '\n\t' '  ' | grep -oE \
+	cat bin/"$1"/*.c libcommon/os/{serve,svc*}.c | tr -s '\n\t' '  ' | grep -oE \
 		'log_(line|always)\([^"]*"[a-z-]+"( : "[a-z-]+")?' |
-		grep -oE '"[a-z-]+"' | tr -d '"' | sort -u \
-		>"$BATS_TEST_TMPDIR/code"
-	cd "$BATS_TEST_TMPDIR" || return
+		grep -oE '"[a-z-]+"' | tr -d '"' | sort -u
+}
+
+@test "memberd.8 has the events that memberd logs" {
+	(logged_by memberd) >code
+	awk '/^\.Sh / { here = $0 == ".Sh DIAGNOSTICS" }
+	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
+		"$man/memberd.8" | sort >page
+	grep -qx ring-foreign code
+	diff code page
+}
+
+@test "ringd.8 has the events that ringd logs" {
+	(logged_by ringd) >code
 	awk '/^\.Sh / { here = $0 == ".Sh DIAGNOSTICS" }
 	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
 		"$man/ringd.8" | sort >page
