@@ -20,9 +20,6 @@ trio_up()
 		command -v "$missing" >/dev/null ||
 			skip "needs $missing"
 	done
-	for missing in memberd quorumd check-quorum; do
-		[ -x "$RINGKIT_BIN/$missing" ] || skip "$missing is not built yet"
-	done
 	nodes_begin
 	AS_NOBODY=()
 	nodes_dir=$DIR
@@ -201,12 +198,47 @@ tells()
 	}
 }
 
-# sees NODES MEMBERS [QUORATE]: each of the nodes is in a view of the members.
+# comes_to I MEMBERS QUORATE: the last that the watcher of node I has told of
+# members and of a verdict is this, and something was told since.
+comes_to()
+{
+	local fd tail line members quorate number=0 code=1
+	local end=$((SECONDS + 15))
+	members="" quorate=""
+	exec {fd}< <(exec tail -n +1 -F "watch$1" 2>/dev/null)
+	tail=$!
+	while read -r -t $((end > SECONDS ? end - SECONDS : 1)) -u "$fd" line; do
+		number=$((number + 1))
+		case $line in
+		*'"event":"view"'* | *'"event":"ready"'*)
+			members=${line#*\"members\":[}
+			members=${members%%]*}
+			;;
+		*'"event":"down"'*) quorate=unknown ;;
+		esac
+		case $line in
+		*'"quorate":"'*)
+			quorate=${line#*\"quorate\":\"}
+			quorate=${quorate%%\"*}
+			;;
+		esac
+		[ "$number" -gt "${MARK[$1]}" ] || continue
+		[[ $members =~ ^$2$ && $quorate = "$3" ]] || continue
+		code=0
+		break
+	done
+	kill "$tail"
+	exec {fd}<&-
+	[ "$code" = 0 ] || echo "node $1: members $members, quorate $quorate"
+	return "$code"
+}
+
+# sees NODES MEMBERS QUORATE: each of the nodes comes to it.
 sees()
 {
 	local i
 	for i in ${1//,/ }; do
-		tells "$i" "\"event\":\"(view|ready)\".*\"members\":\[$2\].*\"quorate\":\"${3:-}" 15
+		comes_to "$i" "$2" "$3"
 	done
 }
 
