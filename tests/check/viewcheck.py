@@ -112,7 +112,14 @@ def read_deeds(path):
                               f"{path}:{number}: no deed") from error
     except OSError as error:
         raise Bad(NO_INPUT, f"{path}: {error.strerror}") from error
-    return sorted(deeds, key=lambda deed: deed.ms)
+    deeds.sort(key=lambda deed: deed.ms)
+    cut = None
+    for deed in deeds:
+        if deed.kind in ("cut", "oneway"):
+            cut = deed
+        elif deed.kind == "heal":
+            deed.healed = cut
+    return deeds
 
 
 class Deed:
@@ -135,6 +142,7 @@ class Deed:
         self.place, self.ms, self.kind = place, ms, kind
         self.sides = []
         self.node = None
+        self.healed = None  # the cut that this ends
         if kind in ("cut", "oneway"):
             split = "|" if kind == "cut" else ">"
             self.sides = [{int(node) for node in side.split(",")}
@@ -148,6 +156,8 @@ class Deed:
         """Two nodes that may lose each other by it."""
         if self.node is not None:
             return self.node in (one, other)
+        if self.kind == "heal":
+            return self.healed is not None and self.healed.parts(one, other)
         if self.kind == "oneway":
             return True  # the ring decides who has to go
         here = [one in side for side in self.sides]
@@ -156,7 +166,7 @@ class Deed:
 
     def reasons(self, observer):
         """Of departures that observer tells."""
-        if self.node == observer:
+        if self.node == observer or self.kind == "heal":
             # It was away itself: what it sees of others is its absence.
             return {"lost", "partition", "left", "restarted"}
         return self.REASONS.get(self.kind, set())
@@ -539,11 +549,6 @@ def check_causes(report, streams, deeds, bound_ms):
             causes = [deed for deed in deeds
                       if deed.ms <= gone.ms <= deed.ms + bound_ms
                       and deed.parts(gone.observer, gone.node)]
-            # What comes back after a pause or a cut finds others changed.
-            causes += [deed for deed in deeds if deed.kind in
-                       ("resume", "heal")
-                       and deed.ms <= gone.ms <= deed.ms + bound_ms
-                       and (deed.node in (None, gone.observer))]
             if not causes:
                 report.broken(gone.place, "why",
                               f"node {gone.node} departed without a cause")
@@ -551,8 +556,6 @@ def check_causes(report, streams, deeds, bound_ms):
             allowed = set()
             for deed in causes:
                 allowed |= deed.reasons(gone.observer)
-                if deed.kind in ("resume", "heal"):
-                    allowed |= {"lost", "partition", "left", "restarted"}
             if gone.reason is not None and gone.reason not in allowed:
                 report.broken(gone.place, "why",
                               f"node {gone.node} {gone.reason}, after "

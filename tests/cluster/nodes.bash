@@ -5,7 +5,8 @@
 #                       loopback addresses and nothing else
 #   nodes_exec I CMD... runs CMD, in place of this shell, in node I
 #   nodes_loss PERCENT  of the packets that come in, at every node
-#   nodes_cut FROM TO   what nodes FROM (1,2,3) send no longer comes in at TO
+#   nodes_cut FROM TO [both]   what nodes FROM (1,2,3) send no longer comes to
+#                       nodes TO, nor the other way
 #   nodes_mute I        no ICMP leaves node I: nobody is told of closed ports
 #   nodes_heal          ends all loss, cuts and muting
 #   nodes_down
@@ -93,29 +94,26 @@ nodes_loss() # PERCENT
 	done
 }
 
-nodes_list() # LIST: the addresses of 1,2,3
+nodes_ports() # LIST: those of 1,2,3 at the bridge
 {
-	local i list=
-	for i in ${1//,/ }; do
-		list=$list${list:+, }${nodes_addr[i]}
-	done
-	echo "$list"
+	local list=\"p${1//,/\", \"p}\"
+	echo "{ $list }"
 }
 
-nodes_cut() # FROM TO
+# At the bridge, so that it is so for all of them at one moment.
+nodes_cut() # FROM TO [both]
 {
-	local i from
-	from=$(nodes_list "$1")
-	for i in ${2//,/ }; do
-		(nodes_exec "$i" nft -f - <<-END) || return
-			table inet cut {
-				chain input {
-					type filter hook input priority 0;
-					ip saddr { $from } drop
-				}
+	local from to
+	from=$(nodes_ports "$1") to=$(nodes_ports "$2")
+	ip netns exec "$(nodes_netns bridge)" nft -f - <<-END
+		table bridge cut {
+			chain forward {
+				type filter hook forward priority 0;
+				iifname $from oifname $to drop
+				${3:+iifname $to oifname $from drop}
 			}
-		END
-	done
+		}
+	END
 }
 
 nodes_mute() # I
@@ -133,6 +131,7 @@ nodes_mute() # I
 nodes_heal()
 {
 	local i
+	ip netns exec "$(nodes_netns bridge)" nft flush ruleset || return
 	for ((i = 1; i <= nodes_count; i++)); do
 		(nodes_exec "$i" nft flush ruleset) || return
 	done

@@ -23,7 +23,8 @@ trio_up()
 	nodes_begin
 	AS_NOBODY=()
 	nodes_dir=$DIR
-	nodes_up "$1" 2>nodes.err || skip "no namespaces: $(head -n 1 nodes.err)"
+	{ nodes_up "$1" && nodes_cut 1 2 && nodes_heal; } 2>nodes.err ||
+		skip "no namespaces, or no nftables in bridges: $(head -n 1 nodes.err)"
 	trio_count=$1
 	shift
 	trio_config "$@"
@@ -169,8 +170,7 @@ resume_node() # I
 part() # LIST LIST
 {
 	deed cut "$1|$2"
-	nodes_cut "$1" "$2"
-	nodes_cut "$2" "$1"
+	nodes_cut "$1" "$2" both
 }
 
 part_oneway() # FROM TO
@@ -199,11 +199,12 @@ tells()
 }
 
 # comes_to I MEMBERS QUORATE: the last that the watcher of node I has told of
-# members and of a verdict is this, and something was told since.
+# members and of a verdict is this, and something was told since.  (A node
+# that comes and goes too often is kept out of the ring for up to 30 s.)
 comes_to()
 {
 	local fd tail line members quorate number=0 code=1
-	local end=$((SECONDS + 15))
+	local end=$((SECONDS + 40))
 	members="" quorate=""
 	exec {fd}< <(exec tail -n +1 -F "watch$1" 2>/dev/null)
 	tail=$!
