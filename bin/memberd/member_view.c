@@ -74,10 +74,8 @@ decide_leave(struct member *m, uint32_t i, const struct member_view *view,
 	change->reason = state_for(why);
 	if (at >= 0 && view->inc[at] != entry->inc)
 		change->reason = MEMBER_RESTARTED;
-	else if (at >= 0)
-		change->reason = MEMBER_PARTITION; /* it lives */
-	else if (change->reason == MEMBER_LOST && is_excused)
-		change->reason = MEMBER_PARTITION;
+	else if (at >= 0 || (change->reason == MEMBER_LOST && is_excused))
+		change->reason = MEMBER_PARTITION; /* it lives, or may well */
 }
 
 /* How it had gone, for one that is back, or new. */

@@ -62,7 +62,7 @@ until_true()
 			echo "never: $*"
 			return 1
 		}
-		sleep 0.02 # no event tells it
+		sleep 0.02 # no event: it is asked
 	done
 }
 
@@ -186,7 +186,7 @@ numbered()
 	watched 3 slept
 	kill -STOP "${PID[3]}" "${MPID[3]}"
 	appears seen ' view .*members=1,2 ' >/dev/null
-	sleep 1.5 # it is to sleep longer than a second
+	sleep 1.5 # no event: it is to sleep longer than a second
 	kill -CONT "${PID[3]}" "${MPID[3]}"
 	appears seen 'update node=3 key=paused new=[0-9]' >/dev/null
 	appears slept ' view .*members=1,2,3 ' >/dev/null
@@ -202,7 +202,7 @@ numbered()
 	watched 3 slept
 	kill -STOP "${PID[3]}"
 	until_true knows 1 1,2
-	sleep 1.5 # it is to sleep longer than a second
+	sleep 1.5 # no event: it is to sleep longer than a second
 	kill -CONT "${PID[3]}"
 	appears slept ' view .*members=1,2,3 ' >/dev/null
 	live slept | head -n 1 | grep -x 'pause ms=N'
