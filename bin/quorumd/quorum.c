@@ -50,6 +50,8 @@ recall(struct quorum *q, const void *kept, size_t kept_len)
 		return;
 	(void)quorum_epoch_merge(&q->memory, &wire.memory);
 	q->said[q->self] = wire.said;
+	if (q->cfg.wait_for_all == QUORUM_WAIT_ALWAYS)
+		q->said[q->self].is_waiting = true; /* it said no meanwhile */
 }
 
 struct quorum *
@@ -276,9 +278,12 @@ take_time(struct quorum *q)
 	quorum_request_expire(q);
 }
 
-/* Who loses quorum may have to wait for all again. */
+/*
+ * Who loses quorum may have to wait for all again: and has lost it, too, when
+ * an agreement took it in that it never saw the use of.
+ */
 static void
-update_self(struct quorum *q, bool was_quorate)
+update_self(struct quorum *q, bool had_quorum)
 {
 	struct quorum_said *own = &q->said[q->self];
 
@@ -286,7 +291,7 @@ update_self(struct quorum *q, bool was_quorate)
 		q->gone = 0;
 	if (!q->finding.is_quorate || q->finding.votes >= q->finding.expected)
 		q->is_lms_due = false;
-	if (q->finding.is_quorate || !was_quorate || own->is_waiting ||
+	if (q->finding.is_quorate || !had_quorum || own->is_waiting ||
 	    q->cfg.wait_for_all != QUORUM_WAIT_ALWAYS)
 		return;
 	own->is_waiting = true;
@@ -345,14 +350,16 @@ speak(struct quorum *q)
 }
 
 static void
-conclude(struct quorum *q)
+conclude(struct quorum *q, bool is_view)
 {
-	bool was_quorate = q->finding.is_quorate;
+	bool had_quorum = q->finding.is_quorate || (is_view && q->is_taken_in);
 
 	if (!q->is_in_view)
 		return;
 	quorum_judge(q, quorum_judge_side(q), &q->finding);
-	update_self(q, was_quorate);
+	update_self(q, had_quorum);
+	if (is_view)
+		q->is_taken_in = false;
 	start_window(q);
 	track(q);
 	tell(q);
@@ -397,7 +404,7 @@ quorum_step(struct quorum *q, const struct quorum_input *in)
 	case QUORUM_INPUTS:
 		ENSURE(false);
 	}
-	conclude(q);
+	conclude(q, in->kind == QUORUM_IN_VIEW);
 }
 
 uint64_t

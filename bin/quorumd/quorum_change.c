@@ -67,10 +67,16 @@ settle_cause(
 	e->cause = e->expected >= q->base_expected ? QUORUM_CAUSE_START : cause;
 }
 
+/*
+ * All of the view but who is about to end: one who has not spoken yet may
+ * have taken part in an agreement before this, and is no outsider.
+ */
 static void
-set_quorate(const struct quorum *q, uint64_t side, struct quorum_epoch *e)
+set_quorate(const struct quorum *q, uint64_t leaver, struct quorum_epoch *e)
 {
-	e->quorate = q->cfg.auto_tie_breaker != QUORUM_TIE_NO ? side : 0;
+	bool is_used = q->cfg.auto_tie_breaker != QUORUM_TIE_NO;
+
+	e->quorate = is_used ? q->members & ~q->leaving & ~leaver : 0;
 }
 
 /* Somebody here is to be told that it need not wait any more. */
@@ -114,7 +120,7 @@ is_wanted(const struct quorum *q, struct quorum_wire *out)
 		out->reason = QUORUM_REASON_LMS_WINDOW;
 	}
 	settle_cause(q, cause, e);
-	set_quorate(q, side, e);
+	set_quorate(q, 0, e);
 	out->side = side;
 	return e->expected > 0 &&
 	    (!is_same(e, &memory->now) || memory->maybe_count > 0 ||
@@ -210,6 +216,7 @@ quorum_change_apply(struct quorum *q, size_t sender,
 		if (wire->side & QUORUM_BIT(i))
 			q->said[i].is_fresh = q->said[i].is_waiting = false;
 	q->agreed = wire->side & q->group;
+	q->is_taken_in = (wire->side & QUORUM_BIT(q->self)) != 0;
 	q->gone &= after.voters;
 	q->want_ns = QUORUM_NEVER;
 	q->leaving |= quorum_config_set(&q->cfg, &wire->leaver, 1) & q->group;
@@ -256,7 +263,7 @@ ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
 	wire->no = request->no;
 	if (q->finding.is_quorate) {
 		wire->side = quorum_judge_side(q);
-		set_quorate(q, wire->side, e);
+		set_quorate(q, 0, e);
 	}
 	quorum_effect_publish(q, wire);
 }
@@ -352,7 +359,7 @@ quorum_change_leave(struct quorum *q, const struct quorum_input *in)
 	if (request == NULL)
 		return;
 	settle_cause(q, QUORUM_CAUSE_DOWNSCALE, e);
-	set_quorate(q, rest, e);
+	set_quorate(q, QUORUM_BIT(q->self), e);
 	wire.base = q->memory.now.stamp;
 	wire.no = request->no;
 	wire.side = rest;

@@ -137,6 +137,7 @@ struct quorum {
 	struct parse_pos common;
 	struct parse_pos common_end; /* with what the view's end brought */
 
+	bool is_taken_in;  /* by an agreement of this view */
 	bool is_owed;      /* we have something new to say */
 	bool is_in_flight; /* said, not yet delivered */
 

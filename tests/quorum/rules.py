@@ -325,6 +325,7 @@ class World:
             rest = node.side - {n}
             self.said_yes.pop(n, None)
             node.timer, node.loss, node.quorate = None, False, False
+            node.waiting |= self.rules.wait == 'always'
             yes = bool(rest) and self.verdict(rest)[0]
             for m in rest:
                 if (self.up[m].quorate and not yes
