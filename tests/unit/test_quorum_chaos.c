@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Cores over a ring that is cut anywhere: never two sides with quorum.
+ *
+ * The ring here keeps the promises of extended virtual synchrony and no
+ * other.  A message is delivered in the regular phase only when every member
+ * of its view holds it; when a view ends, those who go on together deliver
+ * the same in the same phase, some of it transitional; a new view may reach
+ * some of its members and never the others.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcommon/base/arena.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/rng.h"
+#include "libcommon/base/text.h"
+
+#include "bin/quorumd/quorum.h"
+#include "bin/quorumd/quorum_internal.h"
+#include "tests/unit/check.h"
+
+enum { NODES = 7, VIEWS = 400, MAILS = 200, STEPS = 600 };
+#define BIT(i) ((uint64_t)1 << (i))
+
+struct mail {
+	size_t sender; /* NODES: the group is complete */
+	size_t len;
+	char *bytes;
+};
+
+struct view {
+	struct parse_view id;
+	uint64_t members;
+	uint64_t installed; /* at some time */
+	bool is_live;       /* its members still hear each other */
+	struct mail mail[MAILS];
+	size_t count;
+	size_t stable; /* so many are held by all */
+};
+
+struct node {
+	struct quorum *core;
+	void *memory;
+	size_t view; /* installed; VIEWS: none */
+	size_t delivered;
+	size_t pending; /* will be installed; VIEWS: none */
+	uint64_t along; /* who comes from the same view */
+	size_t regular; /* of the old view, in the regular phase */
+	size_t total;   /* in all */
+	uint64_t ring_seq;
+};
+
+static struct view views[VIEWS];
+static struct node nodes[NODES];
+static size_t view_count, node_count;
+static uint64_t now_ns;
+static struct rng rng;
+
+static uint64_t
+below(uint64_t bound)
+{
+	return rng_below(&rng, bound);
+}
+
+/* ---- the ring ---------------------------------------------------------- */
+
+static void
+post(size_t i, const struct quorum_effect *effect)
+{
+	struct view *view = &views[nodes[i].view];
+	struct mail *mail = &view->mail[view->count];
+
+	if (!view->is_live || view->count == MAILS ||
+	    effect->publish.if_view.rep != view->id.rep ||
+	    effect->publish.if_view.seq != view->id.seq)
+		return;
+	mail->sender = i;
+	mail->len = effect->publish.len;
+	mail->bytes = malloc(mail->len);
+	if (mail->bytes == NULL)
+		abort();
+	memcpy(mail->bytes, effect->publish.bytes, mail->len);
+	view->count++;
+}
+
+static void
+step(size_t i, struct quorum_input *in)
+{
+	struct quorum_effect effect;
+
+	in->now_ns = now_ns;
+	quorum_step(nodes[i].core, in);
+	while (quorum_next(nodes[i].core, &effect))
+		if (effect.kind == QUORUM_OUT_PUBLISH)
+			post(i, &effect);
+	quorum_check(nodes[i].core);
+}
+
+static size_t
+list(uint64_t set, uint32_t *id)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < node_count; i++)
+		if (set & BIT(i))
+			id[count++] = (uint32_t)i + 1;
+	return count;
+}
+
+static void
+deliver(size_t i, bool is_transitional)
+{
+	struct node *node = &nodes[i];
+	const struct view *view = &views[node->view];
+	const struct mail *mail = &view->mail[node->delivered++];
+	struct parse_pos pos = { view->id, node->delivered, 0 };
+	struct quorum_input in = { .kind = QUORUM_IN_MESSAGE };
+	uint32_t id[NODES];
+
+	if (mail->sender == NODES) {
+		in.kind = QUORUM_IN_GROUP;
+		in.group.node = id;
+		in.group.node_count = list(view->members, id);
+		in.group.pos = pos;
+	} else {
+		in.message.sender = (uint32_t)mail->sender + 1;
+		in.message.pos = pos;
+		in.message.is_transitional = is_transitional;
+		in.message.bytes = mail->bytes;
+		in.message.len = mail->len;
+	}
+	step(i, &in);
+}
+
+static void
+install(size_t i)
+{
+	struct node *node = &nodes[i];
+	uint32_t member[NODES], along[NODES];
+	struct quorum_input in = { .kind = QUORUM_IN_VIEW };
+	struct view *next = &views[node->pending];
+
+	while (node->view < VIEWS && node->delivered < node->total)
+		deliver(i, node->delivered >= node->regular);
+	node->view = node->pending;
+	node->pending = VIEWS;
+	node->delivered = 0;
+	node->ring_seq = next->id.seq;
+	next->installed |= BIT(i);
+	in.view.id = next->id;
+	in.view.member = member;
+	in.view.member_count = list(next->members, member);
+	in.view.along = along;
+	in.view.along_count = list(node->along, along);
+	step(i, &in);
+}
+
+/* Those of a part who come from one view deliver the same of it. */
+static void
+cut_view(size_t from, uint64_t together)
+{
+	const struct view *view = &views[from];
+	size_t least = 0, regular, total;
+
+	for (size_t i = 0; i < node_count; i++)
+		if (together & BIT(i))
+			least = num_max(least, nodes[i].delivered);
+	regular = least + below(num_sub(view->stable, least) + 1);
+	total = view->stable + below(view->count - view->stable + 1);
+	for (size_t i = 0; i < node_count; i++) {
+		if (!(together & BIT(i)))
+			continue;
+		nodes[i].along = together;
+		nodes[i].regular = regular;
+		nodes[i].total = num_max(regular, total);
+	}
+}
+
+static void
+form(uint64_t part)
+{
+	struct view *view = &views[view_count];
+	uint64_t left = part;
+
+	memset(view, 0, sizeof *view);
+	view->members = part;
+	view->is_live = true;
+	view->mail[0].sender = NODES;
+	view->count = 1;
+	for (size_t i = node_count; i-- > 0;)
+		if (part & BIT(i)) {
+			view->id.rep = (uint32_t)i + 1;
+			view->id.seq =
+			    num_max(view->id.seq, nodes[i].ring_seq + 1);
+		}
+	for (size_t i = 0; i < node_count; i++) {
+		uint64_t together = 0;
+
+		if (!(left & BIT(i)))
+			continue;
+		for (size_t j = i; j < node_count; j++)
+			if ((left & BIT(j)) && nodes[j].view == nodes[i].view)
+				together |= BIT(j);
+		left &= ~together;
+		nodes[i].along = together;
+		if (nodes[i].view < VIEWS) {
+			views[nodes[i].view].is_live = false;
+			cut_view(nodes[i].view, together);
+		}
+	}
+	for (size_t i = 0; i < node_count; i++)
+		if (part & BIT(i)) {
+			if (nodes[i].pending < VIEWS)
+				views[nodes[i].pending].is_live = false;
+			nodes[i].pending = view_count;
+			nodes[i].ring_seq = view->id.seq;
+		}
+	view_count++;
+}
+
+/* ---- chaos ------------------------------------------------------------- */
+
+static void
+cut(void)
+{
+	uint64_t part[NODES] = { 0 };
+	uint64_t sides = 1 + below(below(2) ? 3 : 2);
+
+	if (view_count + NODES >= VIEWS)
+		return;
+	for (size_t i = 0; i < node_count; i++)
+		part[below(sides)] |= BIT(i);
+	for (size_t k = 0; k < sides; k++)
+		if (part[k] != 0)
+			form(part[k]);
+}
+
+static void
+pass_time(void)
+{
+	now_ns += below(4) == 0 ? UINT64_C(11000000000) : 50000000;
+	for (size_t i = 0; i < node_count; i++) {
+		struct quorum_input in = { .kind = QUORUM_IN_TIME };
+
+		if (nodes[i].view < VIEWS &&
+		    quorum_deadline_ns(nodes[i].core) <= now_ns)
+			step(i, &in);
+	}
+}
+
+static void
+move(size_t i)
+{
+	struct node *node = &nodes[i];
+	struct view *view = node->view < VIEWS ? &views[node->view] : NULL;
+
+	if (node->pending < VIEWS && below(3) == 0) {
+		install(i);
+		return;
+	}
+	if (view == NULL)
+		return;
+	if (view->is_live && view->installed == view->members &&
+	    view->stable < view->count)
+		view->stable++;
+	if (node->delivered <
+	    (node->pending < VIEWS ? node->regular : view->stable))
+		deliver(i, false);
+}
+
+/* The views in which a node says yes and all who count for it are there. */
+static unsigned
+count_sides(void)
+{
+	unsigned count = 0;
+	uint64_t seen = 0; /* nodes whose view was counted */
+
+	for (size_t i = 0; i < node_count; i++) {
+		uint64_t side, here = 0;
+
+		if (nodes[i].view == VIEWS || (seen & BIT(i)) ||
+		    !quorum_judge_is_quorate(nodes[i].core))
+			continue;
+		side = quorum_judge_side(nodes[i].core);
+		for (size_t j = 0; j < node_count; j++)
+			if (nodes[j].view == nodes[i].view)
+				here |= BIT(j);
+		if ((side & ~here) != 0)
+			continue;
+		seen |= here;
+		count++;
+	}
+	return count;
+}
+
+static void
+draw_config(struct quorum_config *cfg)
+{
+	char why[QUORUM_TEXT_BYTES];
+	struct text text;
+
+	do {
+		quorum_config_init(cfg);
+		cfg->self = 1;
+		cfg->node_count = 3 + below(NODES - 2);
+		for (size_t i = 0; i < cfg->node_count; i++) {
+			cfg->node[i].id = (uint32_t)i + 1;
+			cfg->node[i].votes = 1;
+			snprintf(cfg->node[i].name, sizeof cfg->node[i].name,
+			    "n%zu", i + 1);
+		}
+		cfg->wait_for_all = (enum quorum_wait)below(3);
+		cfg->last_man_standing = below(3) > 0;
+		cfg->auto_tie_breaker = (enum quorum_tie)below(3);
+		text_init(&text, why, sizeof why);
+	} while (quorum_config_mistake(cfg, 0, &text));
+	node_count = cfg->node_count;
+}
+
+static void
+begin(uint64_t seed)
+{
+	struct quorum_config cfg;
+	struct arena arena;
+
+	rng_init(&rng, seed);
+	draw_config(&cfg);
+	view_count = 0;
+	now_ns = 1;
+	for (size_t i = 0; i < node_count; i++) {
+		void *memory = nodes[i].memory;
+
+		arena_init(&arena, NULL, 0);
+		(void)quorum_create(&arena, &cfg, NULL, 0); /* its size */
+		if (memory == NULL)
+			memory = aligned_alloc(
+			    64, num_round_up(arena.used_bytes, 64));
+		if (memory == NULL)
+			abort();
+		arena_init(&arena, memory, SIZE_MAX / 2);
+		cfg.self = (uint32_t)i + 1;
+		nodes[i] = (struct node){ .memory = memory,
+			.core = quorum_create(&arena, &cfg, NULL, 0),
+			.view = VIEWS,
+			.pending = VIEWS };
+	}
+}
+
+static void
+end(void)
+{
+	for (size_t v = 0; v < view_count; v++)
+		for (size_t m = 0; m < views[v].count; m++) {
+			free(views[v].mail[m].bytes);
+			views[v].mail[m].bytes = NULL;
+		}
+}
+
+/* How often there was quorum at all: chaos that stops everything shows
+ * nothing. */
+static unsigned quorate, two_sides, unfinished;
+
+static bool
+run(uint64_t seed)
+{
+	bool is_good = true;
+
+	begin(seed);
+	form(BIT(node_count) - 1);
+	for (unsigned k = 0; k < STEPS && is_good; k++) {
+		unsigned sides;
+
+		if (below(60) == 0)
+			cut();
+		else if (below(20) == 0)
+			pass_time();
+		else
+			for (unsigned n = 0; n < 4; n++)
+				move(below(node_count));
+		sides = count_sides();
+		quorate += sides > 0;
+		if (sides > 1) {
+			printf("seed %llu: two sides after %u steps\n",
+			    (unsigned long long)seed, k);
+			two_sides++;
+			is_good = false;
+		}
+		for (size_t i = 0; i < node_count; i++)
+			unfinished += nodes[i].core->memory.maybe_count > 0;
+	}
+	end();
+	return is_good;
+}
+
+static void
+no_two_sides(void)
+{
+	const char *first = getenv("QUORUM_SEED");
+	const char *count = getenv("QUORUM_SEEDS");
+	uint64_t seed = first != NULL ? strtoull(first, NULL, 10) : 1;
+	uint64_t seeds = count != NULL ? strtoull(count, NULL, 10) : 1500;
+
+	for (uint64_t s = seed; s < seed + seeds; s++)
+		CHECK(run(s));
+	CHECK(quorate > seeds * STEPS / 20);
+	CHECK(unfinished > 0);
+	for (size_t i = 0; i < NODES; i++) {
+		free(nodes[i].memory);
+		nodes[i].memory = NULL;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct check_test tests[] = {
+		CHECK_TEST(no_two_sides),
+	};
+	return CHECK_MAIN(argc, argv, tests);
+}
