@@ -488,6 +488,8 @@ test_watch_counts_what_a_reader_lost(void)
 	watch_stats(world.watch, &stats);
 	CHECK_EQ(stats.gaps, 1);
 	CHECK_EQ(stats.seq, 100);
+	change(1);
+	CHECK_STR(hear(fd), "ev 1 change state=101 seq=101\n");
 	fd_close(&fd);
 	finish();
 }
