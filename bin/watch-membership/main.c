@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* watch-membership: who is there, what changes and why; runs hooks for it. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,11 +11,17 @@
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
 
+#include "bin/watch-membership/watcher_hooks.h"
 #include "bin/watch-membership/watcher_print.h"
 #include "bin/watch-membership/watcher_run.h"
 
+#define HOOKS_DIR          "/etc/ringkit/hooks.d"
+#define HOOKS_OTHER_DIR    "/usr/lib/ringkit/hooks.d"
+#define HOOKS_HEARTBEAT_NS (1 * CLOCK_S_NS)
+#define HOOKS_TIMEOUT_NS   (30 * CLOCK_S_NS)
+
 static struct {
-	bool is_raw, is_single;
+	bool is_raw, is_single, has_hook_option;
 	const char *rundir;
 } given;
 
@@ -22,6 +30,15 @@ static struct watcher_options options = {
 	.timeout_ns = PARSE_FOREVER,
 	.heartbeat_ns = PARSE_FOREVER,
 	.ready_fd = -1,
+};
+
+static struct watcher_hooks hooks = {
+	.runner = {
+		.max_delay_ns = PARSE_FOREVER,
+		.timeout_ns = HOOKS_TIMEOUT_NS,
+		.retries = UINT64_MAX,
+	},
+	.filter = &options.filter,
 };
 
 static struct watcher_printer printer;
@@ -67,6 +84,39 @@ set_heartbeat(const char *arg)
 	    options.heartbeat_ns >= CLOCK_MS_NS;
 }
 
+static bool
+set_on_error(const char *arg)
+{
+	given.has_hook_option = true;
+	hooks.runner.stops_on_error = strcmp(arg, "exit") == 0;
+	return hooks.runner.stops_on_error || strcmp(arg, "continue") == 0;
+}
+
+/* DIR or DIR:OTHER; hooks run in another folder than we do. */
+static bool
+set_dir(const char *arg)
+{
+	static char own[4096], other[4096];
+	size_t len = strcspn(arg, ":");
+	char *copy;
+
+	if (*arg == '\0') {
+		hooks.dir = HOOKS_DIR;
+		hooks.other_dir = HOOKS_OTHER_DIR;
+		return true;
+	}
+	copy = strndup(arg, len);
+	if (copy == NULL || realpath(copy, own) == NULL ||
+	    (arg[len] == ':' && realpath(arg + len + 1, other) == NULL)) {
+		free(copy);
+		return false;
+	}
+	free(copy);
+	hooks.dir = own;
+	hooks.other_dir = arg[len] == ':' ? other : NULL;
+	return true;
+}
+
 static const struct opt opts[] = {
 	{ 'e', "events", OPT_CALL, NULL, add_events, "LIST",
 	    "only these: view, join, leave, quorum, …" },
@@ -100,6 +150,22 @@ static const struct opt opts[] = {
 	    "ask memberd, not quorumd: no verdict" },
 	{ '\0', "ready-fd", OPT_FD, &options.ready_fd, NULL, "FD",
 	    "write a line feed there once the state was told" },
+	{ '\0', "hooks-dir", OPT_CALL, NULL, set_dir, "[DIR]",
+	    "run the files of DIR/EVENT.d, not CMD" },
+	{ '\0', "every", OPT_FLAG, &hooks.runner.is_every, NULL, NULL,
+	    "run CMD for every event, not for what gathered" },
+	{ '\0', "settle", OPT_DURATION, &hooks.runner.settle_ns, NULL, "DUR",
+	    "run CMD once it was quiet for so long" },
+	{ '\0', "max-delay", OPT_DURATION, &hooks.runner.max_delay_ns, NULL,
+	    "DUR", "but do not wait longer than that" },
+	{ '\0', "hook-timeout", OPT_DURATION, &hooks.runner.timeout_ns, NULL,
+	    "DUR", "end CMD after so long (default: 30s)" },
+	{ '\0', "retries", OPT_COUNT, &hooks.runner.retries, NULL, "N",
+	    "run CMD again so often after 75 (default: no end)" },
+	{ '\0', "on-error", OPT_CALL, NULL, set_on_error, "WHAT",
+	    "when CMD fails: continue or exit (default: continue)" },
+	{ '\0', "state", OPT_STRING, &hooks.runner.state_path, NULL, "FILE",
+	    "remember what CMD did, run it only for what differs" },
 	{ '\0', "rundir", OPT_STRING, &given.rundir, NULL, "DIR",
 	    "where quorum.sock is" },
 };
@@ -112,25 +178,95 @@ static const struct opt_program program = {
 	.opt_count = ARRAY_COUNT(opts),
 };
 
+/* What hooks cannot be combined with; NULL: all is well. */
+static const char *
+hooks_complaint(void)
+{
+	const struct hook_options *runner = &hooks.runner;
+	bool has_damping =
+	    runner->settle_ns > 0 || runner->max_delay_ns != PARSE_FOREVER;
+
+	if (options.hooks == NULL)
+		return runner->is_every || has_damping ||
+			runner->state_path != NULL ||
+			runner->retries != UINT64_MAX ||
+			runner->timeout_ns != HOOKS_TIMEOUT_NS ||
+			given.has_hook_option
+		    ? "this needs a command or --hooks-dir"
+		    : NULL;
+	if (runner->argv != NULL && hooks.dir != NULL)
+		return "a command and --hooks-dir exclude each other";
+	if (printer.is_json || printer.fields != NULL || printer.is_null)
+		return "a hook takes records, no format";
+	if (runner->is_every && has_damping)
+		return "--every does not wait";
+	if (options.since != NULL)
+		return "hooks have --state in place of --since";
+	return NULL;
+}
+
 /* 0 or OPT_E_USAGE. */
 static int
 check(int argc, char **argv, int first)
 {
 	bool has_dashes = first > 1 && strcmp(argv[first - 1], "--") == 0;
+	const char *complaint;
 
 	if (has_dashes && first == argc)
 		return opt_usage(&program, "a command must follow --");
-	if (first < argc)
+	if (first < argc && !has_dashes)
 		return opt_usage(&program, "%s: not an option", argv[first]);
+	if (first < argc)
+		hooks.runner.argv = argv + first;
+	if (first < argc || hooks.dir != NULL)
+		options.hooks = &hooks;
+	complaint = hooks_complaint();
+	if (complaint != NULL)
+		return opt_usage(&program, "%s", complaint);
 	if (printer.is_json && printer.fields != NULL)
 		return opt_usage(&program, "only one format can be printed");
 	if (options.is_snapshot_only && options.is_live_only)
-		return opt_usage(&program,
-		    "--now and --no-snapshot leave "
-		    "nothing to print");
+		return opt_usage(
+		    &program, "--now and --no-snapshot leave nothing to print");
 	if (given.is_single)
 		options.count_max = 1;
 	return 0;
+}
+
+/* A path is ours to understand: the command has another working folder. */
+static bool
+resolve(char **name)
+{
+	static char path[4096];
+
+	if (strchr(*name, '/') == NULL)
+		return true;
+	if (realpath(*name, path) == NULL)
+		return false;
+	*name = path;
+	return true;
+}
+
+static enum exitcode
+run_hooks(void)
+{
+	enum exitcode code;
+
+	if (hooks.runner.argv != NULL && !resolve(&hooks.runner.argv[0]))
+		tool_fail(EXITCODE_NOTFOUND, "%s: %s", hooks.runner.argv[0],
+		    strerror(errno));
+
+	hooks.runner.rundir = options.rundir;
+	hooks.is_first_skipped = options.is_live_only;
+	/* A daemon that hangs must not look like one with nothing to say. */
+	if (options.heartbeat_ns == PARSE_FOREVER)
+		options.heartbeat_ns = HOOKS_HEARTBEAT_NS;
+	code = watcher_hooks_open(&hooks);
+	options.since = hooks.cursor;
+	if (code == EXITCODE_OK)
+		code = watcher_run(&options, &printer);
+	hook_close(hooks.hook);
+	return code;
 }
 
 int
@@ -148,5 +284,6 @@ main(int argc, char **argv)
 	options.daemon = given.is_raw ? "member" : "quorum";
 	if (out_open(&printer.out, STDOUT_FILENO) != 0)
 		tool_fail(EXITCODE_OS, "out of memory");
-	return (int)watcher_run(&options, &printer);
+	return (int)(options.hooks != NULL ? run_hooks()
+					   : watcher_run(&options, &printer));
 }

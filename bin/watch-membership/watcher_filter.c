@@ -102,6 +102,14 @@ watcher_filter_passes(const struct watcher_filter *filter,
 }
 
 bool
+watcher_filter_wants(const struct watcher_filter *filter,
+    enum watcher_event event, uint32_t node)
+{
+	return (filter->events == 0 || (filter->events & 1U << event) != 0) &&
+	    (filter->nodes.count == 0 || hook_ids_has(&filter->nodes, node));
+}
+
+bool
 watcher_filter_counts(enum watcher_event event)
 {
 	return (NEVER_COUNTED & 1U << event) == 0;

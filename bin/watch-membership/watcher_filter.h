@@ -47,6 +47,10 @@ RK_MUST_CHECK bool watcher_filter_events(
 bool watcher_filter_passes(const struct watcher_filter *filter,
     enum watcher_event event, struct word *word);
 
+/* The same for an event of a node that has no record. */
+bool watcher_filter_wants(const struct watcher_filter *filter,
+    enum watcher_event event, uint32_t node);
+
 /*
  * A thing that happened, to be counted by -n: not the state, and not that the
  * connection or the daemon is still there.

@@ -25,7 +25,7 @@ struct watcher {
 	struct ask *ask;
 	bool is_subscribed; /* and had its ready, on this connection */
 	bool is_ready;      /* it was, once */
-	bool is_closing;    /* enough was told; the hooks have to end */
+	bool is_closing;    /* enough was told; the hooks finish */
 	bool is_down;       /* and said so */
 	bool is_pinging;
 	uint64_t count;

@@ -3,13 +3,17 @@
 #include <string.h>
 
 #include "libcommon/base/limits.h"
+#include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/ask.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/tool.h"
 
+#include "bin/watch-membership/watcher_hooks.h"
 #include "bin/watch-membership/watcher_internal.h"
+
+#define CONNECT_NS (250 * CLOCK_MS_NS)
 
 uint64_t
 watcher_later(uint64_t now_ns, uint64_t span_ns)
@@ -143,15 +147,30 @@ subscribe(struct watcher *w)
 	return rc == 0 ? WATCHER_ON : watcher_lose(w, rc);
 }
 
+/* Nobody looks after the hooks meanwhile. */
+static uint64_t
+connect_deadline_ns(const struct watcher *w)
+{
+	uint64_t deadline_ns = ask_deadline_ns();
+
+	if (w->options->hooks == NULL || !w->is_ready)
+		return deadline_ns;
+	return num_min(deadline_ns, clock_now_ns() + CONNECT_NS);
+}
+
 enum watcher_step
 watcher_connect(struct watcher *w)
 {
-	int rc = ask_open(
-	    &w->ask, w->options->rundir, w->options->daemon, ask_deadline_ns());
+	int rc = ask_open(&w->ask, w->options->rundir, w->options->daemon,
+	    connect_deadline_ns(w));
 	enum watcher_step step = WATCHER_ON;
 
 	if (rc != 0)
 		return watcher_lose(w, rc);
+	if (w->options->hooks != NULL)
+		watcher_hooks_connected(w->options->hooks,
+		    ask_greeting(w->ask, "node"), ask_greeting(w->ask, "name"),
+		    ask_greeting(w->ask, "epoch"));
 	if (w->options->nodes != NULL && w->options->filter.nodes.count == 0)
 		step = find_nodes(w);
 	return step == WATCHER_ON ? subscribe(w) : step;

@@ -18,6 +18,7 @@
 #include "libcommon/os/fd.h"
 #include "libcommon/os/tool.h"
 
+#include "bin/watch-membership/watcher_hooks.h"
 #include "bin/watch-membership/watcher_internal.h"
 #include "bin/watch-membership/watcher_print.h"
 
@@ -44,11 +45,16 @@ tell(struct watcher *w, enum watcher_event event, const char *name,
 	bool is_first =
 	    !w->is_ready && (event == WATCHER_EXISTS || event == WATCHER_READY);
 
-	if ((is_first && w->options->is_live_only) ||
-	    !watcher_filter_passes(&w->options->filter, event, word))
-		return WATCHER_ON;
-	watcher_print(w->printer, name, word);
-	return count(w, event);
+	bool passes = !(is_first && w->options->is_live_only) &&
+	    watcher_filter_passes(&w->options->filter, event, word);
+
+	if (w->options->hooks != NULL) {
+		w->options->hooks->seq = w->seq;
+		watcher_hooks_take(w->options->hooks, event, word, passes);
+	} else if (passes) {
+		watcher_print(w->printer, name, word);
+	}
+	return passes ? count(w, event) : WATCHER_ON;
 }
 
 /* A record of our own: "down reason=daemon-exit", put in the order here. */
@@ -174,17 +180,38 @@ ask_tick(struct watcher *w)
 	return rc == 0 ? WATCHER_ON : watcher_lose(w, rc);
 }
 
+static enum watcher_step
+turn_hooks(struct watcher *w)
+{
+	int code;
+
+	if (w->options->hooks == NULL ||
+	    watcher_hooks_turn(w->options->hooks, &code) == 0)
+		return WATCHER_ON;
+	w->is_closing = false;
+	return watcher_end(w, (enum exitcode)code);
+}
+
 /* Reads the clock; does what is due. */
 static enum watcher_step
 look_at_clock(struct watcher *w)
 {
+	w->line_count = 0;
+	if (w->options->hooks == NULL)
+		check_output(w);
+	if (clock_now_ns() < w->deadline_ns)
+		return turn_hooks(w);
+	w->is_closing = false;
+	return watcher_end(w, EXITCODE_TIMEOUT);
+}
+
+/* Is it still there?  To be asked when all that it said was read. */
+static enum watcher_step
+look_at_daemon(struct watcher *w)
+{
 	uint64_t now_ns = clock_now_ns();
 
-	w->line_count = 0;
-	check_output(w);
-	if (now_ns >= w->deadline_ns)
-		return watcher_end(w, EXITCODE_TIMEOUT);
-	if (w->ask == NULL)
+	if (w->ask == NULL || w->is_closing)
 		return WATCHER_ON;
 	if (w->is_pinging && now_ns >= w->ping_end_ns)
 		return watcher_lose(w, -ETIMEDOUT);
@@ -197,7 +224,10 @@ wait_ms(const struct watcher *w, uint64_t until_ns)
 {
 	uint64_t at_ns = num_min(until_ns, w->deadline_ns), now_ns, left_ns;
 
-	if (w->ask != NULL)
+	if (w->options->hooks != NULL)
+		at_ns = num_min(
+		    at_ns, watcher_hooks_deadline_ns(w->options->hooks));
+	if (w->ask != NULL && !w->is_closing)
 		at_ns =
 		    num_min(at_ns, w->is_pinging ? w->ping_end_ns : w->tick_ns);
 	if (at_ns == UINT64_MAX)
@@ -207,25 +237,34 @@ wait_ms(const struct watcher *w, uint64_t until_ns)
 	return (int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS);
 }
 
-/* Waits for fd (-1: none), for the reader to go, for time to pass. */
+/* Waits for fd (-1: none), for the reader to go, for hooks, for time to pass.
+ */
 static enum watcher_step
 wait_some(struct watcher *w, int fd, uint64_t until_ns)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[2 + HOOK_FDS] = {
 		{ fd, POLLIN, 0 },
 		{ w->printer->out.fd, 0, 0 },
 	};
+	nfds_t count = 2;
 	int rc = out_flush(&w->printer->out);
 	enum watcher_step step;
 
 	if (rc != 0)
 		tool_fail_output(rc);
 	step = look_at_clock(w);
+	if (step == WATCHER_ON)
+		step = look_at_daemon(w);
 	if (step != WATCHER_ON)
 		return step;
-	if (poll(fds, 2, wait_ms(w, until_ns)) < 0 && errno != EINTR)
+	if (w->options->hooks != NULL) {
+		fds[1].fd = -1;
+		hook_poll(w->options->hooks->hook, fds + count);
+		count += HOOK_FDS;
+	}
+	if (poll(fds, count, wait_ms(w, until_ns)) < 0 && errno != EINTR)
 		return watcher_lose(w, -errno);
-	return look_at_clock(w);
+	return WATCHER_ON;
 }
 
 static enum watcher_step
@@ -316,6 +355,27 @@ reconnect(struct watcher *w, uint64_t wait_end_ns)
 	return step == WATCHER_ON ? come_again(w, UINT64_MAX) : step;
 }
 
+/* Enough was told: what the hooks still have to do. */
+static void
+finish_hooks(struct watcher *w)
+{
+	struct watcher_hooks *hooks = w->options->hooks;
+	enum watcher_step step = WATCHER_ON;
+
+	if (hooks == NULL || w->code != EXITCODE_OK)
+		return;
+	w->is_closing = true;
+	if (!hook_is_idle(hooks->hook))
+		tool_say("waiting for the hooks");
+	while (step == WATCHER_ON && w->is_closing) {
+		step = turn_hooks(w);
+		if (hook_is_idle(hooks->hook))
+			break;
+		if (step == WATCHER_ON)
+			step = wait_some(w, -1, UINT64_MAX);
+	}
+}
+
 enum exitcode
 watcher_run(struct watcher_options *options, struct watcher_printer *printer)
 {
@@ -334,6 +394,7 @@ watcher_run(struct watcher_options *options, struct watcher_printer *printer)
 	while (step != WATCHER_END)
 		step = step == WATCHER_LOST ? reconnect(&w, wait_end_ns)
 					    : turn(&w);
+	finish_hooks(&w);
 	rc = out_flush(&printer->out);
 	ask_close(w.ask);
 	if (rc != 0)

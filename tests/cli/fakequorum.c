@@ -22,7 +22,7 @@
 #include "libcommon/os/fd.h"
 #include "libcommon/os/unixsock.h"
 
-enum { CLIENTS = 8, KEPT = 8192, LINE_BYTES = 4096 };
+enum { CLIENTS = 64, KEPT = 8192, LINE_BYTES = 4096 };
 
 struct client {
 	int fd; /* -1: free */
@@ -103,18 +103,21 @@ watch(struct client *client, struct word *word)
 {
 	const struct word_pair *since = word_get(word, "since");
 	const char *colon = since != NULL ? strchr(since->value, ':') : NULL;
+	bool has_from = false;
 	uint64_t from = 0;
 
 	say(client, "ok id=1\n", strlen("ok id=1\n"));
 	client->watches = true;
 	if (colon != NULL &&
-	    strncmp(since->value, epoch, (size_t)(colon - since->value)) == 0)
+	    strncmp(since->value, epoch, (size_t)(colon - since->value)) == 0) {
+		has_from = true;
 		from = strtoull(colon + 1, NULL, 10);
-	if (since != NULL && from == 0)
+	}
+	if (since != NULL && !has_from)
 		tell(client, "gap lost=unknown", seq);
-	if (from == 0)
+	if (!has_from)
 		tell_state(client, "exists", false);
-	while (from != 0 && ++from <= seq)
+	while (has_from && ++from <= seq)
 		tell(client, kept[from], from);
 	tell_state(client, "ready", false);
 }

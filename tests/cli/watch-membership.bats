@@ -21,7 +21,7 @@ events() { cut -d' ' -f1 "$1" | tr '\n' ' '; }
 	for args in --nonsense "-e views" "-e ''" "-e view," "-o ''" "-o A" \
 		"-o view,,x" "-j -o view" "--now --no-snapshot" "-n x" "-t x" \
 		"--heartbeat=0" "--wait-daemon=x" "operand" "--" "-N ''"; do
-		eval "run --separate-stderr -64 watch-membership $args"
+		eval "run --separate-stderr -64 timeout 5 watch-membership $args"
 		[ -z "$output" ]
 		[[ $stderr == "watch-membership: "* ]]
 	done
