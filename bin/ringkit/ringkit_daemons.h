@@ -12,7 +12,12 @@
 struct text;
 
 /* Each uses those before it. */
-enum { RINGKIT_DAEMONS = 3, RINGKIT_DAEMON_RING = 0 };
+enum {
+	RINGKIT_DAEMON_RING,
+	RINGKIT_DAEMON_MEMBER,
+	RINGKIT_DAEMON_QUORUM,
+	RINGKIT_DAEMONS
+};
 
 /* "ringd", "memberd", "quorumd" */
 const char *ringkit_daemon_name(uint32_t daemon);

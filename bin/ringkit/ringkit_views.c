@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +13,14 @@
 #include "libcommon/os/clock.h"
 #include "libcommon/os/tool.h"
 
+#include "bin/ringkit/ringkit_daemons.h"
 #include "bin/ringkit/ringkit_layout.h"
 
 /* What one node has reported last. */
 struct watch {
 	struct ask *ask;
 	uint32_t members;
+	bool is_judged; /* or there is nobody to judge */
 	char view[RINGKIT_VIEW_BYTES];
 };
 
@@ -36,14 +39,21 @@ count_items(const char *list)
 	return count;
 }
 
-/* ready and regular views name the view that is; others are on the way. */
+/* ready and regular views name the view that is; others are on the way.
+ * quorumd's have no phase, and what it says of quorum besides. */
 static void
 note(struct watch *watch, const struct ask_line *line)
 {
+	const char *quorate;
+
 	if (line->kind != ASK_EV ||
-	    (strcmp(line->event, "ready") != 0 &&
-		(strcmp(line->event, "view") != 0 ||
-		    strcmp(ask_value(line, "phase"), "regular") != 0)))
+	    strcmp(ask_value(line, "phase"), "transitional") == 0)
+		return;
+	quorate = ask_value(line, "quorate");
+	if (*quorate != '\0')
+		watch->is_judged = strcmp(quorate, "unknown") != 0;
+	if (strcmp(line->event, "ready") != 0 &&
+	    strcmp(line->event, "view") != 0)
 		return;
 	watch->members = count_items(ask_value(line, "members"));
 	snprintf(
@@ -67,6 +77,7 @@ is_common(const struct watches *all)
 {
 	for (uint32_t i = 0; i < all->count; i++)
 		if (all->watch[i].members != all->count ||
+		    !all->watch[i].is_judged ||
 		    strcmp(all->watch[i].view, all->watch[0].view) != 0)
 			return false;
 	return true;
@@ -76,13 +87,19 @@ static int
 open_watch(const struct ringkit_layout *layout, uint32_t node,
     struct watch *watch, uint64_t deadline_ns)
 {
+	bool has_quorumd = ringkit_daemons_installed(layout->daemons) >>
+		RINGKIT_DAEMON_QUORUM &
+	    1;
+	const char *request = has_quorumd ? "watch\n" : "views\n";
 	char rundir[RINGKIT_PATH_BYTES];
 	int rc;
 
+	watch->is_judged = !has_quorumd;
 	ringkit_layout_rundir(layout, node, rundir);
-	rc = ask_open(&watch->ask, rundir, "ring", deadline_ns);
+	rc = ask_open(
+	    &watch->ask, rundir, has_quorumd ? "quorum" : "ring", deadline_ns);
 	if (rc == 0)
-		rc = ask_put(watch->ask, "views\n", strlen("views\n"));
+		rc = ask_put(watch->ask, request, strlen(request));
 	return rc;
 }
 
@@ -143,6 +160,6 @@ ringkit_views_wait(const struct ringkit_layout *layout, uint64_t deadline_ns,
 		return EXITCODE_TIMEOUT;
 	}
 	if (rc != 0)
-		tool_warn("%s/*/ring.sock: %s", layout->dir, ask_strerror(rc));
+		tool_warn("%s/*/*.sock: %s", layout->dir, ask_strerror(rc));
 	return ask_exitcode(rc);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Waiting until several ringds have the same view of all of them. */
+/* Waiting until several nodes have the same view of all of them. */
 #ifndef RK_RINGKIT_VIEWS_H
 #define RK_RINGKIT_VIEWS_H
 
@@ -14,7 +14,8 @@ enum { RINGKIT_VIEW_BYTES = 64 };
 
 /*
  * Until all nodes report one regular view with as many members as there are
- * nodes, whose name is given.  By the stream of views: nothing is polled.
+ * nodes, whose name is given, and know, where quorumd runs, whether it is
+ * quorate.  By streams of events: nothing is polled.
  */
 RK_MUST_CHECK enum exitcode ringkit_views_wait(
     const struct ringkit_layout *layout, uint64_t deadline_ns,

@@ -195,8 +195,8 @@ line1()
 
 # ---- sandbox ----------------------------------------------------------------
 
-# suite DIR: a ringkit with a ringd, and with a memberd and a quorumd that only
-# say, in the file named order, when they begin and end.
+# suite DIR: a ringkit with a ringd, and with a memberd and a quorumd that say,
+# in the file named order, when they begin and end.
 suite()
 {
 	local bin daemon
@@ -208,14 +208,13 @@ suite()
 #!/bin/bash
 for option; do
 	case \$option in
-	--ready-fd=*) fd=\${option#*=} ;;
 	--rundir=*) dir=\${option#*=} ;;
 	esac
 done
 echo "$daemon \${dir##*/} starts" >>"$PWD/order"
-sleep inf &
-trap 'echo "$daemon \${dir##*/} ends" >>"$PWD/order"; kill %1; exit 0' TERM
-echo >&\$fd
+trap 'echo "$daemon \${dir##*/} ends" >>"$PWD/order"; kill %1' TERM
+"$bin/$daemon" "\$@" &
+wait
 wait
 END
 		chmod 755 "$1/$daemon"
