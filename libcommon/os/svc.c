@@ -8,6 +8,7 @@
  */
 #include "libcommon/os/svc.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <errno.h>
@@ -169,6 +170,23 @@ on_listener(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	}
 }
 
+/*
+ * A socket that is closed with bytes unread takes what its other end has not
+ * read yet with it: our last words.  So nothing more may come, and what has
+ * come is thrown away.
+ */
+static void
+discard_unread(struct svc_client *client)
+{
+	struct svc *svc = client->svc;
+	ssize_t n;
+
+	(void)shutdown(client->fd, SHUT_RD);
+	do
+		n = read(client->fd, svc->line, sizeof svc->line);
+	while (n > 0 || (n < 0 && errno == EINTR));
+}
+
 static void
 remove_client(struct svc_client *client)
 {
@@ -178,6 +196,7 @@ remove_client(struct svc_client *client)
 	svc_serve_gathered(client);
 	svc_queue_clear(svc->out, &client->queue);
 	loop_remove_fd(svc->loop, client->slot);
+	discard_unread(client);
 	fd_close(&client->fd);
 	client->id = 0;
 	svc->client_count--;

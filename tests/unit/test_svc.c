@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,6 +390,29 @@ test_svc_closes_who_breaks_the_framing(void)
 	finish();
 }
 
+/* What it had sent beside is unread when it is closed: it hears why all the
+ * same, and not that the connection was reset. */
+static void
+test_svc_says_why_to_who_sends_on(void)
+{
+	static char line[100000];
+	struct pollfd state = { .events = POLLIN };
+
+	memset(line, 'x', sizeof line);
+	start();
+	int fd = open_client();
+	hear(fd);
+	say(fd, line, sizeof line);
+	turn(3);
+	state.fd = fd;
+	CHECK_EQ(poll(&state, 1, 0), 1);
+	CHECK_EQ(state.revents & POLLERR, 0);
+	CHECK(strncmp(hear(fd), "err code=toolong", 16) == 0);
+	CHECK(is_closed(fd));
+	fd_close(&fd);
+	finish();
+}
+
 static void
 test_svc_waiting_request_keeps_its_place(void)
 {
@@ -667,6 +691,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_svc_refuses_what_it_cannot_parse_and_goes_on),
 		CHECK_TEST(test_svc_data_may_be_short_long_or_split),
 		CHECK_TEST(test_svc_closes_who_breaks_the_framing),
+		CHECK_TEST(test_svc_says_why_to_who_sends_on),
 		CHECK_TEST(test_svc_waiting_request_keeps_its_place),
 		CHECK_TEST(test_svc_replies_keep_the_order_of_requests),
 		CHECK_TEST(test_svc_half_closed_client_is_answered_then_closed),
