@@ -333,6 +333,22 @@ change_tag(
 	return ask_change(ask, &request, "not now");
 }
 
+static int
+check_tag_operands(int count, char *const *operands)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	if (count < 1)
+		return opt_usage(&tag_program, "NAME is missing");
+	if (count > (given.is_unset ? 1 : 2))
+		return opt_usage(&tag_program, "too many operands");
+	if (operands[0][strspn(operands[0], allowed)] != '\0')
+		return opt_usage(&tag_program,
+		    "%s: expected a NAME of a-z 0-9 . _ -, then perhaps VALUE",
+		    operands[0]);
+	return 0;
+}
+
 int
 ringkit_tag(int argc, char **argv)
 {
@@ -340,9 +356,8 @@ ringkit_tag(int argc, char **argv)
 	struct ask_line line;
 
 	count = argc - first;
-	if (rc == 0 && (count < 1 || count > (given.is_unset ? 1 : 2)))
-		rc = opt_usage(&tag_program,
-		    count < 1 ? "NAME is missing" : "too many operands");
+	if (rc == 0)
+		rc = check_tag_operands(count, argv + first);
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	struct ask *ask = open_member();

@@ -65,6 +65,8 @@ is_state() { [ "$(state "$1")" = "$2" ]; }
 	ringkit tag -u zone
 	run -1 ringkit tag rack
 	run -64 ringkit tag RACK x
+	run -64 ringkit tag rack=x
+	[[ $output == *'rack=x: expected a NAME'* ]]
 	run -65 ringkit tag rack "$(head -c 256 /dev/zero | tr '\0' x)"
 	run -65 ringkit tag -N n9 rack
 	run -64 ringkit tag -N n9 rack x
