@@ -74,11 +74,20 @@ leave(void *arg, uint64_t now_ns)
 	quorumd_leave(arg, now_ns);
 }
 
+static void
+dump(void *arg, uint64_t now_ns)
+{
+	(void)now_ns;
+	quorumd_look(arg);
+	quorumd_svc_dump(arg);
+}
+
 int
 main(int argc, char **argv)
 {
-	const struct serve_handler handler = { .arg = &quorumd,
-		.leave = leave };
+	const struct serve_handler handler = {
+		.arg = &quorumd, .leave = leave, .dump = dump
+	};
 	int code;
 
 	if (!serve_options(&serve, &program, argc, argv, &code))

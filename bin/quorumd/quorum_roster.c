@@ -346,7 +346,20 @@ put_tag(struct text *out, bool *is_first, struct span name, struct span value)
 			text_put_char(out, value.bytes[i]);
 }
 
-/* value.bytes == NULL: the tag is gone. */
+static bool
+is_name_before(struct span name, struct span item)
+{
+	const char *colon = memchr(item.bytes, ':', item.len);
+	const size_t len =
+	    colon != NULL ? (size_t)(colon - item.bytes) : item.len;
+	int order = memcmp(name.bytes, item.bytes, num_min(name.len, len));
+
+	return order < 0 || (order == 0 && name.len < len);
+}
+
+/*
+ * The tag goes where its name belongs; with value.bytes == NULL it is gone.
+ */
 static bool
 set_tag(struct quorum_roster *roster, struct node *node, struct span name,
     struct span value)
@@ -362,6 +375,10 @@ set_tag(struct quorum_roster *roster, struct node *node, struct span name,
 			comma != NULL ? (size_t)(comma - old.bytes) : old.len };
 		const size_t taken = item.len + (comma != NULL);
 
+		if (value.bytes != NULL && is_name_before(name, item)) {
+			put_tag(&out, &is_first, name, value);
+			value.bytes = NULL;
+		}
 		if (!is_tag(item, name))
 			put_item(&out, &is_first, item);
 		old.bytes += taken;
@@ -385,7 +402,14 @@ apply_update(struct quorum_roster *roster, const char *words, uint64_t now_ns)
 	if (key.len > 4 && memcmp(key.bytes, "tag.", 4) == 0)
 		return set_tag(roster, node,
 		    (struct span){ key.bytes + 4, key.len - 4 }, value);
-	if (is_equal(key, "version") && value.bytes != NULL)
+	if (value.bytes == NULL)
+		return true;
+	/* What was learned later of one who is gone. */
+	if (is_equal(key, "state"))
+		return set(roster, node, "state", value);
+	if (is_equal(key, "inc"))
+		return set(roster, node, "inc", value);
+	if (is_equal(key, "version"))
 		return set(roster, node, "version", value);
 	return true;
 }

@@ -272,6 +272,8 @@ get_deadline_ns(const void *arg)
 		at_ns = num_min(at_ns, quorum_deadline_ns(d->core));
 	if (d->leave_deadline_ns != 0)
 		at_ns = num_min(at_ns, d->leave_deadline_ns);
+	if (d->is_awaited)
+		at_ns = num_min(at_ns, d->patience_end_ns);
 	return at_ns;
 }
 
@@ -289,7 +291,10 @@ on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 		quorumd_step(d, &in);
 	if (d->leave_deadline_ns != 0 && d->now_ns >= d->leave_deadline_ns)
 		loop_stop(loop, d->exit_code);
-	svc_resume(d->svc);
+	if (d->is_awaited && d->now_ns >= d->patience_end_ns) {
+		d->is_awaited = false;
+		svc_resume(d->svc);
+	}
 }
 
 static void
@@ -327,7 +332,8 @@ quorumd_open(struct quorumd *d)
 		rc = loop_add_fd(d->loop, d->state.track.fd, on_track, d);
 	if (rc < 0)
 		return rc;
-	d->now_ns = d->start_ns = d->member_lost_ns = clock_now_ns();
+	d->now_ns = d->start_ns = clock_now_ns();
+	d->patience_end_ns = d->now_ns + QUORUMD_PATIENCE_NS;
 	(void)quorumd_clock_ns(d);
 	loop_add_timer(d->loop, get_deadline_ns, on_deadline, d);
 	feed_start(d->ring_feed, d->loop, d->now_ns);

@@ -25,6 +25,9 @@ struct serve;
 struct text;
 struct watch;
 
+/* So long somebody who asks waits for a memberd that is on its way. */
+#define QUORUMD_PATIENCE_NS UINT64_C(1000000000)
+
 /* A request whose answer comes from the core. */
 struct quorumd_request {
 	uint64_t cookie;           /* 0: free */
@@ -75,12 +78,13 @@ struct quorumd {
 	uint64_t now_ns;  /* of this turn; never decreases */
 	uint64_t boot_ns; /* what the clock of the lease is ahead of now_ns */
 	uint64_t start_ns;
-	uint64_t pauses;     /* noticed */
-	uint64_t member_seq; /* memberd's last record */
-	uint64_t member_lost_ns;
+	uint64_t pauses;          /* noticed */
+	uint64_t member_seq;      /* memberd's last record */
+	uint64_t patience_end_ns; /* with a memberd that is not there */
 	char member_epoch[WORD_TAG_BYTES + 1];
 	bool is_told;         /* a first snapshot is complete */
 	bool is_partial;      /* a later one of memberd's is not */
+	bool is_awaited;      /* somebody waits for that to end */
 	bool is_behind;       /* memberd cannot be merged any more: drop it */
 	bool is_member_heard; /* a record came by this connection */
 	bool is_fresh;        /* the gate, as it was set last */
@@ -152,10 +156,16 @@ void quorumd_svc_fail(struct quorumd *d);
 enum svc_result quorumd_svc_quorum(void *arg, struct svc_request *req);
 enum svc_result quorumd_svc_why(void *arg, struct svc_request *req);
 enum svc_result quorumd_svc_nodes(void *arg, struct svc_request *req);
-enum svc_result quorumd_svc_status(void *arg, struct svc_request *req);
-enum svc_result quorumd_svc_stats(void *arg, struct svc_request *req);
 
 /* The line that `quorum` answers, without ok; drains nothing. */
 void quorumd_svc_put_quorum(struct quorumd *d, struct text *out);
+
+/* ---- quorumd_svc_status.c ---------------------------------------------- */
+
+enum svc_result quorumd_svc_status(void *arg, struct svc_request *req);
+enum svc_result quorumd_svc_stats(void *arg, struct svc_request *req);
+
+/* What status says, line by line, to the log. */
+void quorumd_svc_dump(struct quorumd *d);
 
 #endif

@@ -51,7 +51,7 @@ on_closed(void *arg, struct feed *feed, const char *why, uint64_t now_ns)
 	d->now_ns = num_max(d->now_ns, now_ns);
 	if (!d->is_member_heard)
 		return;
-	d->member_lost_ns = d->now_ns;
+	d->patience_end_ns = d->now_ns + QUORUMD_PATIENCE_NS;
 	log_line(LOG_LEVEL_WARNING, "members-lost", "why=%s", why);
 	/* If ringd went, too, that is told first. */
 	quorumd_look(d);

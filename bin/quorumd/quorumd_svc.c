@@ -29,8 +29,7 @@ enum {
 	VOTES_MAX = 1 << 24,
 };
 
-#define TTL_NS_MAX  (3600 * CLOCK_S_NS)
-#define PATIENCE_NS CLOCK_S_NS /* with a memberd that is not there */
+#define TTL_NS_MAX (3600 * CLOCK_S_NS)
 
 /* ---- requests that wait for the core ----------------------------------- */
 
@@ -340,8 +339,10 @@ run_watch(void *arg, struct svc_request *req)
 	quorumd_look(d);
 	if (quorum_stream_is_ready(d->stream))
 		return watch_request(d->watch, req);
-	if (d->now_ns < d->member_lost_ns + PATIENCE_NS)
+	if (d->now_ns < d->patience_end_ns) {
+		d->is_awaited = true;
 		return SVC_WAIT;
+	}
 	svc_err(req->client, req->tag, "away", "memberd is not there");
 	return SVC_DONE;
 }

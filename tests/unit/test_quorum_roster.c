@@ -113,6 +113,11 @@ test_roster_tags(void)
 	begin_two();
 	apply("update node=2 key=tag.rack old=r1 new=a,b:c");
 	apply("update node=2 key=tag.x old=\\0054");
+	apply("update node=2 key=tag.rac new=1");
+	apply("update node=2 key=tag.rack1 new=2");
+	apply("update node=2 key=tag.rac old=1 new=3");
+	apply("update node=2 key=state old=member new=left");
+	apply("update node=2 key=inc old=4 new=9");
 	apply("update node=1 key=tag.y new=1");
 	apply("update node=1 key=tag.z new=");
 	apply("update node=1 key=version old=1 new=2");
@@ -121,8 +126,9 @@ test_roster_tags(void)
 	    "exists node=1 name=a addr=10.0.0.1 state=member inc=3 local=yes "
 	    "version=2 since_ms=607 tags=y:1,z:");
 	check_node(1,
-	    "exists node=2 name=b addr=10.0.0.2 state=member inc=4 local=no "
-	    "version=1 since_ms=507 tags=rack:a\\0054b\\0072c new_word=7");
+	    "exists node=2 name=b addr=10.0.0.2 state=left inc=9 local=no "
+	    "version=1 since_ms=507 "
+	    "tags=rac:3,rack:a\\0054b\\0072c,rack1:2 new_word=7");
 }
 
 static void
