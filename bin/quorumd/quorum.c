@@ -271,8 +271,7 @@ take_time(struct quorum *q)
 {
 	if (q->now_ns >= q->lms_ns) {
 		q->lms_ns = QUORUM_NEVER;
-		q->is_lms_due = q->finding.is_quorate &&
-		    q->finding.votes < q->finding.expected;
+		q->is_lms_due = true;
 	}
 	quorum_device_time(q);
 	quorum_request_expire(q);

@@ -418,8 +418,8 @@ window_needs_quorum(void)
 	quorumd_simulate_wait(world, 5 * SECOND);
 	cut("1|2|3|4|5");
 	quorumd_simulate_wait(world, 6 * SECOND);
-	cut("123|45");
-	quorumd_simulate_wait(world, 6 * SECOND);
+	cut("123|45"); /* nobody was lost */
+	quorumd_simulate_wait(world, 11 * SECOND);
 	CHECK_EQ(at(1).expected, 5);
 	finish();
 }
@@ -718,6 +718,116 @@ one_verdict_a_view(void)
 	free(memory);
 }
 
+static void
+hear(struct quorum *q, uint32_t sender, uint64_t seq, const char *line)
+{
+	struct quorum_input in = { .kind = QUORUM_IN_MESSAGE };
+	struct quorum_effect effect;
+
+	in.message.sender = sender;
+	in.message.pos = (struct parse_pos){ { 1, 4 }, seq, 0 };
+	in.message.bytes = line;
+	in.message.len = strlen(line);
+	quorum_step(q, &in);
+	while (quorum_next(q, &effect))
+		;
+	quorum_check(q);
+}
+
+/* The agreement that is proposed within a second; false: none. */
+static bool
+proposal(struct quorum *q, struct quorum_wire *wire)
+{
+	static char line[QUORUM_MESSAGE_BYTES_MAX + 1];
+	struct quorum_input in = { .kind = QUORUM_IN_TIME,
+		.now_ns = 2 * SECOND };
+	struct quorum_effect effect;
+
+	quorum_step(q, &in);
+	while (quorum_next(q, &effect)) {
+		if (effect.kind != QUORUM_OUT_PUBLISH)
+			continue;
+		memcpy(line, effect.publish.bytes, effect.publish.len);
+		if (quorum_wire_get(&cfg, line, effect.publish.len, wire) &&
+		    wire->kind == QUORUM_WIRE_EPOCH)
+			return true;
+	}
+	return false;
+}
+
+/* One of the view that has not spoken may have been quorate before. */
+static void
+silent_members_are_no_outsiders(void)
+{
+	static const char word[] = "state own=1 waiting=no fresh=no "
+				   "now=0.0:0.0/5/start/1:1,2:1,3:1,4:1,5:1/";
+	uint32_t id[] = { 1, 2, 3, 4, 5 };
+	struct quorum_input in = { .kind = QUORUM_IN_VIEW };
+	struct quorum_effect effect;
+	struct quorum_wire wire;
+	struct quorum *q;
+
+	nodes(5);
+	cfg.auto_tie_breaker = QUORUM_TIE_LOWEST;
+	cfg.wait_for_all = QUORUM_WAIT_ALWAYS;
+	begin();
+	quorumd_simulate_start(world, 1);
+	q = (struct quorum *)(uintptr_t)quorumd_simulate_core(world, 0);
+	in.view.id = (struct parse_view){ 1, 4 };
+	in.view.member = id;
+	in.view.member_count = 5;
+	in.view.along = id;
+	in.view.along_count = 1;
+	quorum_step(q, &in);
+	while (quorum_next(q, &effect))
+		;
+	in = (struct quorum_input){ .kind = QUORUM_IN_GROUP };
+	in.group.node = id;
+	in.group.node_count = 4; /* the quorumd of 5 is not up yet */
+	quorum_step(q, &in);
+	while (quorum_next(q, &effect))
+		;
+	for (uint32_t i = 1; i <= 4; i++)
+		hear(q, i, i, word);
+	CHECK(q->finding.is_quorate);
+	if (CHECK(proposal(q, &wire))) {
+		CHECK_EQ(wire.side, 0xf);
+		CHECK_EQ(wire.epoch.quorate, 0x1f);
+	}
+	finish();
+}
+
+/* The end of a vote that was renewed meanwhile ends nothing. */
+static void
+late_end_of_a_renewed_vote(void)
+{
+	struct quorum *q;
+	struct parse_pos first;
+	char line[128];
+	struct text text;
+
+	nodes(2);
+	cfg.has_device = true;
+	begin();
+	whole();
+	cut("1|2");
+	CHECK_EQ(cast(1, true, 0), QUORUM_ANSWER_OK);
+	q = (struct quorum *)(uintptr_t)quorumd_simulate_core(world, 0);
+	first = q->device[0].at;
+	CHECK_EQ(cast(1, true, 0), QUORUM_ANSWER_OK);
+	text_init(&text, line, sizeof line);
+	text_put(&text, "expire node=1 at=");
+	quorum_wire_put_pos(&first, &text);
+	hear(q, 1, 9, line);
+	CHECK(is_yes(1));
+	text_init(&text, line, sizeof line);
+	text_put(&text, "expire node=1 at=");
+	quorum_wire_put_pos(&q->device[0].at, &text);
+	hear(q, 1, 10, line);
+	CHECK(!is_yes(1));
+	finish();
+}
+
 /* quorumd ends and comes back with what it kept. */
 static void
 memory_survives_respawn(void)
@@ -822,6 +932,8 @@ main(int argc, char **argv)
 		CHECK_TEST(device_of_another_view),
 		CHECK_TEST(device_is_master),
 		CHECK_TEST(one_verdict_a_view),
+		CHECK_TEST(silent_members_are_no_outsiders),
+		CHECK_TEST(late_end_of_a_renewed_vote),
 		CHECK_TEST(memory_survives_respawn),
 		CHECK_TEST(hostile_messages),
 		CHECK_TEST(mistakes),
