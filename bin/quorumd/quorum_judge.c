@@ -205,22 +205,16 @@ is_waiting(const struct quorum *q, uint64_t side)
 
 /* ---- the finding ------------------------------------------------------- */
 
-static enum quorum_basis
-cause_basis(enum quorum_cause cause)
-{
-	switch (cause) {
-	case QUORUM_CAUSE_LMS:
-		return QUORUM_BASIS_LMS;
-	case QUORUM_CAUSE_DOWNSCALE:
-		return QUORUM_BASIS_DOWNSCALE;
-	case QUORUM_CAUSE_FORCED:
-		return QUORUM_BASIS_FORCED;
-	case QUORUM_CAUSE_START:
-	case QUORUM_CAUSES:
-		break;
-	}
-	return QUORUM_BASIS_MAJORITY;
-}
+static const struct {
+	enum quorum_basis basis;
+	enum quorum_rule_no rule;
+} causes[QUORUM_CAUSES] = {
+	[QUORUM_CAUSE_START] = { QUORUM_BASIS_MAJORITY, QUORUM_RULE_MAJORITY },
+	[QUORUM_CAUSE_LMS] = { QUORUM_BASIS_LMS, QUORUM_RULE_LMS },
+	[QUORUM_CAUSE_DOWNSCALE] = { QUORUM_BASIS_DOWNSCALE,
+	    QUORUM_RULE_DOWNSCALE },
+	[QUORUM_CAUSE_FORCED] = { QUORUM_BASIS_FORCED, QUORUM_RULE_EXPECTED },
+};
 
 /* Which rule gave quorum to this side. */
 static void
@@ -229,28 +223,24 @@ find_basis(const struct quorum *q, uint64_t side, struct quorum_finding *out)
 	const struct quorum_epoch *e = &q->memory.now;
 	uint64_t nodes = quorum_judge_votes(q, e, side);
 
-	if (out->votes < out->needed && is_master(q, e, side)) {
+	bool is_short = out->votes < out->needed;
+
+	if (is_short ? is_master(q, e, side)
+		     : nodes < out->needed && q->device_votes > 0) {
 		out->basis = QUORUM_BASIS_DEVICE;
 		out->rule = QUORUM_RULE_DEVICE;
-	} else if (out->votes < out->needed) {
+	} else if (is_short) {
 		out->basis = QUORUM_BASIS_TIE;
 		out->rule = QUORUM_RULE_TIE;
 	} else if (out->votes < out->expected / 2 + 1) {
 		out->basis = QUORUM_BASIS_TWO_NODE;
 		out->rule = QUORUM_RULE_TWO_NODE;
-	} else if (nodes < out->needed) {
-		out->basis = QUORUM_BASIS_DEVICE;
-		out->rule = QUORUM_RULE_DEVICE;
 	} else if (out->votes >= q->base_expected / 2 + 1) {
 		out->basis = QUORUM_BASIS_MAJORITY;
 		out->rule = QUORUM_RULE_MAJORITY;
 	} else {
-		out->basis = cause_basis(e->cause);
-		out->rule = out->basis == QUORUM_BASIS_LMS ? QUORUM_RULE_LMS
-		    : out->basis == QUORUM_BASIS_DOWNSCALE
-		    ? QUORUM_RULE_DOWNSCALE
-		    : out->basis == QUORUM_BASIS_FORCED ? QUORUM_RULE_EXPECTED
-							: QUORUM_RULE_MAJORITY;
+		out->basis = causes[e->cause].basis;
+		out->rule = causes[e->cause].rule;
 	}
 }
 

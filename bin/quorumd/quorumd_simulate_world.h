@@ -24,8 +24,8 @@ void quorumd_simulate_start(struct quorumd_simulate_world *w, uint64_t set);
 /* Nodes end; is_clean: their leaving is announced before. */
 void quorumd_simulate_stop(
     struct quorumd_simulate_world *w, uint64_t set, bool is_clean);
-/* quorumd alone ends there and comes back with what it kept. */
-void quorumd_simulate_respawn(struct quorumd_simulate_world *w, size_t node);
+/* quorumd alone ends at node i and comes back with what it kept. */
+void quorumd_simulate_respawn(struct quorumd_simulate_world *w, size_t i);
 /* Who is up is cut into these sides; whoever is in none is alone. */
 void quorumd_simulate_cut(
     struct quorumd_simulate_world *w, const uint64_t *side, size_t count);
