@@ -11,7 +11,7 @@
  * The shell owes the core three things:
  *  - every message of the group ringkit/quorum in order, with its phase, and
  *    views and changes of the group at their places among them (one stream);
- *  - PUBLISH: into that group, with if_view and svc=safe.  Only what every
+ *  - PUBLISH: into that group, with if_view and confirm=safe.  Only what every
  *    member of the view holds may change who has quorum;
  *  - KEEP is written (not synced) before later effects are carried out: a
  *    process that dies must not have told what it then forgets.
