@@ -227,7 +227,7 @@ $B/log/mutants.log: FORCE
 	$(ONE) bash $(MUTANTS) 5 "$$(git rev-parse HEAD 2>/dev/null || echo 0)"
 
 QUORUM := $(filter %/quorum/simulate,$(AIDS))
-quorum-check: $(QUORUM)                 ## every sequence under every rule; minutes
+quorum-check: $(QUORUM)                 ## all partitions under all rules; an hour
 	$(Q)python3 -B tests/quorum/compare.py $(QUORUM) --all
 SEEDS ?= 2000
 FIRST ?= 1
