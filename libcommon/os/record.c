@@ -115,7 +115,7 @@ is_counted(const char *key)
 		"len", "lost", "ms", "pid", "uid", "n", "link", "votes",
 		"groups", "clients", "subs", "pending", "window", "aru", "high",
 		"delivered", "stable", "value", "seq", "coordinator", "needed",
-		"expected", "by" };
+		"expected", "by", "self" };
 	const char *unit = strrchr(key, '_');
 
 	return is_one_of(key, numbers, ARRAY_COUNT(numbers)) ||
