@@ -521,7 +521,8 @@ die_of(int signo)
 static void
 finish(struct stand *s)
 {
-	bool goes_on = s->code == EXITCODE_OK && s->options->ignores_child;
+	/* Daemons that it was to start, for one. */
+	bool goes_on = s->code == EXITCODE_OK && !s->options->is_hold;
 
 	if (s->has_tree && goes_on) {
 		tree_release(&s->tree);

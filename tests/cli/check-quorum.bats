@@ -339,6 +339,15 @@ majority: yes: 2 of 3' ]
 	[ "$(cat args)" = "-t 1 -- --help" ]
 }
 
+@test "--wait that succeeds lets go what its command left behind" {
+	mkfifo go
+	life_begin
+	check-quorum --wait quorate -- \
+		sh -c '(read x <go; echo "$x" >life) </dev/null &' 3>&- 8>&- 9<&-
+	timeout 10 sh -c 'echo lives >go'
+	[ "$(life_over)" = lives ]
+}
+
 @test "--ignore-child lets the command go on" {
 	mkfifo go
 	life_begin
