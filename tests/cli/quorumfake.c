@@ -50,6 +50,18 @@ tell(const struct client *client, const char *before, const char *text)
 	(void)!send(client->fd, line, (size_t)n, MSG_NOSIGNAL);
 }
 
+/* An event, with the words that end every one. */
+static void
+tell_event(const struct client *client, const char *before, const char *text)
+{
+	static unsigned seq;
+	char line[BYTES];
+
+	(void)snprintf(line, sizeof line,
+	    "%.960s seq=%u ts=2026-11-22T03:04:05.678Z", text, ++seq);
+	tell(client, before, line);
+}
+
 static void
 greet(int listen_fd)
 {
@@ -74,8 +86,8 @@ serve_watch(struct client *client, const char *tag)
 {
 	tell(client, tag, "ok id=1");
 	for (size_t i = 0; i < node_count; i++)
-		tell(client, "ev 1 exists ", node[i]);
-	tell(client, "ev 1 ready ", ready);
+		tell_event(client, "ev 1 exists ", node[i]);
+	tell_event(client, "ev 1 ready ", ready);
 	client->is_watching = true;
 	if (is_awaited)
 		say("ok\n");
@@ -139,7 +151,7 @@ tell_all(const char *event)
 {
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (clients[i].fd >= 0 && clients[i].is_watching)
-			tell(&clients[i], "ev 1 ", event);
+			tell_event(&clients[i], "ev 1 ", event);
 }
 
 static bool
