@@ -5,5 +5,6 @@
 set -u
 set -- man/*.[1-9]
 [ -e "$1" ] || exit 0
-! mandoc -T lint -W style "$@" 2>&1 | \
+# A page at a time: mandoc does not end its lines before it says another thing.
+! for page; do mandoc -T lint -W style "$page" 2>&1; done | \
 	grep -vE 'referenced manual not found|mandoc\.db'
