@@ -29,8 +29,8 @@ struct quorum_roster *quorum_roster_create(struct arena *arena);
 void quorum_roster_clear(struct quorum_roster *roster);
 
 /*
- * A record: `exists …`, `leave …`, `view …`; other kinds do nothing.  false:
- * it has no room; the roster is then not what it should be.
+ * A record: exists, leave, view and so on; other kinds do nothing.  false: it
+ * has no room; the roster is then not what it should be.
  */
 bool quorum_roster_apply(
     struct quorum_roster *roster, const char *record, uint64_t now_ns);

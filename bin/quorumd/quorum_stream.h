@@ -98,8 +98,8 @@ bool quorum_stream_next(struct quorum_stream *stream, struct text *out);
 bool quorum_stream_is_ready(const struct quorum_stream *stream);
 
 /*
- * `quorate=… votes=… needed=… expected=… basis=…` of the last record that
- * had them.
+ * quorate=, votes=, needed=, expected= and basis= of the last record that had
+ * them.
  */
 void quorum_stream_put_verdict(
     const struct quorum_stream *stream, struct text *out);

@@ -116,7 +116,7 @@ quorumd_make_core(struct quorumd *d, uint64_t inc)
 	d->core = quorum_create(
 	    &arena, &d->cfg, kept_len > 0 ? kept : NULL, kept_len);
 	ENSURE(d->core != NULL);
-	log_line(LOG_LEVEL_INFO, "core", "kept_bytes=%zu tracked=%u", kept_len,
+	log_line(LOG_LEVEL_INFO, "kept", "bytes=%zu tracked=%u", kept_len,
 	    d->state.tracked);
 }
 

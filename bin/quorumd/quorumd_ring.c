@@ -345,17 +345,30 @@ quorumd_ring_publish(struct quorumd *d, const struct quorum_effect *effect)
 
 /* ---- the connection ---------------------------------------------------- */
 
+static uint64_t
+get_greeting(const struct feed *feed, const char *key)
+{
+	const char *text = feed_greeting(feed, key);
+	uint64_t number = 0;
+
+	if (parse_u64(text, strlen(text), 1, UINT64_MAX, &number) != 0)
+		return 0;
+	return number;
+}
+
 static void
 on_opened(void *arg, struct feed *feed, uint64_t now_ns)
 {
 	struct quorumd *d = arg;
 	struct quorumd_ring *ring = &d->ring;
-	uint64_t inc = 0;
-	const char *text = feed_greeting(feed, "inc");
+	const uint64_t inc = get_greeting(feed, "inc");
+	const uint64_t node = get_greeting(feed, "node");
 
 	d->now_ns = num_max(d->now_ns, now_ns);
-	if (parse_u64(text, strlen(text), 1, UINT64_MAX, &inc) != 0) {
-		feed_drop(feed, "greeting", d->now_ns);
+	if (inc == 0 || node != d->cfg.self) {
+		log_line(LOG_LEVEL_ERROR, "ring-foreign", "node=%llu",
+		    (unsigned long long)node);
+		feed_drop(feed, "foreign", d->now_ns);
 		return;
 	}
 	*ring = (struct quorumd_ring){
@@ -380,6 +393,8 @@ on_closed(void *arg, struct feed *feed, const char *why, uint64_t now_ns)
 
 	(void)feed;
 	d->now_ns = num_max(d->now_ns, now_ns);
+	if (!d->ring.is_open)
+		return;
 	log_line(LOG_LEVEL_WARNING, "ring-lost", "why=%s", why);
 	d->ring.is_open = d->ring.is_synced = false;
 	quorum_lease_lose(&d->lease);

@@ -432,7 +432,7 @@ quorumd_svc_create(struct quorumd *d, struct arena *arena)
 		.verb_count = ARRAY_COUNT(verbs),
 		.clients_max = LIMIT_CLIENTS,
 		.pool_bytes = POOL_BYTES,
-		.data_max = 1,
+		.data_max = 0,
 		.gathers = 1,
 		.user_bytes = 1,
 		.arg = d,

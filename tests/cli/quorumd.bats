@@ -106,7 +106,7 @@ is_gapless() # FILE
 	appears ticks 'phase=regular .*members=3 '
 	# Six ticks are longer than the lease.
 	until [ "$(sed '1,/members=3 /d' ticks | grep -c tick)" -ge 6 ]; do
-		sleep 0.05 # the ticks are the clock here
+		sleep 0.05 # no event: the ticks are the clock
 	done
 	printf 'quorum\nquit\n' >question
 	background nc -U run3/quorum.sock <question >answer
@@ -165,7 +165,7 @@ is_gapless() # FILE
 	await_votes 1 2
 	memberd_starts 1
 	until q 1 watch | grep -q '^ev 1 ready'; do
-		sleep 0.05 # whoever watches tries again, too
+		sleep 0.05 # no event: who watches tries again
 	done
 	becomes 1 'quorate=yes votes=2 .*members=1,2 '
 	# With its cursor a watcher learns what happened meanwhile.
@@ -183,7 +183,7 @@ await_votes() # I N
 	local end=$((SECONDS + 10))
 	until [ "$(value "$1" votes)" = "$2" ]; do
 		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05 # memberd is gone: no event tells
+		sleep 0.05 # no event: memberd is gone
 	done
 }
 
@@ -298,7 +298,7 @@ voter() # I
 	while :; do
 		view=$(value "$1" view)
 		q "$1" "vote view=$view cast=yes ttl=1s name=arbiter" >>votes
-		sleep 0.2 # the arbiter's own pace
+		sleep 0.2 # no event: the arbiter's own pace
 	done
 }
 

@@ -91,7 +91,7 @@ becomes()
 			echo "node $1: $(q "$1" quorum)"
 			return 1
 		}
-		sleep 0.05 # what is asked, whatever is told
+		sleep 0.05 # no event: it is asked, not told
 	done
 }
 
