@@ -99,12 +99,13 @@ every_option() # SHELL
 	local command
 	same_options "$1" ringd
 	same_options "$1" memberd
+	same_options "$1" quorumd
 	same_options "$1" msgsend
 	same_options "$1" check-quorum
 	same_options "$1" ringkit
 	for command in status members tag forget fence-confirm keygen \
 		check-config up down sandbox \
-		check-quorum memberd msgcat msgsend ringd; do
+		check-quorum memberd msgcat msgsend quorumd ringd; do
 		same_options "$1" ringkit $command
 	done
 }
@@ -115,7 +116,7 @@ every_command() # SHELL
 		ringkit --help |
 			sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 			tr -d ,
-		echo check-quorum memberd msgcat msgsend ringd
+		echo check-quorum memberd msgcat msgsend quorumd ringd
 	} | tr ' ' '\n' | sort >help
 	grep -qx sandbox help
 	offers "$1" 'ringkit ' | diff help -

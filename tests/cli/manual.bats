@@ -59,6 +59,10 @@ examples() # PAGE
 	examples memberd.8
 }
 
+@test "the examples of quorumd.8 do what is shown" {
+	examples quorumd.8
+}
+
 @test "no page has examples that are not run" {
 	local page
 	for page in "$man"/*.[1-9]; do
@@ -136,6 +140,10 @@ same_options() # PAGE COMMAND...
 	same_options memberd.8 memberd
 }
 
+@test "quorumd.8 has the options of quorumd" {
+	same_options quorumd.8 quorumd
+}
+
 @test "msgsend.1 has the options of msgsend" {
 	same_options msgsend.1 msgsend
 }
@@ -200,7 +208,7 @@ exit_codes() # PAGE
 
 @test "every program's page lists its exit codes, once and in order" {
 	local page
-	for page in ringd.8 memberd.8 msgsend.1 msgcat.1 check-quorum.1 ringkit.1 ringkit.7; do
+	for page in ringd.8 memberd.8 quorumd.8 msgsend.1 msgcat.1 check-quorum.1 ringkit.1 ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes
 		sort -nu codes | diff codes -
@@ -241,6 +249,19 @@ exit_codes() # PAGE
 	diff answered page
 }
 
+@test "ringkit-protocol.7 has the verbs that quorumd answers" {
+	printf 'help\nquit\n' | nc -U "$RINGKIT_RUNDIR/quorum.sock" |
+		sed -n 's/^item verb=\([a-z-]*\).*/\1/p' | sort >answered
+	awk '/^\.S[hs] / { here = $0 == ".Sh QUORUM.SOCK" }
+	here && /^\.It Ic/ {
+		print $3
+		for (i = 4; $(i) == ","; i += 2)
+			print $(i + 1)
+	}' "$man/ringkit-protocol.7" | sort -u >page
+	grep -qx cancel-wait answered
+	diff answered page
+}
+
 # The events that a program logs, one a line.
 logged_by() # PROGRAM
 {
@@ -256,6 +277,15 @@ logged_by() # PROGRAM
 	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
 		"$man/memberd.8" | sort >page
 	grep -qx ring-foreign code
+	diff code page
+}
+
+@test "quorumd.8 has the events that quorumd logs" {
+	(logged_by quorumd) >code
+	awk '/^\.Sh / { here = $0 == ".Sh DIAGNOSTICS" }
+	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
+		"$man/quorumd.8" | sort >page
+	grep -qx no-quorum code
 	diff code page
 }
 
