@@ -298,7 +298,8 @@ uint8_t *totem_rx_cell(struct totem *t);
 
 /*
  * The longest message a SUBMIT of that class may carry now; 0 when the queue
- * is full or the node is leaving.  CLIENT messages may have message_bytes_max,
+ * is full or the node is leaving (SYSTEM: has given up to leave in good order,
+ * or has left).  CLIENT messages may have message_bytes_max,
  * SYSTEM messages LIMIT_SYSTEM_BYTES at most; answering less than that
  * promises a TOTEM_OUT_WRITABLE.
  */

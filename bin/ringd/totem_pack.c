@@ -114,13 +114,22 @@ pop_head(struct totem_queue *queue)
 
 /* ---- submitting -------------------------------------------------------- */
 
+/* Who leaves still takes part in what the others need to go on. */
+static bool
+may_submit(const struct totem *t, enum totem_class class)
+{
+	return !t->is_leaving ||
+	    (class == TOTEM_CLASS_SYSTEM && !t->is_abandoning &&
+		t->state != TOTEM_STATE_LEFT);
+}
+
 size_t
 totem_room_bytes(struct totem *t, enum totem_class class)
 {
 	struct totem_queue *queue = &t->queue[class];
 	size_t room = 0;
 
-	if (!t->is_leaving)
+	if (may_submit(t, class))
 		room = num_min(room_of(queue), queue->longest);
 	if (room < queue->longest)
 		queue->was_refused = true;
@@ -138,7 +147,7 @@ totem_submit(struct totem *t, const struct totem_input *in)
 		.has_if_view = in->submit.has_if_view,
 		.if_view = in->submit.if_view };
 
-	ENSURE(!t->is_leaving);
+	ENSURE(may_submit(t, in->submit.class));
 	ENSURE(len <= queue->longest);
 	ENSURE(sizeof entry + len <= queue->size - (queue->tail - queue->head));
 	put_bytes(queue, &entry, sizeof entry);
@@ -199,7 +208,8 @@ totem_pack_writable(struct totem *t)
 
 	for (int i = 0; i < 2; i++) {
 		struct totem_queue *queue = &t->queue[i];
-		if (!queue->was_refused || t->is_leaving ||
+		if (!queue->was_refused ||
+		    !may_submit(t, (enum totem_class)i) ||
 		    room_of(queue) < queue->longest)
 			continue;
 		queue->was_refused = false;

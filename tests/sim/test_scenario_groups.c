@@ -113,6 +113,25 @@ scenario_27_exchange_is_never_complete(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* A node with something left to say is told to leave while a ring forms in
+ * which the groups come in step: nobody waits for its word in vain. */
+static void
+scenario_27_leave_before_an_exchange(struct sim *sim)
+{
+	scenario_group_cluster(sim, 4);
+	join_all(sim, "1234");
+	scenario_cut(sim, "12", "34");
+	scenario_expect_ring(sim, "12", 2000);
+	scenario_expect_ring(sim, "34", 2000);
+	scenario_join(sim, "12", "34");
+	scenario_expect_state(sim, 2, TOTEM_STATE_RECOVERY, 2000);
+	scenario_send(sim, "1234", 2, 100, TOTEM_SAFE);
+	scenario_leave(sim, "2");
+	scenario_expect_ring(sim, "134", 100);
+	scenario_expect_delivered(sim, "134", 8, 20);
+	scenario_end(sim);
+}
+
 /* The first node stops for longer than the others wait, and some of its
  * clients exit meanwhile. */
 static void
@@ -200,6 +219,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_27_death_within_an_exchange),
 		SCENARIO(scenario_27_exchange_is_cut_short),
 		SCENARIO(scenario_27_exchange_is_never_complete),
+		SCENARIO(scenario_27_leave_before_an_exchange),
 		SCENARIO(scenario_29_pause_with_exits),
 		SCENARIO(scenario_30_one_view_a_change),
 		SCENARIO(scenario_31_traffic_right_after_a_merge),
