@@ -268,6 +268,7 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	peer->both_since_ns = TOTEM_NEVER;
 	peer->is_alive = false;
 	peer->is_mismatched = false;
+	peer->company = 0;
 	t->hears &= ~bit; /* until totem_detect_heard puts it back */
 	peer->proc_since_ns = t->now_ns; /* its rows are still to come */
 	bool was_failed = (t->gather.fail & bit) != 0;

@@ -150,6 +150,7 @@ struct totem_peer {
 	uint64_t probe_ns;      /* next direct probe of a suspect */
 	uint64_t proc_since_ns; /* in proc since */
 	uint64_t quarantine_until_ns;
+	uint64_t company; /* members of its ring, by its last MERGE_DETECT */
 	uint32_t quarantines;
 	uint32_t flaps;
 	uint64_t flap_ns;
@@ -400,8 +401,8 @@ void totem_window_adapt(struct totem *t, const struct totem_ring *ring,
     struct totem_token *token, uint32_t answered);
 /* Keeps a node that failed to receive out for a while, that doubles. */
 void totem_quarantine(struct totem *t, uint32_t node);
-/* Another member has put it out. */
-void totem_quarantine_hear(struct totem *t, uint32_t node);
+/* Another member has put it out, for that span from now on. */
+void totem_quarantine_hear(struct totem *t, uint32_t node, uint64_t left_ns);
 bool totem_ftr_check(struct totem *t, const struct totem_token *token,
     uint64_t aru_in, uint32_t answered);
 

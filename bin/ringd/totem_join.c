@@ -109,6 +109,10 @@ totem_join_send(struct totem *t)
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		join->incarnation[i] = t->peer[i].incarnation;
 		join->row[i] = t->peer[i].row;
+		join->quarantine_ms[i] =
+		    (uint32_t)(num_sub(
+				   t->peer[i].quarantine_until_ns, t->now_ns) /
+			TOTEM_MS);
 	}
 	join->row[t->self] =
 	    (struct totem_row){ .version = t->row_version, .hears = t->hears };
@@ -208,7 +212,8 @@ merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 		if (!(fail >> i & 1))
 			continue;
 		if (join->why[i] == TOTEM_REASON_RECEIVE)
-			totem_quarantine_hear(t, i);
+			totem_quarantine_hear(
+			    t, i, join->quarantine_ms[i] * TOTEM_MS);
 		totem_gather_fail(
 		    t, TOTEM_BIT(i), (enum totem_reason)join->why[i]);
 	}

@@ -30,6 +30,13 @@ hold_down(const struct totem *t, const struct totem_peer *peer)
 	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
 }
 
+/* No JOIN of it is heard here, so a merge with it cannot succeed. */
+static bool
+is_refused(const struct totem *t, const struct totem_peer *peer)
+{
+	return peer->is_mismatched || t->now_ns < peer->quarantine_until_ns;
+}
+
 /*
  * Everybody in the other ring has been well connected for long enough, and
  * nobody there refuses, and is refused, for another configuration.
@@ -41,8 +48,7 @@ is_ripe(const struct totem *t, uint64_t strangers)
 		const struct totem_peer *peer = &t->peer[i];
 		if (!(strangers >> i & 1))
 			continue;
-		if (peer->both_since_ns == TOTEM_NEVER || peer->is_mismatched ||
-		    t->now_ns < peer->quarantine_until_ns)
+		if (peer->both_since_ns == TOTEM_NEVER || is_refused(t, peer))
 			return false;
 		uint64_t since_ns = num_max(peer->both_since_ns, peer->flap_ns);
 		if (t->now_ns - since_ns < hold_down(t, peer))
@@ -51,13 +57,29 @@ is_ripe(const struct totem *t, uint64_t strangers)
 	return totem_is_complete(t, t->inst->members | strangers);
 }
 
+/* A ring with somebody in it who would be refused is not invited: it would
+ * break up for nothing, and wait longer and longer between its attempts. */
+static uint64_t
+invited(const struct totem *t)
+{
+	uint64_t refused = 0, set = totem_others(t) & ~t->inst->members;
+
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (is_refused(t, &t->peer[i]))
+			refused |= TOTEM_BIT(i);
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if ((t->peer[i].company | TOTEM_BIT(i)) & refused)
+			set &= ~TOTEM_BIT(i);
+	return set;
+}
+
 void
 totem_merge_timer(struct totem *t)
 {
 	struct totem_merge merge = { .ring = t->inst->id,
 		.ring_seq = t->max_seq,
 		.members = t->inst->members };
-	uint64_t to = totem_others(t) & ~t->inst->members;
+	uint64_t to = invited(t);
 	struct wrbuf wr;
 
 	ENSURE(t->state == TOTEM_STATE_OPERATIONAL);
@@ -81,6 +103,7 @@ totem_operational_on_merge(struct totem *t, const struct totem_rx *rx)
 	}
 	t->max_seq = num_max(t->max_seq, merge.ring_seq);
 	totem_need_seq(t);
+	t->peer[rx->from].company = merge.members;
 	uint64_t strangers = merge.members & ~t->inst->members;
 	if (t->inst->order[0] != t->self || rx->from < t->self ||
 	    !(merge.members & from) || (t->inst->members & from) ||

@@ -15,8 +15,9 @@
 #include "bin/ringd/totem_wire_set.h"
 
 enum { FTR_ANSWERS = 8, QUARANTINE_STEPS_MAX = 6, WINDOW_MANY = 4 };
-#define FTR_SPAN_NS   (1000 * TOTEM_MS)
-#define QUARANTINE_NS (10000 * TOTEM_MS)
+#define FTR_SPAN_NS    (1000 * TOTEM_MS)
+#define QUARANTINE_NS  (10000 * TOTEM_MS)
+#define HEARSAY_MIN_NS (1000 * TOTEM_MS)
 
 /* ---- answering --------------------------------------------------------- */
 
@@ -212,17 +213,19 @@ totem_quarantine(struct totem *t, uint32_t node)
 	peer->quarantine_until_ns = t->now_ns + (QUARANTINE_NS << steps);
 }
 
-/* Hearsay begins a quarantine but does not prolong one: members whose spans
- * end one after the other would renew it for each other for ever. */
+/* Hearsay begins a quarantine that ends with its teller's, but prolongs none,
+ * and what is nearly over is not taken up: members would renew it for each
+ * other, by a hop's time at each telling. */
 void
-totem_quarantine_hear(struct totem *t, uint32_t node)
+totem_quarantine_hear(struct totem *t, uint32_t node, uint64_t left_ns)
 {
-	const struct totem_peer *peer = &t->peer[node];
+	struct totem_peer *peer = &t->peer[node];
 
-	if (peer->quarantines == 0 ||
-	    num_sub(t->now_ns, peer->quarantine_until_ns) >
-		TOTEM_FLAP_MEMORY_NS)
-		totem_quarantine(t, node);
+	if (t->now_ns < peer->quarantine_until_ns || left_ns < HEARSAY_MIN_NS)
+		return;
+	peer->quarantines++;
+	peer->quarantine_until_ns =
+	    t->now_ns + num_min(left_ns, QUARANTINE_NS << QUARANTINE_STEPS_MAX);
 }
 
 bool

@@ -119,8 +119,9 @@ struct totem_join {
 	bool is_fresh; /* has installed nothing but its first singleton */
 	uint64_t proc;
 	uint64_t fail;
-	uint64_t incarnation[LIMIT_NODES]; /* of proc and rows, as known */
-	uint8_t why[LIMIT_NODES];          /* enum totem_reason, of fail */
+	uint64_t incarnation[LIMIT_NODES];   /* of proc and rows, as known */
+	uint8_t why[LIMIT_NODES];            /* enum totem_reason, of fail */
+	uint32_t quarantine_ms[LIMIT_NODES]; /* left, where why is RECEIVE */
 	struct totem_row row[LIMIT_NODES];
 };
 

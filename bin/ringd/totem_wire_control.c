@@ -70,6 +70,23 @@ get_bitmap(struct rdbuf *rd, const struct list *list, uint64_t *out)
 
 /* ---- JOIN -------------------------------------------------------------- */
 
+static void
+put_failed(struct wrbuf *wr, const struct totem_join *join, uint32_t node)
+{
+	wrbuf_u8(wr, join->why[node]);
+	if (join->why[node] == TOTEM_REASON_RECEIVE)
+		wrbuf_u32(wr, join->quarantine_ms[node]);
+}
+
+static bool
+get_failed(struct rdbuf *rd, uint32_t node, struct totem_join *out)
+{
+	out->why[node] = rdbuf_u8(rd);
+	if (out->why[node] == TOTEM_REASON_RECEIVE)
+		out->quarantine_ms[node] = rdbuf_u32(rd);
+	return out->why[node] < TOTEM_REASONS;
+}
+
 void
 totem_wire_put_join(struct wrbuf *wr, const struct totem_nodes *table,
     const struct totem_join *join)
@@ -100,7 +117,7 @@ totem_wire_put_join(struct wrbuf *wr, const struct totem_nodes *table,
 		if ((join->proc | rows) >> node & 1)
 			wrbuf_u64(wr, join->incarnation[node]);
 		if (join->fail >> node & 1)
-			wrbuf_u8(wr, join->why[node]);
+			put_failed(wr, join, node);
 		if (!(rows >> node & 1))
 			continue;
 		wrbuf_u32(wr, join->row[node].version);
@@ -114,11 +131,8 @@ get_join_node(struct rdbuf *rd, const struct list *list, uint64_t rows,
 {
 	if ((out->proc | rows) >> node & 1)
 		out->incarnation[node] = rdbuf_u64(rd);
-	if (out->fail >> node & 1) {
-		out->why[node] = rdbuf_u8(rd);
-		if (out->why[node] >= TOTEM_REASONS)
-			return false;
-	}
+	if ((out->fail >> node & 1) && !get_failed(rd, node, out))
+		return false;
 	if (!(rows >> node & 1))
 		return true;
 	out->row[node].version = rdbuf_u32(rd);

@@ -226,19 +226,25 @@ scenario_10_leave_during_a_pause(struct sim *sim)
 	scenario_end(sim);
 }
 
+static void
+lose_large_frames_to(struct sim *sim, uint32_t id)
+{
+	static const uint32_t kinds[] = { TOTEM_PACKET_DATA,
+		TOTEM_PACKET_DATA_RETX, SIM_KIND_POST };
+
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+		scenario_rule(sim,
+		    &(struct scenario_rule){
+			.kind = kinds[i], .to = id, .longer_than = 500 });
+}
+
 /* A node that gets tokens but no large frames: excluded by the others, kept
  * out for a while, and the rest does not flap. */
 static void
 scenario_11_failed_to_receive(struct sim *sim)
 {
-	static const uint32_t kinds[] = { TOTEM_PACKET_DATA,
-		TOTEM_PACKET_DATA_RETX, SIM_KIND_POST };
-
 	scenario_cluster(sim, 3);
-	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
-		scenario_rule(sim,
-		    &(struct scenario_rule){
-			.kind = kinds[i], .to = 3, .longer_than = 500 });
+	lose_large_frames_to(sim, 3);
 	scenario_send(sim, "1", 5, 1200, TOTEM_SAFE);
 	scenario_expect_ring(sim, "12", 15000);
 	scenario_expect_delivered(sim, "12", 5, 1000);
@@ -246,6 +252,41 @@ scenario_11_failed_to_receive(struct sim *sim)
 	scenario_run_ms(sim, 3000);
 	scenario_expect(
 	    sim, scenario_views(sim, 1) <= views + 1, "the ring flaps");
+	scenario_end(sim);
+}
+
+/* Whoever is kept out does not know it: it must not try to merge in vain, and
+ * wait longer each time, but be taken back when its time is over. */
+static void
+scenario_11_kept_out_waits_to_be_invited(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	lose_large_frames_to(sim, 1);
+	scenario_send(sim, "2", 5, 1200, TOTEM_SAFE);
+	scenario_expect_ring(sim, "23", 3000);
+	scenario_rules_end(sim);
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_run_ms(sim, 300);
+	scenario_expect_calm(sim, 8000);
+	scenario_expect_ring(sim, "123", 3000);
+	scenario_end(sim);
+}
+
+/* A node that comes later hears from the others who is kept out, and until
+ * when: not from then on for as long again. */
+static void
+scenario_11_kept_out_for_no_longer_than_told(struct sim *sim)
+{
+	scenario_world(sim, 3);
+	scenario_start(sim, "23");
+	scenario_expect_ring(sim, "23", 2000);
+	lose_large_frames_to(sim, 2);
+	scenario_send(sim, "3", 5, 1200, TOTEM_SAFE);
+	scenario_expect_ring(sim, "3", 3000);
+	scenario_rules_end(sim);
+	scenario_run_ms(sim, 8000);
+	scenario_start(sim, "1");
+	scenario_expect_ring(sim, "123", 4000);
 	scenario_end(sim);
 }
 
@@ -394,6 +435,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_10_leave_under_load),
 		SCENARIO(scenario_10_leave_during_a_pause),
 		SCENARIO(scenario_11_failed_to_receive),
+		SCENARIO(scenario_11_kept_out_waits_to_be_invited),
+		SCENARIO(scenario_11_kept_out_for_no_longer_than_told),
 		SCENARIO(scenario_34_merge_while_merging),
 		SCENARIO(scenario_35_busy_ring_merges),
 		SCENARIO(scenario_36_process_pause),

@@ -282,6 +282,7 @@ draw_join(struct wrbuf *wr)
 	for (uint32_t i = 0; i < table.count; i++) {
 		join.incarnation[i] = draw_u64();
 		join.why[i] = (uint8_t)rng_below(&rng, TOTEM_REASONS);
+		join.quarantine_ms[i] = (uint32_t)rng_next(&rng);
 		if (rng_below(&rng, 2) == 0)
 			join.row[i] = (struct totem_row){ .version = 1 +
 				    (uint32_t)rng_below(&rng, UINT32_MAX),
