@@ -164,6 +164,20 @@ refuse(struct totem *t, const struct totem_rx *rx, uint64_t seq)
 	return false;
 }
 
+/*
+ * It was made before its maker heard of all that I know.  We differ from the
+ * papers: once I have heard of its number my JOINs carry it, and so call its
+ * members back to Gather; else they would wait for a token that is not to come.
+ */
+static bool
+call_back(struct totem *t, const struct totem_rx *rx, uint64_t seq)
+{
+	t->max_seq = num_max(t->max_seq, seq);
+	totem_need_seq(t);
+	totem_gather_hurry(t);
+	return refuse(t, rx, seq);
+}
+
 /* The first pass: is this the ring that I gathered for? */
 static bool
 is_expected(struct totem *t, const struct totem_rx *rx,
@@ -173,11 +187,13 @@ is_expected(struct totem *t, const struct totem_rx *rx,
 	uint64_t seq = commit->ring.seq;
 	uint32_t lowest = (uint32_t)__builtin_ctzll(commit->members);
 
-	if (commit->members != mine || commit->filled != position ||
-	    position == 0 || commit->ring.rep != t->table.id[lowest])
+	if (commit->filled != position || position == 0 ||
+	    commit->ring.rep != t->table.id[lowest])
 		return refuse(t, rx, seq);
 	if (seq <= t->inst->id.seq || seq <= t->promised_seq)
 		return refuse(t, rx, seq);
+	if (commit->members != mine)
+		return call_back(t, rx, seq);
 	if (!totem_is_complete(t, commit->members))
 		return refuse(t, rx, seq);
 	if (seq > t->reserved_seq) {

@@ -269,5 +269,9 @@ totem_gather_consensus_timer(struct totem *t)
 	begin_round(t);
 	/* All agreed and yet no COMMIT token came: ask them again. */
 	add_failed(t, missing, TOTEM_REASON_CONSENSUS);
-	totem_gather_check(t);
+	/* Before a COMMIT: who is left out must not wait for one in vain. */
+	if (missing != 0)
+		totem_gather_join_timer(t);
+	else
+		totem_gather_check(t);
 }

@@ -447,6 +447,9 @@ void totem_gather_check(struct totem *t); /* connectivity and consensus */
 void totem_join_send(struct totem *t);
 void totem_join_process(
     struct totem *t, uint32_t from, const struct totem_join *join);
+/* It excludes this node, in this life. */
+bool totem_join_accuses_me(
+    const struct totem *t, const struct totem_join *join);
 /* Reads a JOIN into t->join; false when it says nothing new or is not for
  * this node to act on. */
 bool totem_join_read(struct totem *t, const struct totem_rx *rx);

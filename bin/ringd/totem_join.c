@@ -177,6 +177,17 @@ totem_join_read(struct totem *t, const struct totem_rx *rx)
 	return true;
 }
 
+/* The life before this one may well have failed: that is forgotten as soon
+ * as the accuser hears this one. */
+bool
+totem_join_accuses_me(const struct totem *t, const struct totem_join *join)
+{
+	uint64_t accused = join->incarnation[t->self];
+
+	return (join->fail >> t->self & 1) &&
+	    (accused == 0 || accused >= t->incarnation);
+}
+
 /* Accusations that are not about an incarnation gone by. */
 static uint64_t
 current_fail(const struct totem *t, const struct totem_join *join)
@@ -201,7 +212,7 @@ is_co_member(const struct totem *t, uint32_t node)
 static void
 merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 {
-	if (join->fail >> t->self & 1) {
+	if (totem_join_accuses_me(t, join)) {
 		totem_gather_fail(t, TOTEM_BIT(from), TOTEM_REASON_CONSENSUS);
 		return;
 	}

@@ -198,7 +198,7 @@ is_co_member(const struct totem *t, uint32_t node)
 static bool
 is_welcome(struct totem *t, uint32_t from, const struct totem_join *join)
 {
-	if (join->fail >> t->self & 1)
+	if (totem_join_accuses_me(t, join))
 		return false; /* it has given me up: let it go its way */
 	if (is_co_member(t, from))
 		return join->ring_seq >= t->inst->id.seq;

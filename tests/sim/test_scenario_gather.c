@@ -290,6 +290,82 @@ scenario_11_kept_out_for_no_longer_than_told(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* The COMMIT token of two, made before the third was heard, comes to the
+ * second, who has heard it: all three go on at once. */
+static void
+scenario_commit_that_a_member_outgrew(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_cut(sim, "1", "23");
+	scenario_cut(sim, "2", "3");
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_expect_ring(sim, "2", 1000);
+	scenario_expect_ring(sim, "3", 1000);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_MERGE_DETECT, .from = 3 });
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .action = SCENARIO_DELAY,
+		.kind = TOTEM_PACKET_JOIN,
+		.from = 3,
+		.to = 1,
+		.delay_ns = MS });
+	scenario_join(sim, "1", "23");
+	scenario_join(sim, "2", "3");
+	scenario_expect_state(sim, 1, TOTEM_STATE_COMMIT, 3000);
+	scenario_expect_ring(sim, "123", 30);
+	scenario_end(sim);
+}
+
+/* Who is given up while it agrees is told, and waits for no COMMIT. */
+static void
+scenario_given_up_is_told(struct sim *sim)
+{
+	scenario_cluster(sim, 2);
+	scenario_rule(
+	    sim, &(struct scenario_rule){ .kind = TOTEM_PACKET_TOKEN });
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .kind = TOTEM_PACKET_JOIN, .from = 2 });
+	scenario_expect_state(sim, 2, TOTEM_STATE_GATHER, 1000);
+	scenario_expect_state(sim, 1, TOTEM_STATE_GATHER, 100);
+	scenario_expect_ring(sim, "1", 400);
+	scenario_expect_ring(sim, "2", 20);
+	scenario_end(sim);
+}
+
+/* JOINs that exclude a node arrive when it lives again: they speak of its
+ * former life, and it takes no offence. */
+static void
+scenario_accusation_of_the_former_life(struct sim *sim)
+{
+	struct sim_options opt;
+
+	scenario_options(&opt, 3);
+	opt.config.merge_hold_down_ns = 1500 * MS;
+	scenario_world_with(sim, &opt);
+	scenario_start(sim, "123");
+	scenario_expect_ring(sim, "123", 2000);
+	scenario_send(sim, "1", 3, 100, TOTEM_AGREED);
+	scenario_expect_delivered(sim, "123", 3, 100);
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .kind = TOTEM_PACKET_JOIN, .from = 3 });
+	send_bad_token(sim);
+	scenario_expect_state(sim, 1, TOTEM_STATE_GATHER, 1000);
+	scenario_run_ms(sim, 240);
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .action = SCENARIO_COPY,
+		.kind = TOTEM_PACKET_JOIN,
+		.from = 1,
+		.to = 3 });
+	scenario_expect_ring(sim, "12", 100);
+	scenario_rules_end(sim);
+	scenario_crash(sim, "3");
+	scenario_start(sim, "3");
+	scenario_release(sim);
+	scenario_expect_ring(sim, "123", 200);
+	scenario_end(sim);
+}
+
 /* Two merges at once: of three pairs, the cuts heal within milliseconds. */
 static void
 scenario_34_merge_while_merging(struct sim *sim)
@@ -437,6 +513,9 @@ main(int argc, char **argv)
 		SCENARIO(scenario_11_failed_to_receive),
 		SCENARIO(scenario_11_kept_out_waits_to_be_invited),
 		SCENARIO(scenario_11_kept_out_for_no_longer_than_told),
+		SCENARIO(scenario_commit_that_a_member_outgrew),
+		SCENARIO(scenario_given_up_is_told),
+		SCENARIO(scenario_accusation_of_the_former_life),
 		SCENARIO(scenario_34_merge_while_merging),
 		SCENARIO(scenario_35_busy_ring_merges),
 		SCENARIO(scenario_36_process_pause),
