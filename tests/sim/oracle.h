@@ -89,7 +89,8 @@ struct oracle_member {
 /* Spans from the last change of the world; 0: not checked. */
 struct oracle_bounds {
 	uint64_t views_ns;  /* P14: to the last view */
-	uint64_t agreed_ns; /* P15: submit to delivery at the last member */
+	uint64_t agreed_ns; /* P15: submit, or the ring's last installation,
+			       to delivery at the last member */
 	uint64_t safe_ns;
 	uint32_t joins; /* P18: of one life between two installed rings */
 };

@@ -318,6 +318,8 @@ is_delivered_in_time(struct oracle *o, uint32_t idx, uint64_t ring_ns)
 	uint64_t span_ns =
 	    is->service == TOTEM_SAFE ? o->bounds.safe_ns : o->bounds.agreed_ns;
 	uint64_t from_ns = is->submit_ns > ring_ns ? is->submit_ns : ring_ns;
+	if (from_ns < o->since_ns)
+		from_ns = o->since_ns;
 	if (span_ns == 0 || is->last_ns <= from_ns + span_ns)
 		return true;
 	return oracle_fail(o, "P15", is->event_no,

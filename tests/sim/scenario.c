@@ -484,7 +484,7 @@ scenario_end(struct sim *sim)
 	if (sim_has_failed(sim))
 		return;
 	scenario_heal(sim);
-	sim_watch_heal(sim, &(struct oracle_bounds){ 0 });
+	sim_run_healed(sim);
 	sim_run_to_rest(sim);
 }
 

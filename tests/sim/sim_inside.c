@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/sim_inside.h"
 
+#include "libcommon/base/num.h"
+
 #include "bin/ringd/totem_internal.h"
+
+enum { INSIDE_BACKOFF_MAX = 4 }; /* as in totem_gather.c */
 
 bool
 sim_inside_is_early(const struct totem *t, const uint8_t *bytes, size_t len)
@@ -25,4 +29,42 @@ uint32_t
 sim_inside_quiet_visits(const struct totem *t)
 {
 	return t->state == TOTEM_STATE_RECOVERY ? t->recovery.quiet_visits : 0;
+}
+
+/* Of a peer that flaps once more, for it was cut off until a moment ago. */
+static uint64_t
+hold_down(const struct totem *t, const struct totem_peer *peer)
+{
+	uint64_t flaps = num_min(peer->flaps + 1, TOTEM_FLAPS_MAX);
+
+	return num_min(
+	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
+}
+
+static uint64_t
+consensus(const struct totem *t, uint32_t rounds)
+{
+	return t->cfg.consensus_ns << num_min(rounds, INSIDE_BACKOFF_MAX);
+}
+
+void
+sim_inside_waits(const struct totem *t, struct sim_inside_waits *out)
+{
+	*out = (struct sim_inside_waits){ 0 };
+	if (totem_timer_is_set(t, TOTEM_TIMER_TOKEN_LOSS))
+		out->notice_ns =
+		    num_sub(t->deadline[TOTEM_TIMER_TOKEN_LOSS], t->now_ns);
+	out->consensus_ns =
+	    consensus(t, t->gather.rounds) + consensus(t, t->gather.rounds + 1);
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		const struct totem_peer *peer = &t->peer[i];
+		uint64_t merge_ns = num_max(hold_down(t, peer),
+		    num_sub(peer->quarantine_until_ns, t->now_ns));
+		if (i == t->self)
+			continue;
+		out->notice_ns =
+		    num_max(out->notice_ns, totem_dead_after(t, i));
+		out->merge_ns = num_max(out->merge_ns, merge_ns);
+	}
+	out->merge_ns += 2 * t->cfg.merge_ns;
 }

@@ -23,4 +23,12 @@ bool sim_inside_is_installing(const struct totem *t);
 /* Visits of the token in Recovery since nobody had more to send. */
 uint32_t sim_inside_quiet_visits(const struct totem *t);
 
+/* The longest that a core may still have to wait, by its own clock. */
+struct sim_inside_waits {
+	uint64_t notice_ns;    /* until a silent peer is dead, a token lost */
+	uint64_t consensus_ns; /* two timeouts of Gather */
+	uint64_t merge_ns;     /* until it may merge with any peer */
+};
+void sim_inside_waits(const struct totem *t, struct sim_inside_waits *out);
+
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/sim_run.h"
 
+#include "libcommon/base/num.h"
 #include "libcommon/base/rng.h"
 
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_bound.h"
 #include "tests/sim/sim_fault.h"
 #include "tests/sim/sim_stack.h"
 #include "tests/sim/sim_watch.h"
@@ -13,9 +15,8 @@
 
 enum {
 	RUN_POLL_MS = 10,
-	RUN_TOKEN_MS = 300,   /* longer than any rotation */
-	RUN_RING_MS = 60000,  /* the longest way to one ring */
-	RUN_DRAIN_MS = 60000, /* and to the last delivery */
+	RUN_TOKEN_MS = 300, /* longer than any rotation */
+	RUN_HEAR_OUT_MS = 60000,
 	RUN_SETTLE_MS = 700,
 	RUN_LOADED_MS = 300,
 	RUN_QUIET_MS = 300,
@@ -58,11 +59,33 @@ start_all(struct sim *sim)
 			.a = sim->node[i].life });
 }
 
+void
+sim_run_healed(struct sim *sim)
+{
+	struct oracle_bounds bounds;
+
+	sim_bound_heal(sim, &bounds);
+	sim_watch_heal(sim, &bounds);
+}
+
+/* What the faults have delayed is a fault itself until it is here. */
+static void
+let_arrive(struct sim *sim)
+{
+	uint64_t last_ns = sim->now_ns;
+
+	for (size_t i = 0; i < sim->heap.count; i++)
+		if (sim->heap.slot[i].kind == SIM_EVENT_ARRIVE)
+			last_ns = num_max(last_ns, sim->heap.slot[i].time_ns);
+	sim_run_until(sim, last_ns);
+}
+
 /* Who is down comes back now, or stays down. */
 static void
 heal(struct sim *sim)
 {
 	sim_fault_heal(sim);
+	let_arrive(sim);
 	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
 		struct sim_node *node = &sim->node[i];
 		if (node->power != SIM_OFF)
@@ -72,46 +95,41 @@ heal(struct sim *sim)
 			sim_node_start(sim, node);
 	}
 	sim->opt.restart_ns = 0;
-	sim_watch_heal(sim, &(struct oracle_bounds){ 0 });
-}
-
-/* Runs until test holds; false when it did not in that time. */
-static bool
-run_until_true(struct sim *sim, bool (*test)(struct sim *), uint64_t span_ms)
-{
-	uint64_t end_ns = sim->now_ns + span_ms * MS;
-
-	while (!sim_has_failed(sim) && sim->now_ns < end_ns) {
-		if (test(sim))
-			return true;
-		sim_run_until(sim, sim->now_ns + RUN_POLL_MS * MS);
-	}
-	return false;
-}
-
-static bool
-is_drained(struct sim *sim)
-{
-	return sim_watch_is_drained(sim);
+	sim_run_healed(sim);
 }
 
 /* One ring, and what the faults left behind has shown itself. */
 static void
 settle(struct sim *sim)
 {
-	uint64_t end_ns = sim->now_ns + RUN_RING_MS * MS;
-
 	while (!sim_has_failed(sim)) {
-		if (!run_until_true(sim, sim_run_is_one_ring, RUN_RING_MS) ||
-		    sim->now_ns > end_ns) {
-			sim_fail(
-			    sim, "P14 no single ring in %d ms", RUN_RING_MS);
-			return;
+		while (!sim_run_is_one_ring(sim)) {
+			if (sim_watch_is_late(sim))
+				sim_fail(sim, "P14 no single ring in time");
+			if (sim_has_failed(sim))
+				return;
+			sim_run_until(sim, sim->now_ns + RUN_POLL_MS * MS);
 		}
 		uint64_t views = sim->views;
 		sim_run_until(sim, sim->now_ns + RUN_SETTLE_MS * MS);
 		if (sim->views == views && sim_run_is_one_ring(sim))
 			return;
+	}
+}
+
+/* The oracle judges how late each message was. */
+static void
+drain(struct sim *sim)
+{
+	struct oracle_bounds bounds;
+
+	sim_bound_heal(sim, &bounds);
+	uint64_t from_ns = sim->now_ns;
+	while (!sim_has_failed(sim) && !sim_watch_is_drained(sim)) {
+		from_ns = num_max(from_ns, sim_watch_changed_ns(sim));
+		if (sim->now_ns > from_ns + bounds.views_ns + bounds.safe_ns)
+			sim_fail(sim, "P15 not all is delivered in time");
+		sim_run_until(sim, sim->now_ns + RUN_POLL_MS * MS);
 	}
 }
 
@@ -141,7 +159,7 @@ check_idle(struct sim *sim)
 static void
 hear_out(struct sim *sim)
 {
-	uint64_t end_ns = sim->now_ns + RUN_DRAIN_MS * MS, delivered;
+	uint64_t end_ns = sim->now_ns + RUN_HEAR_OUT_MS * MS, delivered;
 
 	do {
 		delivered = sim->delivered;
@@ -157,8 +175,7 @@ sim_run_to_rest(struct sim *sim)
 	sim_watch_calm(sim);
 	sim_run_until(sim, sim->now_ns + RUN_LOADED_MS * MS);
 	sim->is_load_on = false;
-	if (!run_until_true(sim, is_drained, RUN_DRAIN_MS))
-		sim_fail(sim, "P15 not all delivered in %d ms", RUN_DRAIN_MS);
+	drain(sim);
 	sim_run_until(sim, sim->now_ns + RUN_QUIET_MS * MS);
 	check_idle(sim);
 	if (!sim_run_is_one_ring(sim))

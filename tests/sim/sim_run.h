@@ -14,6 +14,9 @@ bool sim_run_seed(struct sim *sim, uint64_t seed);
 /* All nodes that run are operational in one ring of just them. */
 bool sim_run_is_one_ring(struct sim *sim);
 
+/* From now on the world is healed, and has so long to come right. */
+void sim_run_healed(struct sim *sim);
+
 /* The world is healed: one ring, all delivered, no change any more. */
 void sim_run_to_rest(struct sim *sim);
 

@@ -14,6 +14,8 @@
 
 struct sim_watch {
 	struct oracle *oracle;
+	struct oracle_bounds bounds;
+	uint64_t changed_ns;           /* the world, last */
 	uint64_t pending[LIMIT_NODES]; /* own messages not delivered here */
 	struct totem_nodes table;
 };
@@ -50,10 +52,18 @@ report(struct sim *sim, const struct oracle_failure *failure)
 		sim_fail(sim, "%s %s", failure->predicate, failure->text);
 }
 
+static bool
+is_change(enum oracle_kind kind)
+{
+	return kind <= ORACLE_RESUME || kind == ORACLE_HEAL;
+}
+
 static void
 tell(struct sim *sim, const struct sim_node *node, struct oracle_event *event)
 {
 	event->now_ns = sim->now_ns;
+	if (is_change(event->kind))
+		sim->watch->changed_ns = sim->now_ns;
 	if (node != NULL) {
 		event->node = node->id;
 		event->incarnation = node->incarnation;
@@ -234,6 +244,7 @@ sim_watch_heal(struct sim *sim, const struct oracle_bounds *bounds)
 	struct oracle_event event = { .kind = ORACLE_HEAL };
 
 	event.heal = *bounds;
+	sim->watch->bounds = *bounds;
 	tell(sim, NULL, &event);
 }
 
@@ -241,6 +252,20 @@ void
 sim_watch_calm(struct sim *sim)
 {
 	tell(sim, NULL, &(struct oracle_event){ .kind = ORACLE_CALM });
+}
+
+uint64_t
+sim_watch_changed_ns(const struct sim *sim)
+{
+	return sim->watch->changed_ns;
+}
+
+bool
+sim_watch_is_late(const struct sim *sim)
+{
+	const struct sim_watch *watch = sim->watch;
+
+	return sim->now_ns > watch->changed_ns + watch->bounds.views_ns;
 }
 
 bool

@@ -45,6 +45,12 @@ void sim_watch_fault(struct sim *sim);
 void sim_watch_heal(struct sim *sim, const struct oracle_bounds *bounds);
 void sim_watch_calm(struct sim *sim);
 
+/* When the world was healed, or changed: a life began, ended, stood still. */
+uint64_t sim_watch_changed_ns(const struct sim *sim);
+
+/* That is longer ago than one ring may take. */
+bool sim_watch_is_late(const struct sim *sim);
+
 /* Every accepted message of a node that still lives was delivered. */
 bool sim_watch_is_drained(const struct sim *sim);
 
