@@ -496,6 +496,8 @@ void totem_flap(struct totem *t, uint32_t node);
 /* ---- totem_merge.c: merge detection and leaving ------------------------ */
 
 void totem_merge_timer(struct totem *t);
+/* Nodes that are kept out, or of another configuration. */
+uint64_t totem_refused(const struct totem *t);
 void totem_leave_begin(struct totem *t);
 void totem_leave_check(struct totem *t);
 void totem_leave_send(struct totem *t, uint64_t to);

@@ -57,16 +57,25 @@ is_ripe(const struct totem *t, uint64_t strangers)
 	return totem_is_complete(t, t->inst->members | strangers);
 }
 
+uint64_t
+totem_refused(const struct totem *t)
+{
+	uint64_t set = 0;
+
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (is_refused(t, &t->peer[i]))
+			set |= TOTEM_BIT(i);
+	return set;
+}
+
 /* A ring with somebody in it who would be refused is not invited: it would
  * break up for nothing, and wait longer and longer between its attempts. */
 static uint64_t
 invited(const struct totem *t)
 {
-	uint64_t refused = 0, set = totem_others(t) & ~t->inst->members;
+	uint64_t refused = totem_refused(t);
+	uint64_t set = totem_others(t) & ~t->inst->members;
 
-	for (uint32_t i = 0; i < t->table.count; i++)
-		if (is_refused(t, &t->peer[i]))
-			refused |= TOTEM_BIT(i);
 	for (uint32_t i = 0; i < t->table.count; i++)
 		if ((t->peer[i].company | TOTEM_BIT(i)) & refused)
 			set &= ~TOTEM_BIT(i);

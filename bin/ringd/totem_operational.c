@@ -202,6 +202,8 @@ is_welcome(struct totem *t, uint32_t from, const struct totem_join *join)
 		return false; /* it has given me up: let it go its way */
 	if (is_co_member(t, from))
 		return join->ring_seq >= t->inst->id.seq;
+	if (join->proc & ~join->fail & totem_refused(t))
+		return false; /* I would not go with all of them */
 	if (!join->is_fresh && join->reason != TOTEM_REASON_MERGE)
 		return false; /* let it form its ring; then we merge */
 	if (!join->is_fresh && join->ring_seq < t->inst->id.seq)

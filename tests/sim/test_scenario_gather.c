@@ -290,6 +290,31 @@ scenario_11_kept_out_for_no_longer_than_told(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Two who merge leave a third alone that would refuse one of them. */
+static void
+scenario_11_who_keeps_out_is_left_alone(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_cut(sim, "1", "23");
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_expect_ring(sim, "23", 1000);
+	lose_large_frames_to(sim, 2);
+	scenario_send(sim, "3", 5, 1200, TOTEM_SAFE);
+	scenario_expect_ring(sim, "3", 3000);
+	scenario_rules_end(sim);
+	scenario_expect_ring(sim, "2", 1000);
+	uint64_t gathers = scenario_count(sim, 3, TOTEM_COUNT_GATHERS);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_MERGE_DETECT, .from = 3 });
+	scenario_join(sim, "1", "23");
+	scenario_expect_ring(sim, "12", 1000);
+	scenario_expect(sim,
+	    scenario_count(sim, 3, TOTEM_COUNT_GATHERS) == gathers,
+	    "node 3 was disturbed");
+	scenario_end(sim);
+}
+
 /* The COMMIT token of two, made before the third was heard, comes to the
  * second, who has heard it: all three go on at once. */
 static void
@@ -513,6 +538,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_11_failed_to_receive),
 		SCENARIO(scenario_11_kept_out_waits_to_be_invited),
 		SCENARIO(scenario_11_kept_out_for_no_longer_than_told),
+		SCENARIO(scenario_11_who_keeps_out_is_left_alone),
 		SCENARIO(scenario_commit_that_a_member_outgrew),
 		SCENARIO(scenario_given_up_is_told),
 		SCENARIO(scenario_accusation_of_the_former_life),
