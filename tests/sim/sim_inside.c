@@ -5,7 +5,9 @@
 
 #include "bin/ringd/totem_internal.h"
 
-enum { INSIDE_BACKOFF_MAX = 4 }; /* as in totem_gather.c */
+/* As in totem_gather.c and totem_rtr.c. */
+enum { INSIDE_BACKOFF_MAX = 4, INSIDE_QUARANTINE_STEPS_MAX = 6 };
+#define INSIDE_QUARANTINE_NS (10000 * TOTEM_MS)
 
 bool
 sim_inside_is_early(const struct totem *t, const uint8_t *bytes, size_t len)
@@ -41,6 +43,20 @@ hold_down(const struct totem *t, const struct totem_peer *peer)
 	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
 }
 
+/* A peer may be kept out next, for what it did not receive until now. */
+static uint64_t
+quarantine(const struct totem *t, uint32_t node)
+{
+	const struct totem_peer *peer = &t->peer[node];
+	uint64_t left_ns = num_sub(peer->quarantine_until_ns, t->now_ns);
+
+	if (t->ftr.node != node + 1 || t->ftr.answered == 0)
+		return left_ns;
+	return num_max(left_ns,
+	    INSIDE_QUARANTINE_NS
+		<< num_min(peer->quarantines, INSIDE_QUARANTINE_STEPS_MAX));
+}
+
 static uint64_t
 consensus(const struct totem *t, uint32_t rounds)
 {
@@ -57,9 +73,8 @@ sim_inside_waits(const struct totem *t, struct sim_inside_waits *out)
 	out->consensus_ns =
 	    consensus(t, t->gather.rounds) + consensus(t, t->gather.rounds + 1);
 	for (uint32_t i = 0; i < t->table.count; i++) {
-		const struct totem_peer *peer = &t->peer[i];
-		uint64_t merge_ns = num_max(hold_down(t, peer),
-		    num_sub(peer->quarantine_until_ns, t->now_ns));
+		uint64_t merge_ns =
+		    num_max(hold_down(t, &t->peer[i]), quarantine(t, i));
 		if (i == t->self)
 			continue;
 		out->notice_ns =

@@ -492,7 +492,7 @@ scenario_43_start_up_race(struct sim *sim)
 		scenario_start(sim, "2");
 		scenario_run_us(sim, rng_below(&sim->rng, seed * 500));
 		scenario_start(sim, "3");
-		scenario_expect_ring(sim, "123", 200);
+		scenario_expect_ring(sim, "123", 20);
 		scenario_end(sim);
 		if (sim_has_failed(sim))
 			return;

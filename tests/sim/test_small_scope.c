@@ -13,7 +13,7 @@ enum {
 	SMALL_PAIRS = 2500,    /* of all pairs of losses, drawn */
 	SMALL_GRAPHS_5 = 60,   /* of 1024 */
 	SMALL_FORM_MS = 40,    /* formation and traffic */
-	SMALL_GRAPH_MS = 6000, /* to come to rest in a static graph */
+	SMALL_GRAPH_MS = 1500, /* to come to rest in a static graph */
 };
 
 /* Datagrams are numbered as they are sent, from 0. */
