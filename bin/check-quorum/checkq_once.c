@@ -121,7 +121,7 @@ take_line(struct once *once, struct ask_line *line)
 	case ASK_ERR:
 		break;
 	}
-	once->code = ask_line_exitcode(line);
+	once->code = (int)ask_line_exitcode(line);
 	if (once->code == EXITCODE_FALSE)
 		once->code = EXITCODE_UNAVAILABLE; /* it is no verdict */
 	tool_warn("quorumd: %s", ask_value(line, "msg"));
