@@ -182,7 +182,7 @@ events() { cut -d' ' -f1 "$1" | tr '\n' ' '; }
 }
 
 @test "--heartbeat ticks, and tells a daemon that was stopped" {
-	export RINGKIT_TIMEOUT=200ms
+	export RINGKIT_TIMEOUT=1s
 	watch out --heartbeat=50ms
 	await grep -q '^tick seq=0 ts=20' out
 	kill -STOP "$DAEMON"
