@@ -90,32 +90,37 @@ refuse(const char *path, const char *why)
 	tool_warn("%s: %s", path, why);
 }
 
+/* The files of one class behind the jobs that are there. */
+static size_t
+plan_class(const struct watcher_hooks *hooks, const struct watcher_class *class,
+    struct hook_job *jobs, size_t count)
+{
+	char *paths[HOOK_DIR_FILES];
+	size_t files = hook_dir_list(
+	    hooks->dir, hooks->other_dir, class->event, paths, refuse);
+
+	for (size_t i = 0; i < files; i++)
+		if (count < HOOK_JOBS)
+			jobs[count++] = (struct hook_job){ paths[i], class->bit,
+				class->event };
+		else
+			free(paths[i]);
+	return count;
+}
+
 static size_t
 plan(void *arg, uint32_t classes, struct hook_job jobs[HOOK_JOBS])
 {
 	struct watcher_hooks *hooks = arg;
-	bool is_lost = strcmp(hooks->now.quorate, "yes") != 0;
-	char *paths[HOOK_DIR_FILES];
 	size_t count = 0;
 
-	for (size_t i = 0; i < WATCHER_CLASSES; i++) {
-		const struct watcher_class *class = &watcher_classes[i];
-		size_t files;
-
-		if ((classes & class->bit) == 0 ||
-		    (class->bit == WATCHER_GAINED && is_lost))
-			continue;
-		files = hook_dir_list(
-		    hooks->dir, hooks->other_dir, class->event, paths, refuse);
-		for (size_t j = 0; j < files; j++) {
-			if (count == HOOK_JOBS) {
-				free(paths[j]);
-				continue;
-			}
-			jobs[count++] = (struct hook_job){ paths[j], class->bit,
-				class->event };
-		}
-	}
+	/* What was gained is lost again. */
+	if (strcmp(hooks->now.quorate, "yes") != 0)
+		classes &= ~(uint32_t)WATCHER_GAINED;
+	for (size_t i = 0; i < WATCHER_CLASSES; i++)
+		if ((classes & watcher_classes[i].bit) != 0)
+			count =
+			    plan_class(hooks, &watcher_classes[i], jobs, count);
 	return count;
 }
 

@@ -48,6 +48,17 @@ enum watcher_step watcher_lose(struct watcher *w, int rc);
 /* Connects, resolves the nodes of the filter and subscribes. */
 enum watcher_step watcher_connect(struct watcher *w);
 
+/* Reads the clock; does what is due. */
+enum watcher_step watcher_look(struct watcher *w);
+/* Starts and ends hooks, if there are any. */
+enum watcher_step watcher_turn_hooks(struct watcher *w);
+
+/*
+ * Waits for fd (-1: none), for the reader to go, for hooks, for time to pass;
+ * first writes what there is.
+ */
+enum watcher_step watcher_wait(struct watcher *w, int fd, uint64_t until_ns);
+
 /* An answer that is not ok, to whatever. */
 enum watcher_step watcher_refused(
     struct watcher *w, const struct ask_line *line);

@@ -5,7 +5,6 @@
 #include "bin/watch-membership/watcher_run.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include "libcommon/base/word.h"
 #include "libcommon/os/ask.h"
 #include "libcommon/os/clock.h"
-#include "libcommon/os/fd.h"
 #include "libcommon/os/tool.h"
 
 #include "bin/watch-membership/watcher_hooks.h"
@@ -44,7 +42,6 @@ tell(struct watcher *w, enum watcher_event event, const char *name,
 {
 	bool is_first =
 	    !w->is_ready && (event == WATCHER_EXISTS || event == WATCHER_READY);
-
 	bool passes = !(is_first && w->options->is_live_only) &&
 	    watcher_filter_passes(&w->options->filter, event, word);
 
@@ -101,11 +98,10 @@ on_ready(struct watcher *w, uint64_t now_ns)
 	w->deadline_ns = watcher_later(now_ns, w->options->timeout_ns);
 	tool_say("ready");
 	if (w->options->ready_fd >= 0) {
-		int fd = w->options->ready_fd;
-
 		/* Nobody may be left who wanted to know. */
-		(void)!write(fd, "\n", 1);
-		fd_close(&fd);
+		(void)!write(w->options->ready_fd, "\n", 1);
+		close(w->options->ready_fd);
+		w->options->ready_fd = -1;
 	}
 	if (w->options->is_snapshot_only || w->options->count_max == 0)
 		return watcher_end(w, EXITCODE_OK);
@@ -158,114 +154,7 @@ take_line(struct watcher *w, struct ask_line *line)
 	return watcher_lose(w, ASK_E_PROTOCOL);
 }
 
-/* ---- time -------------------------------------------------------------- */
-
-static void
-check_output(struct watcher *w)
-{
-	if (w->printer->out.rc != 0)
-		tool_fail_output(w->printer->out.rc);
-	if (out_is_deserted(&w->printer->out))
-		tool_fail_output(-EPIPE);
-}
-
-static enum watcher_step
-ask_tick(struct watcher *w)
-{
-	int rc = ask_put(w->ask, "#tick ping\n", strlen("#tick ping\n"));
-
-	w->is_pinging = true;
-	w->tick_ns = UINT64_MAX;
-	w->ping_end_ns = ask_deadline_ns();
-	return rc == 0 ? WATCHER_ON : watcher_lose(w, rc);
-}
-
-static enum watcher_step
-turn_hooks(struct watcher *w)
-{
-	int code;
-
-	if (w->options->hooks == NULL ||
-	    watcher_hooks_turn(w->options->hooks, &code) == 0)
-		return WATCHER_ON;
-	w->is_closing = false;
-	return watcher_end(w, (enum exitcode)code);
-}
-
-/* Reads the clock; does what is due. */
-static enum watcher_step
-look_at_clock(struct watcher *w)
-{
-	w->line_count = 0;
-	if (w->options->hooks == NULL)
-		check_output(w);
-	if (clock_now_ns() < w->deadline_ns)
-		return turn_hooks(w);
-	w->is_closing = false;
-	return watcher_end(w, EXITCODE_TIMEOUT);
-}
-
-/* Is it still there?  To be asked when all that it said was read. */
-static enum watcher_step
-look_at_daemon(struct watcher *w)
-{
-	uint64_t now_ns = clock_now_ns();
-
-	if (w->ask == NULL || w->is_closing)
-		return WATCHER_ON;
-	if (w->is_pinging && now_ns >= w->ping_end_ns)
-		return watcher_lose(w, -ETIMEDOUT);
-	return now_ns >= w->tick_ns ? ask_tick(w) : WATCHER_ON;
-}
-
-/* For poll: until the next thing that is due by itself. */
-static int
-wait_ms(const struct watcher *w, uint64_t until_ns)
-{
-	uint64_t at_ns = num_min(until_ns, w->deadline_ns), now_ns, left_ns;
-
-	if (w->options->hooks != NULL)
-		at_ns = num_min(
-		    at_ns, watcher_hooks_deadline_ns(w->options->hooks));
-	if (w->ask != NULL && !w->is_closing)
-		at_ns =
-		    num_min(at_ns, w->is_pinging ? w->ping_end_ns : w->tick_ns);
-	if (at_ns == UINT64_MAX)
-		return -1;
-	now_ns = clock_now_ns();
-	left_ns = num_min(num_sub(at_ns, now_ns), 60 * CLOCK_S_NS);
-	return (int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS);
-}
-
-/* Waits for fd (-1: none), for the reader to go, for hooks, for time to pass.
- */
-static enum watcher_step
-wait_some(struct watcher *w, int fd, uint64_t until_ns)
-{
-	struct pollfd fds[2 + HOOK_FDS] = {
-		{ fd, POLLIN, 0 },
-		{ w->printer->out.fd, 0, 0 },
-	};
-	nfds_t count = 2;
-	int rc = out_flush(&w->printer->out);
-	enum watcher_step step;
-
-	if (rc != 0)
-		tool_fail_output(rc);
-	step = look_at_clock(w);
-	if (step == WATCHER_ON)
-		step = look_at_daemon(w);
-	if (step != WATCHER_ON)
-		return step;
-	if (w->options->hooks != NULL) {
-		fds[1].fd = -1;
-		hook_poll(w->options->hooks->hook, fds + count);
-		count += HOOK_FDS;
-	}
-	if (poll(fds, count, wait_ms(w, until_ns)) < 0 && errno != EINTR)
-		return watcher_lose(w, -errno);
-	return WATCHER_ON;
-}
+/* ---- all of it --------------------------------------------------------- */
 
 static enum watcher_step
 wait_until(struct watcher *w, uint64_t until_ns)
@@ -273,11 +162,9 @@ wait_until(struct watcher *w, uint64_t until_ns)
 	enum watcher_step step = WATCHER_ON;
 
 	while (step == WATCHER_ON && clock_now_ns() < until_ns)
-		step = wait_some(w, -1, until_ns);
+		step = watcher_wait(w, -1, until_ns);
 	return step;
 }
-
-/* ---- all of it --------------------------------------------------------- */
 
 static enum watcher_step
 turn(struct watcher *w)
@@ -290,13 +177,13 @@ turn(struct watcher *w)
 	if (rc == -ETIMEDOUT) {
 		if (clock_now_ns() >= until_ns)
 			return watcher_lose(w, -ETIMEDOUT);
-		return wait_some(w, ask_fd(w->ask), until_ns);
+		return watcher_wait(w, ask_fd(w->ask), until_ns);
 	}
 	if (rc != 0)
 		return watcher_lose(w, rc);
 	step = take_line(w, &line);
 	if (step == WATCHER_ON && ++w->line_count >= LINES_PER_LOOK)
-		return look_at_clock(w);
+		return watcher_look(w);
 	return step;
 }
 
@@ -368,11 +255,11 @@ finish_hooks(struct watcher *w)
 	if (!hook_is_idle(hooks->hook))
 		tool_say("waiting for the hooks");
 	while (step == WATCHER_ON && w->is_closing) {
-		step = turn_hooks(w);
+		step = watcher_turn_hooks(w);
 		if (hook_is_idle(hooks->hook))
 			break;
 		if (step == WATCHER_ON)
-			step = wait_some(w, -1, UINT64_MAX);
+			step = watcher_wait(w, -1, UINT64_MAX);
 	}
 }
 

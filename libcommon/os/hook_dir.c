@@ -91,19 +91,12 @@ add(struct file_list *list, const char *folder, const char *name)
 }
 
 static void
-read_folder(struct file_list *list, const char *folder, size_t max,
+read_names(struct file_list *list, DIR *dir, const char *folder, size_t max,
     hook_dir_refuse_fn *refuse)
 {
-	DIR *dir = opendir(folder);
-	const char *why;
 	struct dirent *entry;
 
-	if (dir == NULL && errno == ENOENT)
-		return;
-	why = dir == NULL ? strerror(errno) : folder_complaint(folder);
-	if (why != NULL)
-		refuse(folder, why);
-	while (why == NULL && (entry = readdir(dir)) != NULL) {
+	while ((entry = readdir(dir)) != NULL) {
 		if (!is_name(entry->d_name) || is_known(list, entry->d_name))
 			continue;
 		if (list->count < max)
@@ -111,8 +104,26 @@ read_folder(struct file_list *list, const char *folder, size_t max,
 		else
 			refuse(entry->d_name, "too many files");
 	}
-	if (dir != NULL)
-		closedir(dir);
+}
+
+static void
+read_folder(struct file_list *list, const char *folder, size_t max,
+    hook_dir_refuse_fn *refuse)
+{
+	DIR *dir = opendir(folder);
+	const char *why;
+
+	if (dir == NULL) {
+		if (errno != ENOENT)
+			refuse(folder, strerror(errno));
+		return;
+	}
+	why = folder_complaint(folder);
+	if (why != NULL)
+		refuse(folder, why);
+	else
+		read_names(list, dir, folder, max, refuse);
+	closedir(dir);
 }
 
 static int

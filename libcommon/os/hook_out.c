@@ -52,7 +52,7 @@ take_byte(struct hook_out *out, char byte)
 		say(out);
 		return;
 	}
-	out->line[out->len++] = byte != '\0' ? byte : '?';
+	out->line[out->len++] = (char)(byte != '\0' ? byte : '?');
 	if (out->len == sizeof out->line)
 		say(out);
 }

@@ -6,17 +6,10 @@
 
 #include "libcommon/base/word.h"
 
-static struct hook_entry *
-entry_of(struct list *link)
-{
-	return LIST_ENTRY(link, struct hook_entry, link);
-}
-
 void
 hook_queue_init(struct hook_queue *queue)
 {
 	*queue = (struct hook_queue){ .count = 0 };
-	list_init(&queue->entries);
 }
 
 static void
@@ -28,20 +21,43 @@ drop_table(struct hook_entry *entry)
 }
 
 static void
-drop(struct hook_queue *queue, struct hook_entry *entry)
+drop(struct hook_entry *entry)
 {
-	list_remove(&entry->link);
-	queue->count--;
 	free(entry->table);
 	free(entry->bytes);
 	free(entry);
 }
 
+/* The oldest, which must be there. */
+static struct hook_entry *
+take(struct hook_queue *queue)
+{
+	struct hook_entry *entry = queue->oldest;
+
+	queue->oldest = entry->next;
+	if (queue->oldest == NULL)
+		queue->newest = NULL;
+	queue->count--;
+	entry->next = NULL;
+	return entry;
+}
+
+static void
+append(struct hook_queue *queue, struct hook_entry *entry)
+{
+	if (queue->newest != NULL)
+		queue->newest->next = entry;
+	else
+		queue->oldest = entry;
+	queue->newest = entry;
+	queue->count++;
+}
+
 void
 hook_queue_clear(struct hook_queue *queue)
 {
-	while (!list_is_empty(&queue->entries))
-		drop(queue, entry_of(list_first(&queue->entries)));
+	while (queue->oldest != NULL)
+		drop(take(queue));
 	hook_queue_init(queue);
 }
 
@@ -77,17 +93,15 @@ void
 hook_queue_changes(const struct hook_queue *queue, uint32_t classes,
     struct hook_ids *joined, struct hook_ids *left)
 {
-	struct list *at;
+	const struct hook_entry *at;
 
 	*joined = queue->joined;
 	*left = queue->left;
-	LIST_FOREACH(at, &queue->entries) {
-		const struct hook_record *record = &entry_of(at)->record;
-
-		if ((record->classes & classes) == 0)
+	for (at = queue->oldest; at != NULL; at = at->next) {
+		if ((at->record.classes & classes) == 0)
 			continue;
-		add_changes(record->line, joined, left);
-		add_changes(record->context, joined, left);
+		add_changes(at->record.line, joined, left);
+		add_changes(at->record.context, joined, left);
 	}
 }
 
@@ -126,11 +140,10 @@ static void
 shorten(struct hook_queue *queue)
 {
 	while (queue->count > HOOK_QUEUE_MAX) {
-		struct hook_entry *entry =
-		    entry_of(list_first(&queue->entries));
+		struct hook_entry *entry = take(queue);
 
 		add_changes(entry->record.line, &queue->joined, &queue->left);
-		drop(queue, entry);
+		drop(entry);
 		queue->lost++;
 	}
 }
@@ -143,10 +156,9 @@ hook_queue_put(
 
 	if (entry == NULL)
 		return false;
-	if (is_merged && queue->count > 0)
-		drop_table(entry_of(queue->entries.prev));
-	list_put_last(&queue->entries, &entry->link);
-	queue->count++;
+	if (is_merged && queue->newest != NULL)
+		drop_table(queue->newest);
+	append(queue, entry);
 	shorten(queue);
 	return true;
 }
@@ -158,7 +170,10 @@ hook_queue_put_first(struct hook_queue *queue, const struct hook_record *record)
 
 	if (entry == NULL)
 		return false;
-	list_put_first(&queue->entries, &entry->link);
+	entry->next = queue->oldest;
+	queue->oldest = entry;
+	if (queue->newest == NULL)
+		queue->newest = entry;
 	queue->count++;
 	return true;
 }
@@ -179,36 +194,31 @@ void
 hook_queue_move(struct hook_queue *to, struct hook_queue *from, size_t max)
 {
 	move_lost(to, from);
-	for (; max > 0 && from->count > 0; max--) {
-		struct list *link = list_first(&from->entries);
-
-		list_remove(link);
-		list_put_last(&to->entries, link);
-		from->count--;
-		to->count++;
-	}
+	for (; max > 0 && from->oldest != NULL; max--)
+		append(to, take(from));
 }
 
 void
 hook_queue_put_back(
     struct hook_queue *to, struct hook_queue *from, uint32_t classes)
 {
+	struct hook_queue kept;
+
+	hook_queue_init(&kept);
 	if (classes != 0)
-		move_lost(to, from);
-	while (from->count > 0) {
-		struct hook_entry *entry = entry_of(from->entries.prev);
+		move_lost(&kept, from);
+	while (from->oldest != NULL) {
+		struct hook_entry *entry = take(from);
 
 		entry->record.classes &= classes;
-		if (entry->record.classes == 0) {
-			drop(from, entry);
-			continue;
-		}
-		list_remove(&entry->link);
-		list_put_first(&to->entries, &entry->link);
-		from->count--;
-		to->count++;
+		if (entry->record.classes != 0)
+			append(&kept, entry);
+		else
+			drop(entry);
 	}
-	hook_queue_clear(from);
+	hook_queue_init(from);
+	hook_queue_move(&kept, to, SIZE_MAX);
+	*to = kept;
 	shorten(to);
 }
 
@@ -217,42 +227,40 @@ hook_queue_put_back(
 const struct hook_record *
 hook_queue_first(const struct hook_queue *queue)
 {
-	struct list *link = list_first(&queue->entries);
-
-	return link != NULL ? &entry_of(link)->record : NULL;
+	return queue->oldest != NULL ? &queue->oldest->record : NULL;
 }
 
 const struct hook_record *
 hook_queue_newest(const struct hook_queue *queue, uint32_t classes)
 {
 	const struct hook_record *newest = NULL;
-	struct list *at;
+	const struct hook_entry *at;
 
-	LIST_FOREACH(at, &queue->entries)
-		if ((entry_of(at)->record.classes & classes) != 0)
-			newest = &entry_of(at)->record;
+	for (at = queue->oldest; at != NULL; at = at->next)
+		if ((at->record.classes & classes) != 0)
+			newest = &at->record;
 	return newest;
 }
 
 size_t
 hook_queue_count(const struct hook_queue *queue, uint32_t classes)
 {
+	const struct hook_entry *at;
 	size_t count = 0;
-	struct list *at;
 
-	LIST_FOREACH(at, &queue->entries)
-		count += (entry_of(at)->record.classes & classes) != 0;
+	for (at = queue->oldest; at != NULL; at = at->next)
+		count += (at->record.classes & classes) != 0;
 	return count;
 }
 
 bool
 hook_queue_shows_table(const struct hook_queue *queue, uint32_t classes)
 {
-	struct list *at;
+	const struct hook_entry *at;
 
-	LIST_FOREACH(at, &queue->entries)
-		if ((entry_of(at)->record.classes & classes) != 0 &&
-		    entry_of(at)->record.shows_table)
+	for (at = queue->oldest; at != NULL; at = at->next)
+		if ((at->record.classes & classes) != 0 &&
+		    at->record.shows_table)
 			return true;
 	return false;
 }
@@ -260,33 +268,33 @@ hook_queue_shows_table(const struct hook_queue *queue, uint32_t classes)
 const char *
 hook_queue_table(const struct hook_queue *queue)
 {
+	const struct hook_entry *at;
 	const char *table = NULL;
-	struct list *at;
 
-	LIST_FOREACH(at, &queue->entries)
-		if (entry_of(at)->table != NULL)
-			table = entry_of(at)->table;
+	for (at = queue->oldest; at != NULL; at = at->next)
+		if (at->table != NULL)
+			table = at->table;
 	return table;
 }
 
 uint32_t
 hook_queue_classes(const struct hook_queue *queue)
 {
+	const struct hook_entry *at;
 	uint32_t classes = 0;
-	struct list *at;
 
-	LIST_FOREACH(at, &queue->entries)
-		classes |= entry_of(at)->record.classes;
+	for (at = queue->oldest; at != NULL; at = at->next)
+		classes |= at->record.classes;
 	return classes;
 }
 
 bool
 hook_queue_is_urgent(const struct hook_queue *queue)
 {
-	struct list *at;
+	const struct hook_entry *at;
 
-	LIST_FOREACH(at, &queue->entries)
-		if (entry_of(at)->record.is_urgent)
+	for (at = queue->oldest; at != NULL; at = at->next)
+		if (at->record.is_urgent)
 			return true;
 	return false;
 }

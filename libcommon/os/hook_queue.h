@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libcommon/base/list.h"
 #include "libcommon/os/hook_ids.h"
 
 enum { HOOK_QUEUE_MAX = 1000 }; /* records; older ones are dropped */
@@ -27,13 +26,13 @@ struct hook_record {
 
 /* A record that is kept; its strings are its own. */
 struct hook_entry {
-	struct list link;
+	struct hook_entry *next; /* newer */
 	struct hook_record record;
 	char *bytes, *table;
 };
 
 struct hook_queue {
-	struct list entries;
+	struct hook_entry *oldest, *newest;
 	size_t count;
 	uint64_t lost; /* dropped, before those that are here */
 	/* What the dropped ones told. */

@@ -54,7 +54,7 @@ put_input(const struct hook *hook, int fd)
 	const char *table = hook_queue_table(batch);
 	char line[48];
 	struct text text;
-	struct list *at;
+	const struct hook_entry *at;
 	int rc = 0;
 
 	text_init(&text, line, sizeof line);
@@ -64,13 +64,9 @@ put_input(const struct hook *hook, int fd)
 		rc = put(fd, line, "\n");
 	if (rc == 0 && table != NULL && hook_queue_shows_table(batch, class))
 		rc = put(fd, table, "");
-	LIST_FOREACH(at, &batch->entries) {
-		const struct hook_record *record =
-		    &LIST_ENTRY(at, struct hook_entry, link)->record;
-
-		if (rc == 0 && (record->classes & class) != 0)
-			rc = put(fd, record->line, "\n");
-	}
+	for (at = batch->oldest; at != NULL; at = at->next)
+		if (rc == 0 && (at->record.classes & class) != 0)
+			rc = put(fd, at->record.line, "\n");
 	return rc;
 }
 

@@ -102,10 +102,12 @@ every_option() # SHELL
 	same_options "$1" quorumd
 	same_options "$1" msgsend
 	same_options "$1" check-quorum
+	same_options "$1" watch-membership
 	same_options "$1" ringkit
 	for command in status members tag forget fence-confirm keygen \
 		check-config up down sandbox \
-		check-quorum memberd msgcat msgsend quorumd ringd; do
+		check-quorum memberd msgcat msgsend quorumd ringd \
+			watch-membership; do
 		same_options "$1" ringkit $command
 	done
 }
@@ -116,7 +118,8 @@ every_command() # SHELL
 		ringkit --help |
 			sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 			tr -d ,
-		echo check-quorum memberd msgcat msgsend quorumd ringd
+		echo check-quorum memberd msgcat msgsend quorumd ringd \
+			watch-membership
 	} | tr ' ' '\n' | sort >help
 	grep -qx sandbox help
 	offers "$1" 'ringkit ' | diff help -
@@ -131,6 +134,8 @@ values() # SHELL
 	[ "$(offered "$1" 'ringkit msgcat --from ')" = 'n1 n2 ' ]
 	[ "$(offered "$1" 'msgsend --confirm ')" = 'agreed none safe ' ]
 	[ "$(offered "$1" 'check-quorum --wait q')" = 'quorate ' ]
+	[ "$(offered "$1" 'watch-membership -e le')" = 'leave ' ]
+	[ "$(offered "$1" 'ringkit watch-membership -N n')" = 'n1 n2 ' ]
 	[ "$(offered "$1" 'check-quorum member:n')" = 'member:n1 member:n2 ' ]
 	[ "$(offered "$1" 'ringkit check-quorum -o bas')" = 'basis ' ]
 	[ "$(offered "$1" 'ringd --log-level d')" = 'debug ' ]

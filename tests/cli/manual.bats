@@ -63,6 +63,14 @@ examples() # PAGE
 	examples quorumd.8
 }
 
+@test "the examples of watch-membership.1 do what is shown" {
+	examples watch-membership.1
+}
+
+@test "the examples of ringkit-hooks.7 do what is shown" {
+	examples ringkit-hooks.7
+}
+
 @test "no page has examples that are not run" {
 	local page
 	for page in "$man"/*.[1-9]; do
@@ -156,6 +164,10 @@ same_options() # PAGE COMMAND...
 	same_options check-quorum.1 check-quorum
 }
 
+@test "watch-membership.1 has the options of watch-membership" {
+	same_options watch-membership.1 watch-membership
+}
+
 @test "ringkit.1 has the options of ringkit and of each command" {
 	local command
 	same_options ringkit.1 ringkit
@@ -208,7 +220,7 @@ exit_codes() # PAGE
 
 @test "every program's page lists its exit codes, once and in order" {
 	local page
-	for page in ringd.8 memberd.8 quorumd.8 msgsend.1 msgcat.1 check-quorum.1 ringkit.1 ringkit.7; do
+	for page in ringd.8 memberd.8 quorumd.8 msgsend.1 msgcat.1 check-quorum.1 watch-membership.1 ringkit.1 ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes
 		sort -nu codes | diff codes -

@@ -6,7 +6,12 @@
 load helpers
 load watch_fake
 
-setup() { start_daemon; }
+# never: a hook that reads it hangs, whatever the machine.
+setup()
+{
+	start_daemon
+	mkfifo never
+}
 teardown()
 {
 	[ -z "${WATCHER-}" ] || kill -9 "$WATCHER" 2>/dev/null || :
@@ -153,7 +158,7 @@ watch-membership: loud: no end' ]
 	hook slow <<-'X'
 		cat >>"$D/seen"
 		echo "$RINGKIT_VIEW $RINGKIT_COALESCED" >>"$D/runs"
-		sleep "${1}"
+		sleep "${1}" # no event: it is slow
 	X
 	local pause=${STORM_HOOK_S:-0.2} i
 	watch out -n 1000 -e view -- ./slow "$pause"
@@ -255,8 +260,8 @@ watch-membership: loud: no end' ]
 	run -9 watch-membership --on-error=exit -- ./bad
 	run -9 watch-membership --now --on-error=exit -- ./bad
 	run -124 watch-membership --now --on-error=exit --hook-timeout=50ms \
-		-- sleep 60
-	[[ $output == *"hook-end hook=sleep status=timeout code=124 ms="* ]]
+		-- cat "$PWD/never"
+	[[ $output == *"hook-end hook=cat status=timeout code=124 ms="* ]]
 	run -0 watch-membership --now -v -- true
 	[[ $output == *"hook-end hook=true status=ok code=0 ms="* ]]
 }
@@ -264,11 +269,10 @@ watch-membership: loud: no end' ]
 @test "one that ignores TERM is gone after 5 s, with what left its session" {
 	hook stubborn <<-'X'
 		trap '' TERM
-		setsid sh -c 'trap "" TERM; echo $$ >"$1/child"
-			while :; do sleep 1; done' x "$D" &
-		(setsid setsid sleep 300 & echo $! >"$D/grand") &
+		setsid sh -c 'echo $$ >"$1/child"; exec cat "$1/never"' x "$D" &
+		(setsid sh -c 'echo $$ >"$1/grand"; exec cat "$1/never"' x "$D" &)
 		echo $$ >"$D/self"
-		while :; do sleep 1; done
+		cat "$D/never"
 	X
 	local began=$SECONDS
 	run -0 watch-membership --now --hook-timeout=300ms -- ./stubborn
@@ -278,7 +282,6 @@ watch-membership: loud: no end' ]
 	for file in self child grand; do
 		run ! kill -0 "$(cat $file)"
 	done
-	run ! pgrep -f 'sleep 300'
 }
 
 @test "a lost quorum preempts the hook that runs, within 2 s" {
@@ -286,7 +289,7 @@ watch-membership: loud: no end' ]
 		echo "$RINGKIT_EVENT $RINGKIT_QUORATE" >>"$D/seen"
 		[ "$RINGKIT_QUORATE" = yes ] || exit 0
 		trap '' TERM
-		while :; do sleep 0.1; done
+		cat "$D/never"
 	X
 	watch out -- ./slow
 	await grep -q ready seen
@@ -302,8 +305,9 @@ watch-membership: loud: no end' ]
 @test "a daemon that goes preempts, too, and is the last that is told" {
 	hook slow <<-'X'
 		echo "$RINGKIT_EVENT $RINGKIT_QUORATE $RINGKIT_REASON" >>"$D/seen"
-		[ "$RINGKIT_QUORATE" = yes ] && exec sleep 300
-		exit 0
+		[ "$RINGKIT_QUORATE" = yes ] || exit 0
+		echo $$ >>"$D/pids"
+		exec cat "$D/never"
 	X
 	watch out -- ./slow
 	await grep -q ready seen
@@ -315,13 +319,15 @@ watch-membership: loud: no end' ]
 	await has 2 '^ready' seen
 	kill "$WATCHER"
 	ended 143
-	run ! pgrep -f 'sleep 300'
+	while read -r pid; do
+		run ! kill -0 "$pid"
+	done <pids
 }
 
 @test "what ends the watcher ends the hook first; KILL, too" {
 	hook slow <<-'X'
 		echo $$ >"$D/pid"
-		exec sleep 300
+		exec cat "$D/never"
 	X
 	local signal
 	for signal in TERM INT HUP KILL; do
@@ -538,7 +544,8 @@ put()
 	mkdir -p dir/view.d
 	hook dir/view.d/10-slow <<-'X'
 		echo "slow $RINGKIT_QUORATE" >>"$D/seen"
-		[ "$RINGKIT_QUORATE" = no ] || exec sleep 300
+		echo $$ >>"$D/pids"
+		[ "$RINGKIT_QUORATE" = no ] || exec cat "$D/never"
 	X
 	watch out --hooks-dir=dir
 	await grep -q slow seen
@@ -548,7 +555,10 @@ put()
 	[ $((${EPOCHREALTIME/./} - ${began/./})) -lt 1000000 ]
 	await grep -q 'slow no' seen
 	kill "$WATCHER"
-	run ! pgrep -f 'sleep 300'
+	ended 143
+	while read -r pid; do
+		run ! kill -0 "$pid"
+	done <pids
 }
 
 @test "the verdict is told to hooks whatever -e says" {
