@@ -30,6 +30,10 @@ ask_tick(struct watcher *w)
 	w->is_pinging = true;
 	w->tick_ns = UINT64_MAX;
 	w->ping_end_ns = ask_deadline_ns();
+	if (rc == 0)
+		rc = ask_flush(w->ask, 0);
+	if (rc == -ETIMEDOUT)
+		rc = 0; /* it goes with the next that is read */
 	return rc == 0 ? WATCHER_ON : watcher_lose(w, rc);
 }
 

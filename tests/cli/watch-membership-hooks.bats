@@ -531,6 +531,17 @@ put()
 	kill "$WATCHER"
 }
 
+@test "a daemon that has nothing to tell is not taken for one that hangs" {
+	recorder
+	RINGKIT_TIMEOUT=300ms watch out -- ./record
+	await pinged 3
+	has 1 '^watch' requests
+	ran 1
+	kill "$WATCHER"
+}
+
+pinged() { [ "$(grep -c '^#tick ping' requests)" -ge "$1" ]; }
+
 @test "a daemon that is stopped is a lost quorum, too" {
 	put dir/quorum-lost.d/10-a lost
 	RINGKIT_TIMEOUT=300ms watch out --hooks-dir=dir
