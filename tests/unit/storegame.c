@@ -49,6 +49,8 @@ struct record {
 	uint8_t kind;
 	nodes_t synced;
 	uint64_t writes[WRITES_MAX / 64]; /* in the whole history */
+	/* As the last OPEN that has the node says; 0: none has. */
+	uint8_t runs[NODES_MAX];
 	struct electorate now;
 	struct electorate next; /* .votes 0: none is under way */
 };
@@ -67,9 +69,11 @@ struct view {
 struct node {
 	bool is_up;
 	bool is_blank;
-	bool is_fenced; /* off, and somebody saw to it */
-	uint16_t tip;   /* of what is on disk */
-	uint16_t lived; /* the epoch it was in, in this run of its */
+	uint8_t run;             /* its incarnation */
+	uint8_t fenced;          /* the last of them that somebody saw to */
+	uint8_t seen[NODES_MAX]; /* incarnations, since it started */
+	uint16_t tip;            /* of what is on disk */
+	uint16_t lived;          /* the epoch it was in, in this run of its */
 	uint16_t view;
 	bool is_behind; /* has not yet taken over the view's log */
 };
@@ -350,27 +354,44 @@ deliver(unsigned node)
 
 /* ---- views ------------------------------------------------------------- */
 
+/*
+ * A node that started again is not off, though nobody here may have seen it.
+ * Then it has not lived in an epoch since: that is enough.  But who has seen
+ * it, even in a view that never opened, has to remember.
+ */
+static bool
+is_known_fenced(unsigned node, nodes_t members, const struct record *base)
+{
+	uint8_t run = base->runs[node];
+	uint8_t fenced = w.nodes[node].fenced;
+
+	if (w.rules.laxity != STOREGAME_LAX_FENCED_BY_LOG)
+		for (unsigned i = 0; i < w.rules.node_count; i++)
+			if ((members & bit(i)) && w.nodes[i].seen[node] > run)
+				run = w.nodes[i].seen[node];
+	if (w.rules.laxity == STOREGAME_LAX_FENCED_FOR_GOOD)
+		run = 0;
+	return fenced > 0 && fenced >= run;
+}
+
 static void
 view_know(struct view *v, nodes_t members)
 {
-	uint16_t last;
+	const struct record *base;
 
 	*v = (struct view){ .members = members };
-	for (unsigned i = 0; i < w.rules.node_count; i++) {
-		struct node *n = &w.nodes[i];
-
-		if (!(members & bit(i))) {
-			v->fenced |= n->is_fenced ? bit(i) : 0;
-			continue;
-		}
-		if (!n->is_blank ||
-		    w.rules.laxity == STOREGAME_LAX_BLANK_COUNTS)
-			v->verified |= bit(i);
-	}
-	last = w.records[highest_tip(v->verified)].epoch;
 	for (unsigned i = 0; i < w.rules.node_count; i++)
-		if ((v->verified & bit(i)) && w.nodes[i].lived == last)
+		if ((members & bit(i)) &&
+		    (!w.nodes[i].is_blank ||
+			w.rules.laxity == STOREGAME_LAX_BLANK_COUNTS))
+			v->verified |= bit(i);
+	base = &w.records[highest_tip(v->verified)];
+	for (unsigned i = 0; i < w.rules.node_count; i++) {
+		if ((v->verified & bit(i)) && w.nodes[i].lived == base->epoch)
 			v->lasting |= bit(i);
+		if (!(members & bit(i)) && is_known_fenced(i, members, base))
+			v->fenced |= bit(i);
+	}
 }
 
 static void
@@ -386,6 +407,9 @@ view_open(struct view *v, uint16_t base)
 	w.tally->halves += !is_majority(w.records[base].now, v->verified);
 	v->open = record_add(base, KIND_OPEN, epoch);
 	v->tip = v->open;
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		if (v->members & bit(i))
+			w.records[v->open].runs[i] = w.nodes[i].run;
 	if (w.records[base].next.votes)
 		v->elect = v->open;
 }
@@ -408,6 +432,9 @@ view_begin(nodes_t members)
 			continue;
 		w.nodes[i].view = (uint16_t)w.view_count;
 		w.nodes[i].is_behind = true;
+		for (unsigned j = 0; j < w.rules.node_count; j++)
+			if (members & bit(j))
+				w.nodes[i].seen[j] = w.nodes[j].run;
 	}
 	w.view_count++;
 }
@@ -439,7 +466,9 @@ static void
 power_off(unsigned node, bool is_fenced)
 {
 	w.nodes[node].is_up = false;
-	w.nodes[node].is_fenced |= is_fenced;
+	memset(w.nodes[node].seen, 0, sizeof w.nodes[node].seen);
+	if (is_fenced)
+		w.nodes[node].fenced = w.nodes[node].run;
 	w.nodes[node].lived = 0;
 }
 
@@ -484,8 +513,7 @@ power_on(unsigned node)
 
 	n->is_up = true;
 	n->lived = 0;
-	if (w.rules.laxity != STOREGAME_LAX_FENCED_FOR_GOOD)
-		n->is_fenced = false;
+	n->run++;
 	view_begin(bit(node));
 }
 
@@ -613,6 +641,7 @@ begin(void)
 	for (unsigned i = 0; i < w.rules.node_count; i++) {
 		w.nodes[i].is_up = true;
 		w.nodes[i].is_blank = true;
+		w.nodes[i].run = 1;
 	}
 	view_begin(all());
 }
