@@ -17,7 +17,7 @@ _ringkit_msgcat()
 	local other='-l --records -j --json -N --no-newline -0 --null --framed
 		--members --views --lossless --no-reconnect'
 
-	_ringkit_parse "$1" "$valued"
+	_ringkit_parse "$1" "$valued" mixed
 	if [ "$command" -ge 0 ]; then
 		_ringkit_command
 		return
@@ -27,10 +27,7 @@ _ringkit_msgcat()
 	--on-error:*) _ringkit_reply continue exit ;;
 	--rundir:*) _ringkit_files -d ;;
 	?*:*) ;;
-	:-*)
-		[ ${#operands[@]} -gt 0 ] ||
-			_ringkit_options "$valued" "$other"
-		;;
+	:-*) _ringkit_options "$valued" "$other" ;;
 	*) _ringkit_groups ;;
 	esac
 }

@@ -14,15 +14,15 @@ _ringkit_msgsend()
 	local other='-l --lines -w --whole -0 --null --framed --json
 		--require-quorum --tee --skip-empty --allow-empty'
 
-	_ringkit_parse "$1" "$valued"
-	[ ${#operands[@]} = 0 ] || return
+	_ringkit_parse "$1" "$valued" mixed
+	[ "$command" -lt 0 ] || return
 	case $option:$cur in
 	-f:* | --file:*) _ringkit_files ;;
 	--confirm:*) _ringkit_reply agreed safe none ;;
 	--rundir:*) _ringkit_files -d ;;
 	?*:*) ;;
 	:-*) _ringkit_options "$valued" "$other" ;;
-	*) _ringkit_groups ;;
+	*) [ ${#operands[@]} -gt 0 ] || _ringkit_groups ;;
 	esac
 }
 

@@ -9,10 +9,10 @@
 _ringkit_dir=${BASH_SOURCE[0]%/*}
 _ringkit_suffix=${BASH_SOURCE[0]##*/ringkit}
 
-# _ringkit_parse FIRST VALUED: what stands between the word FIRST and the
+# _ringkit_parse FIRST VALUED [mixed]: what stands between the word FIRST and the
 # cursor.  VALUED are the options that take a value; option is the one whose
-# value the cursor is in.  Options end at the first operand, and command is
-# the index of the word after "--".
+# value the cursor is in.  Options end at the first operand, or are mixed with
+# operands; command is the index of the word after "--".
 _ringkit_parse()
 {
 	local i word valued=" ${2//[[:space:]]/ } "
@@ -24,7 +24,8 @@ _ringkit_parse()
 			[ "$word" = = ] || option=''
 		elif [ "$word" = -- ]; then
 			command=$((i + 1))
-		elif [ ${#operands[@]} -gt 0 ] || [[ $word != -?* ]]; then
+		elif [[ $word != -?* ]] ||
+			{ [ ${#operands[@]} -gt 0 ] && [ -z "${3-}" ]; }; then
 			operands+=("$word")
 		elif [[ $valued = *" $word "* ]]; then
 			option=$word

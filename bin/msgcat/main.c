@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* msgcat: prints a group's messages in the one order. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,14 @@ static struct msgcat_options options = {
 };
 
 static struct msgcat_printer printer = { .end = "\n", .end_len = 1 };
+
+/* There is room for all that argv may hold. */
+static bool
+add_glob(const char *arg)
+{
+	options.globs[options.glob_count++] = arg;
+	return true;
+}
 
 static bool
 set_pattern(const char *arg)
@@ -86,6 +95,7 @@ static const struct opt_program program = {
 	.summary = "Print the messages of groups, in the one order.",
 	.opts = opts,
 	.opt_count = ARRAY_COUNT(opts),
+	.operand = add_glob,
 };
 
 /* 0 or OPT_E_USAGE. */
@@ -127,32 +137,23 @@ find_format(void)
 	return 0;
 }
 
-/* What stands before and after "--"; 0 or OPT_E_USAGE. */
+/* A command is what stands behind "--"; 0 or OPT_E_USAGE. */
 static int
-take_operands(int argc, char **argv, int first)
+check_operands(char **argv, int first)
 {
-	int last = first;
-
-	options.globs = argv + first;
 	if (first > 1 && strcmp(argv[first - 1], "--") == 0)
 		options.command = argv + first;
-	while (options.command == NULL && last < argc) {
-		if (strcmp(argv[last], "--") == 0)
-			options.command = argv + last + 1;
-		else
-			last++;
-	}
-	options.glob_count = last - first;
 	if (options.command != NULL && options.command[0] == NULL)
 		return opt_usage(&program, "a command must follow --");
 	if (options.command != NULL && printer.format != MSGCAT_PAYLOAD)
 		return opt_usage(&program,
 		    "a command takes the message, "
 		    "no format");
-	for (int i = first; i < last; i++)
-		if (argv[i][0] == '\0' ||
-		    !glob_is_valid(argv[i], strlen(argv[i])))
-			return opt_usage(&program, "%s: bad pattern", argv[i]);
+	for (int i = 0; i < options.glob_count; i++) {
+		const char *glob = options.globs[i];
+		if (*glob == '\0' || !glob_is_valid(glob, strlen(glob)))
+			return opt_usage(&program, "%s: bad pattern", glob);
+	}
 	return 0;
 }
 
@@ -162,11 +163,14 @@ main(int argc, char **argv)
 	int first, rc;
 
 	tool_start(program.name);
+	options.globs = calloc((size_t)argc, sizeof *options.globs);
+	if (options.globs == NULL)
+		tool_fail(EXITCODE_OS, "out of memory");
 	rc = opt_parse(&program, argc, argv, &first);
 	if (rc == 0)
 		rc = find_format();
 	if (rc == 0)
-		rc = take_operands(argc, argv, first);
+		rc = check_operands(argv, first);
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	options.rundir = opt_rundir(given.rundir);

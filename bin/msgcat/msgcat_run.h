@@ -13,7 +13,7 @@
 
 struct msgcat_options {
 	const char *rundir;
-	char *const *globs; /* none: all groups */
+	const char **globs; /* none: all groups */
 	int glob_count;
 	const char *from; /* a node's id or name; NULL: any */
 	bool shows_members, shows_views;

@@ -27,6 +27,7 @@ static struct {
 	const char *rundir;
 	struct msgsend_source *sources; /* room for one an argument */
 	size_t source_count;
+	const char *group, *message, *surplus; /* operands; NULL: none */
 } given;
 
 static struct msgsend_options options = {
@@ -54,6 +55,18 @@ static bool
 add_message(const char *arg)
 {
 	add_source("message", arg);
+	return true;
+}
+
+static bool
+take_operand(const char *arg)
+{
+	if (given.group == NULL)
+		given.group = arg;
+	else if (given.message == NULL)
+		given.message = arg;
+	else
+		given.surplus = arg;
 	return true;
 }
 
@@ -134,6 +147,7 @@ static const struct opt_program program = {
 	.summary = "Send lines, files or a message to a group, in order.",
 	.opts = opts,
 	.opt_count = ARRAY_COUNT(opts),
+	.operand = take_operand,
 };
 
 /* Lines unless something else was asked for; 0 or OPT_E_USAGE. */
@@ -168,21 +182,24 @@ find_mode(enum msgsend_mode *mode, bool *is_given)
 }
 
 static int
-check_operands(int count, char **operands)
+check_operands(void)
 {
-	if (count == 0)
+	bool has_message =
+	    given.message != NULL && strcmp(given.message, "-") != 0;
+
+	if (given.group == NULL)
 		return opt_usage(&program, "a group is missing");
-	if (count > 2)
+	if (given.surplus != NULL)
 		return opt_usage(
-		    &program, "%s: only one message may follow", operands[2]);
-	options.group = operands[0];
+		    &program, "%s: only one message may follow", given.surplus);
+	options.group = given.group;
 	if (*options.group == '\0' ||
 	    strlen(options.group) > LIMIT_GROUP_NAME_BYTES)
 		return opt_usage(&program, "a group's name has 1 to %d bytes",
 		    LIMIT_GROUP_NAME_BYTES);
-	if (count == 2 && strcmp(operands[1], "-") != 0)
-		(void)add_message(operands[1]); /* any is good */
-	else if (count == 2 || given.source_count == 0)
+	if (has_message)
+		(void)add_message(given.message); /* any is good */
+	else if (given.message != NULL || given.source_count == 0)
 		add_source("standard input", NULL);
 	return 0;
 }
@@ -229,15 +246,17 @@ main(int argc, char **argv)
 	struct msgsend_input input = { 0 };
 	enum msgsend_mode mode = MSGSEND_LINES;
 	bool is_given = false;
-	int first, rc;
+	int first = argc, rc;
 
 	tool_start(program.name);
 	given.sources = calloc((size_t)argc + 1, sizeof *given.sources);
 	if (given.sources == NULL)
 		tool_fail(EXITCODE_OS, "out of memory");
 	rc = opt_parse(&program, argc, argv, &first);
+	for (; rc == 0 && first < argc; first++) /* behind "--" */
+		(void)take_operand(argv[first]);
 	if (rc == 0)
-		rc = check_operands(argc - first, argv + first);
+		rc = check_operands();
 	if (rc == 0)
 		rc = find_mode(&mode, &is_given);
 	if (rc != 0)

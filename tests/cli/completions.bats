@@ -172,9 +172,10 @@ silence() # SHELL
 	[ "$(offered bash 'ringkit msgcat --from=n1')" = 'n1 ' ]
 }
 
-@test "bash offers no option after the first operand" {
-	[ "$(offered bash 'msgsend dev -')" = '' ]
-	[ "$(offered bash 'ringkit msgcat dev -')" = '' ]
+@test "bash offers options behind operands, and none behind --" {
+	[ "$(offered bash 'msgsend dev --sk')" = '--skip-empty ' ]
+	[ "$(offered bash 'ringkit msgcat dev --fr')" = '--framed --from ' ]
+	[ "$(offered bash 'msgsend dev -- --sk')" = '' ]
 }
 
 @test "bash offers nothing, soon, when ringd is away or stopped" {
@@ -209,9 +210,11 @@ silence() # SHELL
 	[ "$(offered zsh 'ringkit msgcat --from=n')" = 'n1 n2 ' ]
 }
 
-@test "zsh offers no option after the first operand" {
+@test "zsh offers options behind operands, and none behind --" {
 	need zsh
-	[ "$(offered zsh 'msgsend dev -')" = '' ]
+	[ "$(offered zsh 'msgsend dev --sk')" = '--skip-empty ' ]
+	[ "$(offered zsh 'ringkit msgcat dev --fr')" = '--framed --from ' ]
+	[ "$(offered zsh 'msgsend dev -- --sk')" = '' ]
 }
 
 @test "zsh offers nothing, soon, when ringd is away or stopped" {

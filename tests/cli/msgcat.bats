@@ -38,11 +38,26 @@ prints()
 	local args
 	for args in --nonsense "-l -j" "-0 -N" "-0 -l" "--members -0" \
 		"--views --framed" "-F %x" "-F %" "-n x" "-t x" "'a\\q'" "''" \
-		"g --" "-l g -- cat" "--on-error=x" "--ready-fd=x"; do
+		"g --" "-l g -- cat" "g -n" "g -n x" "g --nonsense" "--on-error=x" "--ready-fd=x"; do
 		eval "run --separate-stderr -64 msgcat $args"
 		[ -z "$output" ]
 		[[ $stderr == "msgcat: "* ]]
 	done
+}
+
+@test "options may stand behind groups, and a command keeps its own" {
+	listen out "$group" -n 1 other -t 10s --no-newline
+	msgsend "$group" x
+	heard
+	printf x | cmp - out
+	listen out "$group" -n 1 -- sh -c 'cat; echo "$@"' -n 7 -t
+	msgsend "$group" x
+	heard
+	printf 'x7 -t\n' | cmp - out
+	listen out '\0055n' -n 1 -t 10s
+	msgsend -- -n y
+	heard
+	echo y | cmp - out
 }
 
 @test "messages are printed with a line feed, with none, with a NUL" {

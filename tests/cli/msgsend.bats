@@ -38,7 +38,7 @@ framed() # MESSAGE...
 
 @test "a wrong call ends with 64 and says why on stderr" {
 	local args
-	for args in "" "--nonsense g" "g a b" "-w -0 g" "--confirm=x g" \
+	for args in "" "--nonsense g" "g a b" "g -a" "g a -- -b" "-w -0 g" "--confirm=x g" \
 		"--rate=0 g" "-t x g" "-T '' g" "-0 -T x g" "--retry=x g"; do
 		eval "run --separate-stderr -64 msgsend $args"
 		[ -z "$output" ]
@@ -58,6 +58,10 @@ framed() # MESSAGE...
 	framed "" | cmp - out
 	sends 2 -m -v -m - "$group"
 	framed -v - | cmp - out
+	sends 1 "$group" -- -v
+	framed -v | cmp - out
+	sends 1 "$group" --confirm=safe x
+	framed x | cmp - out
 }
 
 @test "each line is a message, also blank, with CR, and the last without LF" {
