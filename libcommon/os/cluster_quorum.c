@@ -296,9 +296,10 @@ check_tie(const struct whole *whole)
 		fail(whole, AUTO_TIE_BREAKER, "expected no device_votes");
 	/* Half of an odd number is rounded down: a minority. */
 	if (whole->q->expected_votes % 2 == 1 &&
-	    whole->q->wait_for_all == CLUSTER_WAIT_NO)
+	    whole->q->wait_for_all != CLUSTER_WAIT_ALWAYS)
 		fail(whole, AUTO_TIE_BREAKER,
-		    "expected wait_for_all, or an even number of votes");
+		    "expected wait_for_all = always, or an even number of "
+		    "votes");
 }
 
 void

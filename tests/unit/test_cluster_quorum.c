@@ -264,11 +264,14 @@ test_cluster_quorum_last_man_wants_equal_votes(void)
 	    "last_man_standing, too\n");
 	check_mistake(QUORUM3 "last_man_standing = yes\n"
 			      "auto_tie_breaker = yes\n",
-	    ":14: [quorum] auto_tie_breaker: expected wait_for_all, or an "
-	    "even number of votes\n");
+	    ":14: [quorum] auto_tie_breaker: expected wait_for_all = always, "
+	    "or an even number of votes\n");
+	check_mistake(QUORUM3 "wait_for_all = yes\nauto_tie_breaker = yes\n",
+	    ":14: [quorum] auto_tie_breaker: expected wait_for_all = always, "
+	    "or an even number of votes\n");
 	CHECK_EQ(read_conf(QUORUM3 "last_man_standing = yes\n"
 				   "auto_tie_breaker = yes\n"
-				   "wait_for_all = yes\n"),
+				   "wait_for_all = always\n"),
 	    0);
 }
 
