@@ -251,6 +251,48 @@ test_session_late_echo_is_not_an_echo(void)
 	CHECK(!handshake_believes(&h, 1, 0));
 }
 
+/* Runs until node 1 believes node 0; answers the HELLO that convinced it. */
+static struct handshake_packet
+convincing_hello(void)
+{
+	struct handshake_packet packet = { .to = HANDSHAKE_NODES };
+
+	for (int i = 0; i < 1000 && !handshake_believes(&h, 1, 0); i++) {
+		if (h.flight_count == 0) {
+			h.now_ns += MS;
+			handshake_tick(&h, 0);
+			handshake_tick(&h, 1);
+			continue;
+		}
+		packet = handshake_take(&h, 0);
+		(void)handshake_arrive(&h, &packet);
+	}
+	CHECK(handshake_believes(&h, 1, 0));
+	CHECK_EQ(packet.to, 1);
+	CHECK(packet.hello.echo != 0);
+	return packet;
+}
+
+/* A session that was replaced comes back with the echo it once had, while a
+ * challenge of that time would not have expired. */
+static void
+test_session_echo_serves_once(void)
+{
+	struct handshake_packet old;
+
+	handshake_init(&h, 1);
+	handshake_boot(&h, 0);
+	handshake_boot(&h, 1);
+	old = convincing_hello();
+	land_all();
+	h.nodes[0].incarnation--; /* the same, under another session */
+	handshake_boot(&h, 0);
+	(void)convincing_hello();
+
+	CHECK_EQ(handshake_arrive(&h, &old), SESSION_OK);
+	CHECK(handshake_believes(&h, 1, 0));
+}
+
 static void
 test_session_older_incarnation_is_refused(void)
 {
@@ -510,6 +552,7 @@ main(int argc, char **argv)
 		CHECK_TEST(
 		    test_session_old_data_is_refused_by_a_rebooted_receiver),
 		CHECK_TEST(test_session_late_echo_is_not_an_echo),
+		CHECK_TEST(test_session_echo_serves_once),
 		CHECK_TEST(test_session_older_incarnation_is_refused),
 		CHECK_TEST(
 		    test_session_sender_set_back_to_a_snapshot_learns_it),

@@ -21,6 +21,26 @@ test_session_window_forgets_as_it_slides(void)
 	}
 }
 
+/* What was sealed before the datagram it begins with is never taken. */
+static void
+test_session_window_begins_behind_its_first_counter(void)
+{
+	static const uint64_t firsts[] = { 1, 62, 63, 64, 65, 100, 2047, 2048,
+		5000, UINT64_C(1) << 40 };
+	struct session_window window;
+
+	for (size_t i = 0; i < ARRAY_COUNT(firsts); i++) {
+		uint64_t first = firsts[i];
+		session_window_init(&window, first);
+		for (uint64_t back = 0; back <= num_min(first, 3000); back++)
+			CHECK(!session_window_is_fresh(&window, first - back));
+		CHECK(session_window_is_fresh(&window, first + 1));
+		CHECK(session_window_is_fresh(&window, first + 200));
+		session_window_take(&window, first + 1);
+		CHECK(!session_window_is_fresh(&window, first));
+	}
+}
+
 /* In any order, with gaps and leaps: each counter once, and never again. */
 static void
 test_session_window_takes_each_counter_once(void)
@@ -59,6 +79,7 @@ main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_session_window_forgets_as_it_slides),
+		CHECK_TEST(test_session_window_begins_behind_its_first_counter),
 		CHECK_TEST(test_session_window_takes_each_counter_once),
 	};
 
