@@ -226,6 +226,24 @@ quorum_change_apply(struct quorum *q, size_t sender,
 
 /* ---- on request -------------------------------------------------------- */
 
+/* Would those who stay have quorum, once this holds and all do as it says? */
+static bool
+is_quorum_kept(struct quorum *q, const struct quorum_epoch *e)
+{
+	const struct quorum_epoch *now = &q->memory.now;
+	struct quorum_said said[LIMIT_NODES];
+
+	memcpy(said, q->said, sizeof said);
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if ((now->voters & e->voters & QUORUM_BIT(i)) &&
+		    now->votes[i] != e->votes[i])
+			q->said[i].votes = e->votes[i];
+	bool is_kept =
+	    quorum_judge_under(q, e, quorum_judge_side(q) & ~q->leaving);
+	memcpy(q->said, said, sizeof said);
+	return is_kept;
+}
+
 static const char lost_text[] = "the view has changed: ask again";
 
 /* Publishes what is asked for, unless it must not be. */
@@ -234,8 +252,6 @@ ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
     struct quorum_wire *wire)
 {
 	struct quorum_epoch *e = &wire->epoch;
-	bool is_kept =
-	    quorum_judge_under(q, e, quorum_judge_side(q) & ~q->leaving);
 
 	if (!is_forced && !q->finding.is_quorate) {
 		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_QUORUM,
@@ -243,7 +259,7 @@ ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
 		    "are down");
 		return;
 	}
-	if (!is_forced && !is_kept) {
+	if (!is_forced && !is_quorum_kept(q, e)) {
 		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_QUORUM,
 		    "that would cost quorum");
 		return;

@@ -60,7 +60,11 @@ votes_ratchet(void)
 	story_nodes(3);
 	story_begin();
 	story_whole();
-	CHECK_EQ(story_set_votes(1, 2, 3, false), QUORUM_ANSWER_OK);
+	/* Half of all votes are those that are only now given. */
+	CHECK_EQ(story_set_votes(1, 2, 4, false), QUORUM_ANSWER_OK);
+	CHECK_EQ(story_at(3).expected, 6);
+	CHECK_EQ(story_at(3).votes, 6);
+	CHECK_EQ(story_set_votes(1, 2, 3, true), QUORUM_ANSWER_OK);
 	CHECK_EQ(story_at(3).expected, 5);
 	CHECK_EQ(story_set_votes(1, 2, 1, false), QUORUM_ANSWER_QUORUM);
 	CHECK_EQ(story_at(1).expected, 5);
