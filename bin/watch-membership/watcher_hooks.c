@@ -149,13 +149,22 @@ watcher_hooks_open(struct watcher_hooks *hooks)
 	return EXITCODE_OS;
 }
 
+static void
+keep(char *room, size_t size, const char *value)
+{
+	struct text text;
+
+	text_init(&text, room, size);
+	text_put(&text, value != NULL ? value : "");
+}
+
 void
 watcher_hooks_connected(struct watcher_hooks *hooks, const char *self_id,
     const char *self_name, const char *epoch)
 {
-	hooks->self_id = self_id;
-	hooks->self_name = self_name;
-	hooks->epoch = epoch;
+	keep(hooks->self_id, sizeof hooks->self_id, self_id);
+	keep(hooks->self_name, sizeof hooks->self_name, self_name);
+	keep(hooks->epoch, sizeof hooks->epoch, epoch);
 }
 
 /* ---- what is true ------------------------------------------------------ */
@@ -189,7 +198,7 @@ static void
 put_state(const struct watcher_hooks *hooks, struct text *out)
 {
 	const struct watcher_nodes *now = &hooks->now;
-	const char *self = hooks->self_id != NULL ? hooks->self_id : "0";
+	const char *self = hooks->self_id;
 	uint64_t id = 0;
 	bool is_it;
 
@@ -232,7 +241,7 @@ put_context(const struct watcher_hooks *hooks, enum watcher_event event,
 	uint32_t id;
 
 	text_put(out, "now cursor=");
-	text_put(out, hooks->epoch != NULL ? hooks->epoch : "");
+	text_put(out, hooks->epoch);
 	text_put_char(out, ':');
 	text_put_u64(out, hooks->seq);
 	put_pair(out, "snapshot", event == WATCHER_READY ? "yes" : "no");

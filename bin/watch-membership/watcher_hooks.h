@@ -27,7 +27,9 @@ struct watcher_hooks {
 	bool is_first_skipped;          /* no hook for the first state */
 	char prev_view[WATCHER_VIEW_BYTES];
 	char prev_quorate[WATCHER_WORD_BYTES];
-	const char *self_id, *self_name, *epoch; /* of this connection */
+	/* Of the last connection. */
+	char self_id[WATCHER_WORD_BYTES], self_name[WATCHER_NAME_BYTES];
+	char epoch[WATCHER_WORD_BYTES];
 	uint64_t seq;
 	uint32_t fired;   /* the class of the last quorum-… that was told */
 	uint64_t lost_ns; /* when no verdict becomes a loss; UINT64_MAX */
@@ -37,7 +39,7 @@ struct watcher_hooks {
 /* Reads the state file and starts the runner; says what is wrong. */
 RK_MUST_CHECK enum exitcode watcher_hooks_open(struct watcher_hooks *hooks);
 
-/* The greeting's words, borrowed until the next connection. */
+/* The greeting's words, NULL: none; they are copied. */
 void watcher_hooks_connected(struct watcher_hooks *hooks, const char *self_id,
     const char *self_name, const char *epoch);
 
