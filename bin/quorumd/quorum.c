@@ -279,7 +279,8 @@ take_time(struct quorum *q)
 
 /*
  * Who loses quorum may have to wait for all again: and has lost it, too, when
- * an agreement took it in that it never saw the use of.
+ * an agreement took it in that it never saw the use of.  All who were with us
+ * have lost it with us; they need not say so first.
  */
 static void
 update_self(struct quorum *q, bool had_quorum)
@@ -290,8 +291,13 @@ update_self(struct quorum *q, bool had_quorum)
 		q->gone = 0;
 	if (!q->finding.is_quorate || q->finding.votes >= q->finding.expected)
 		q->is_lms_due = false;
-	if (q->finding.is_quorate || !had_quorum || own->is_waiting ||
+	if (q->finding.is_quorate || !had_quorum ||
 	    q->cfg.wait_for_all != QUORUM_WAIT_ALWAYS)
+		return;
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (quorum_judge_side(q) & QUORUM_BIT(i) & ~QUORUM_BIT(q->self))
+			q->said[i].is_waiting = true;
+	if (own->is_waiting)
 		return;
 	own->is_waiting = true;
 	q->is_owed = true;
