@@ -50,6 +50,9 @@ recall(struct quorum *q, const void *kept, size_t kept_len)
 		return;
 	(void)quorum_epoch_merge(&q->memory, &wire.memory);
 	q->said[q->self] = wire.said;
+	q->said[q->self].is_unsure = q->is_unsure = true;
+	q->sure_view = wire.view;
+	q->sure_members = wire.members;
 	if (q->cfg.wait_for_all == QUORUM_WAIT_ALWAYS)
 		q->said[q->self].is_waiting = true; /* it said no meanwhile */
 }
@@ -100,6 +103,17 @@ start_window(struct quorum *q)
 	q->lms_ns = q->now_ns + q->cfg.last_man_standing_window_ns;
 }
 
+/* All up to here was read: until this quorumd ends, at least. */
+static void
+keep_place(struct quorum *q)
+{
+	if (q->is_unsure)
+		return;
+	q->sure_view = q->view;
+	q->sure_members = q->members;
+	q->is_keep_due = true;
+}
+
 static void
 take_view(struct quorum *q, const struct quorum_input *in)
 {
@@ -115,19 +129,28 @@ take_view(struct quorum *q, const struct quorum_input *in)
 	uint64_t lost = q->members & ~members;
 
 	along = (along & members & q->members) | (q->is_in_view ? self : 0);
+	for (size_t i = 0; i < cfg->node_count; i++)
+		if (!(along & QUORUM_BIT(i)))
+			q->since[i] = in->view.id.seq;
 	q->is_lms_owed = cfg->last_man_standing && (lost != 0 || q->is_lms_due);
 	q->is_lms_due = false;
 	q->has_lost = (lost & ~leaver) != 0;
 	q->gone = (q->gone | (leaver & lost)) & ~members;
-	if (members & ~along)
+	if (members & ~along) {
 		memset(&q->common, 0, sizeof q->common);
+		memset(&q->round, 0, sizeof q->round);
+		q->is_synced = q->is_in_view;
+		q->is_owed = true;
+	}
 	q->members = members;
 	q->group &= along;
 	q->spoken &= along;
 	q->leaving &= along;
 	q->agreed &= along;
+	q->vouched &= along;
 	q->is_in_view = true;
 	q->view = in->view.id;
+	keep_place(q);
 	q->view_ns = in->now_ns;
 	q->pos = (struct parse_pos){ .view = in->view.id };
 	q->common_end = q->common;
@@ -160,20 +183,76 @@ take_group(struct quorum *q, const struct quorum_input *in)
 
 /* ---- messages ---------------------------------------------------------- */
 
+/* Its quorumd began anew: so all do, from this place on. */
+static void
+begin_round(struct quorum *q, size_t sender)
+{
+	q->round = q->pos;
+	memset(&q->common, 0, sizeof q->common);
+	memset(&q->common_end, 0, sizeof q->common_end);
+	q->agreed = 0;
+	q->leaving &= ~QUORUM_BIT(sender);
+	if (sender == q->self) {
+		q->is_synced = true;
+		return;
+	}
+	q->is_owed = true;
+	quorum_device_keep(q, ~QUORUM_BIT(sender));
+	quorum_device_repeat(q);
+}
+
+/* Who went with it ever since has read what it may have missed. */
+static void
+vouch(struct quorum *q, size_t sender, const struct quorum_wire *wire)
+{
+	uint64_t bit = QUORUM_BIT(sender);
+
+	if (!wire->said.is_unsure || q->since[sender] > wire->view.seq) {
+		q->vouched &= ~bit;
+		return;
+	}
+	if (!(q->vouched & bit))
+		q->is_owed = true;
+	q->vouched |= bit;
+}
+
+static void
+end_doubt(struct quorum *q)
+{
+	if (!q->is_unsure)
+		return;
+	q->is_unsure = false;
+	q->is_owed = true;
+	keep_place(q);
+}
+
 static void
 hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 {
-	bool is_stale = (q->agreed & QUORUM_BIT(sender)) &&
-	    quorum_epoch_order(&wire->memory.now.stamp, &q->common) < 0;
+	bool is_current, is_stale;
 
+	if (wire->is_new)
+		begin_round(q, sender);
 	if (sender == q->self)
 		q->is_in_flight = false;
-	else if (!is_stale)
-		q->said[sender] = wire->said;
 	if (quorum_epoch_merge(&q->memory, &wire->memory)) {
 		q->is_keep_due = true;
 		q->want_ns = QUORUM_NEVER;
 	}
+	is_current =
+	    wire->is_new || quorum_epoch_order(&wire->round, &q->round) == 0;
+	if (!is_current)
+		return; /* it will speak again */
+	is_stale = (q->agreed & QUORUM_BIT(sender)) &&
+	    quorum_epoch_order(&wire->memory.now.stamp, &q->common) < 0;
+	if (sender == q->self)
+		q->said[sender].is_unsure = wire->said.is_unsure;
+	else if (!is_stale)
+		q->said[sender] = wire->said;
+	if (sender != q->self)
+		vouch(q, sender, wire);
+	if (q->is_synced && (wire->vouched & QUORUM_BIT(q->self)))
+		end_doubt(q);
 	if (quorum_epoch_order(&wire->memory.now.stamp, &q->common) > 0)
 		q->common = wire->memory.now.stamp;
 	if (quorum_epoch_order(&q->common, &q->common_end) > 0)
@@ -190,8 +269,9 @@ hear_cancel(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (q->spoken & QUORUM_BIT(i))
-			q->said[i].is_waiting = false;
-	q->said[q->self].is_waiting = false;
+			q->said[i].is_waiting = q->said[i].is_unsure = false;
+	q->said[q->self].is_waiting = q->said[q->self].is_unsure = false;
+	end_doubt(q);
 	q->is_keep_due = true;
 	q->is_owed = true;
 	q->reason = QUORUM_REASON_WAIT_CANCELLED;
@@ -287,6 +367,10 @@ update_self(struct quorum *q, bool had_quorum)
 {
 	struct quorum_said *own = &q->said[q->self];
 
+	if (q->is_synced &&
+	    (q->finding.is_quorate ||
+		(q->sure_members & ~quorum_judge_side(q)) == 0))
+		end_doubt(q);
 	if (!q->finding.is_quorate)
 		q->gone = 0;
 	if (!q->finding.is_quorate || q->finding.votes >= q->finding.expected)
@@ -345,7 +429,14 @@ speak(struct quorum *q)
 {
 	struct quorum_wire wire = { .kind = QUORUM_WIRE_STATE,
 		.said = q->said[q->self],
-		.memory = q->memory };
+		.memory = q->memory,
+		.is_new = !q->is_synced,
+		.view = q->sure_view,
+		.members = q->sure_members,
+		.vouched = q->vouched,
+		.round = q->round };
+
+	wire.said.is_unsure = q->is_unsure;
 
 	if (!q->is_owed || q->is_in_flight || !(q->group & QUORUM_BIT(q->self)))
 		return;

@@ -133,7 +133,7 @@ is_wanted(const struct quorum *q, struct quorum_wire *out)
 static bool
 may_propose(const struct quorum *q)
 {
-	return (quorum_judge_side(q) & QUORUM_BIT(q->self)) &&
+	return q->is_synced && (quorum_judge_side(q) & QUORUM_BIT(q->self)) &&
 	    quorum_epoch_order(&q->common, &q->memory.now.stamp) == 0;
 }
 
@@ -170,6 +170,7 @@ quorum_change_propose(struct quorum *q)
 	if (q->now_ns < turn_ns(q))
 		return;
 	wire.base = q->memory.now.stamp;
+	wire.round = q->round;
 	quorum_effect_publish(q, &wire);
 	q->want_ns = q->now_ns + AGAIN_NS;
 }
@@ -198,7 +199,8 @@ quorum_change_apply(struct quorum *q, size_t sender,
 	    is_transitional ? &q->common_end : &q->common;
 
 	(void)sender; /* whoever it was: all of the view decide alike */
-	if (quorum_epoch_order(&wire->base, common) != 0)
+	if (!q->is_synced || quorum_epoch_order(&wire->round, &q->round) != 0 ||
+	    quorum_epoch_order(&wire->base, common) != 0)
 		return false;
 	after.stamp = q->pos;
 	q->common_end = q->pos;
@@ -276,6 +278,7 @@ ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
 	}
 	wire->kind = QUORUM_WIRE_EPOCH;
 	wire->base = q->memory.now.stamp;
+	wire->round = q->round;
 	wire->no = request->no;
 	if (q->finding.is_quorate) {
 		wire->side = quorum_judge_side(q);
@@ -377,6 +380,7 @@ quorum_change_leave(struct quorum *q, const struct quorum_input *in)
 	settle_cause(q, QUORUM_CAUSE_DOWNSCALE, e);
 	set_quorate(q, QUORUM_BIT(q->self), e);
 	wire.base = q->memory.now.stamp;
+	wire.round = q->round;
 	wire.no = request->no;
 	wire.side = rest;
 	wire.leaver = q->cfg.node[q->self].id;

@@ -51,7 +51,9 @@ write_kept(struct quorum *q)
 {
 	struct quorum_wire wire = { .kind = QUORUM_WIRE_STATE,
 		.said = q->said[q->self],
-		.memory = q->memory };
+		.memory = q->memory,
+		.view = q->sure_view,
+		.members = q->sure_members };
 	struct text out;
 
 	text_init(&out, q->kept, sizeof q->kept);

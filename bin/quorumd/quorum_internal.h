@@ -59,6 +59,7 @@ struct quorum_said {
 	uint32_t votes;
 	bool is_waiting; /* wait_for_all is in force there */
 	bool is_fresh;   /* since its start it took part in no agreement */
+	bool is_unsure;  /* its quorumd began anew, and may have missed one */
 };
 
 struct quorum_device {
@@ -137,6 +138,25 @@ struct quorum {
 	struct parse_pos common;
 	struct parse_pos common_end; /* with what the view's end brought */
 
+	/*
+	 * A quorumd that begins anew inside a view has not heard what all the
+	 * others have.  Its first word begins a round: what was said before
+	 * counts no more, and all speak again.
+	 */
+	bool is_synced;
+	struct parse_pos round; /* where it began; all 0: with the view */
+
+	/*
+	 * An agreement may have been ordered, and lie unread, when a quorumd
+	 * ended.  Until which view it is sure to have read all, and with whom:
+	 */
+	bool is_unsure; /* as said[self], from the place where we say it */
+	struct parse_view sure_view;
+	uint64_t sure_members;
+	uint64_t vouched; /* unsure; we have read all that they have not */
+	uint64_t since[LIMIT_NODES]; /* sequence of the first view from which
+					on we went together with it */
+
 	bool is_taken_in;  /* by an agreement of this view */
 	bool is_owed;      /* we have something new to say */
 	bool is_in_flight; /* said, not yet delivered */
@@ -187,6 +207,8 @@ uint64_t quorum_judge_side(const struct quorum *q);
 /* The votes of set under an agreement, without the device's. */
 uint64_t quorum_judge_votes(
     const struct quorum *q, const struct quorum_epoch *e, uint64_t set);
+/* Whose quorumd began anew, and may have missed an agreement. */
+uint64_t quorum_judge_unsure(const struct quorum *q);
 bool quorum_judge_has_device(const struct quorum *q);
 /* Would this side have quorum, were this the only agreement? */
 bool quorum_judge_under(
@@ -229,7 +251,12 @@ struct quorum_wire {
 	enum quorum_wire_kind kind;
 	struct quorum_said said; /* STATE */
 	struct quorum_memory memory;
-	struct parse_pos base; /* EPOCH: what it changes */
+	bool is_new;            /* STATE: the first one since its start */
+	struct parse_view view; /* STATE: see sure_view */
+	uint64_t members;       /* of that view */
+	uint64_t vouched;       /* STATE */
+	struct parse_pos round; /* STATE, EPOCH */
+	struct parse_pos base;  /* EPOCH: what it changes */
 	struct quorum_epoch epoch;
 	enum quorum_reason reason;
 	uint64_t side;       /* EPOCH: who agrees, and so waits no longer */

@@ -183,6 +183,30 @@ is_dynamic(const struct quorum_config *cfg)
 	    cfg->auto_tie_breaker != QUORUM_TIE_NO;
 }
 
+uint64_t
+quorum_judge_unsure(const struct quorum *q)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (q->said[i].is_unsure)
+			set |= QUORUM_BIT(i);
+	return set;
+}
+
+/*
+ * Who is unsure may have taken part in an agreement without having read it:
+ * the others must be enough.
+ */
+static bool
+is_in_doubt(const struct quorum *q, uint64_t side)
+{
+	uint64_t sure = side & ~quorum_judge_unsure(q);
+
+	return sure != side && !(sure != 0 && has_quorum(q, sure)) &&
+	    !under_all(q, side, is_all_here);
+}
+
 /*
  * Who waits does not know what was agreed before its start.  Where nothing
  * can have been, one who does not wait speaks for all; else those who do not
@@ -198,6 +222,8 @@ is_waiting(const struct quorum *q, uint64_t side)
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (!q->said[i].is_waiting)
 			awake |= side & QUORUM_BIT(i);
+	if (is_dynamic(&q->cfg))
+		awake &= ~quorum_judge_unsure(q);
 	if (awake != 0 && (!is_dynamic(&q->cfg) || has_quorum(q, awake)))
 		return false;
 	return !under_all(q, side, is_all_here);
@@ -276,7 +302,7 @@ quorum_judge(const struct quorum *q, uint64_t side, struct quorum_finding *out)
 		.basis = QUORUM_BASIS_NONE,
 	};
 	out->is_quorate = (side & QUORUM_BIT(q->self)) && has_quorum(q, side) &&
-	    !is_waiting(q, side);
+	    !is_waiting(q, side) && !is_in_doubt(q, side);
 	if (out->is_quorate)
 		find_basis(q, side, out);
 	else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The messages of the group ringkit/quorum, and what is kept: a line each.
  *
- *	state own=VOTES waiting=yes|no fresh=yes|no now=E [maybe=E;E]
+ *	state own=VOTES waiting=yes|no fresh=yes|no unsure=yes|no new=yes|no
+ *		view=REP.SEQ members=ID,... vouched=ID,... now=E [maybe=E;E]
  *	  [crowded=yes]
  *	epoch base=POS to=E reason=N [side=ID,...] [leaver=ID] [no=N]
  *	cancel [no=N]
@@ -102,6 +103,14 @@ put_state(const struct quorum_config *cfg, const struct quorum_wire *wire,
 	put_number(out, " own=", wire->said.votes);
 	text_put(out, wire->said.is_waiting ? " waiting=yes" : " waiting=no");
 	text_put(out, wire->said.is_fresh ? " fresh=yes" : " fresh=no");
+	text_put(out, wire->said.is_unsure ? " unsure=yes" : " unsure=no");
+	text_put(out, wire->is_new ? " new=yes" : " new=no");
+	put_number(out, " view=", wire->view.rep);
+	put_number(out, ".", wire->view.seq);
+	text_put(out, " members=");
+	put_set(cfg, wire->members, out);
+	text_put(out, " vouched=");
+	put_set(cfg, wire->vouched, out);
 	text_put(out, " now=");
 	put_epoch(cfg, &memory->now, out);
 	for (size_t i = 0; i < memory->maybe_count; i++) {
@@ -148,6 +157,11 @@ quorum_wire_put(const struct quorum_config *cfg, const struct quorum_wire *wire,
 		put_number(out, " node=", wire->node);
 		text_put(out, " at=");
 		quorum_wire_put_pos(&wire->at, out);
+	}
+	if (wire->kind == QUORUM_WIRE_STATE ||
+	    wire->kind == QUORUM_WIRE_EPOCH) {
+		text_put(out, " round=");
+		quorum_wire_put_pos(&wire->round, out);
 	}
 	if (wire->no != 0)
 		put_number(out, " no=", wire->no);
@@ -262,6 +276,27 @@ get_number(struct word *word, const char *key, uint64_t max, uint64_t *out)
 	    parse_u64(pair->value, pair->len, 0, max, out) == 0;
 }
 
+/* 0.0: none yet. */
+static bool
+get_view(struct word_pair word, struct parse_view *out)
+{
+	static const char none[] = "0.0";
+
+	memset(out, 0, sizeof *out);
+	if (word.len == sizeof none - 1 &&
+	    memcmp(word.value, none, word.len) == 0)
+		return true;
+	return parse_view(word.value, word.len, out) == 0;
+}
+
+static bool
+get_round(struct word *word, struct quorum_wire *out)
+{
+	const struct word_pair *round = word_get(word, "round");
+
+	return round != NULL && get_pos(*round, &out->round);
+}
+
 static bool
 get_yes_no(struct word *word, const char *key, bool *out)
 {
@@ -272,6 +307,23 @@ get_yes_no(struct word *word, const char *key, bool *out)
 		return false;
 	*out = yes != 0;
 	return true;
+}
+
+/* What its sender has heard, and from where on. */
+static bool
+get_place(
+    const struct quorum_config *cfg, struct word *word, struct quorum_wire *out)
+{
+	const struct word_pair *view = word_get(word, "view");
+	const struct word_pair *members = word_get(word, "members");
+	const struct word_pair *vouched = word_get(word, "vouched");
+
+	return view != NULL && members != NULL && vouched != NULL &&
+	    get_view(*view, &out->view) &&
+	    get_set(cfg, *members, &out->members) &&
+	    get_set(cfg, *vouched, &out->vouched) &&
+	    get_yes_no(word, "unsure", &out->said.is_unsure) &&
+	    get_yes_no(word, "new", &out->is_new) && get_round(word, out);
 }
 
 static bool
@@ -286,7 +338,8 @@ get_state(
 	if (now == NULL || !get_epoch(cfg, *now, &memory->now) ||
 	    !get_number(word, "own", UINT32_MAX, &own) ||
 	    !get_yes_no(word, "waiting", &out->said.is_waiting) ||
-	    !get_yes_no(word, "fresh", &out->said.is_fresh))
+	    !get_yes_no(word, "fresh", &out->said.is_fresh) ||
+	    !get_place(cfg, word, out))
 		return false;
 	out->said.votes = (uint32_t)own;
 	memory->is_crowded = word_get(word, "crowded") != NULL;
@@ -312,7 +365,7 @@ get_epoch_change(
 	uint64_t reason, leaver = 0;
 
 	if (base == NULL || to == NULL || !get_pos(*base, &out->base) ||
-	    !get_epoch(cfg, *to, &out->epoch) ||
+	    !get_round(word, out) || !get_epoch(cfg, *to, &out->epoch) ||
 	    !get_number(word, "reason", QUORUM_REASONS - 1, &reason))
 		return false;
 	if (side != NULL && !get_set(cfg, *side, &out->side))

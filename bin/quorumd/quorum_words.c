@@ -264,6 +264,17 @@ say_expected(const struct quorum *q, struct text *out)
 static const char *
 say_unfinished(const struct quorum *q, struct text *out)
 {
+	uint64_t unsure = quorum_judge_unsure(q) & quorum_judge_side(q);
+
+	if (unsure != 0) {
+		text_put(out,
+		    "quorumd began anew, and may have missed a "
+		    "change of votes, on ");
+		put_names(q, unsure, out);
+		text_put(out, "; who may know of it: ");
+		put_names(q, q->all & ~quorum_judge_side(q), out);
+		return q->finding.is_quorate ? "off" : "no";
+	}
 	if (q->memory.maybe_count == 0 && !q->memory.is_crowded)
 		return NULL;
 	text_put(out,

@@ -119,6 +119,8 @@ one_verdict_a_view(void)
 	in.view.member = in.view.along = member;
 	in.view.member_count = in.view.along_count = 1;
 	quorum_step(q, &in);
+	CHECK(quorum_next(q, &effect));
+	CHECK_EQ(effect.kind, QUORUM_OUT_KEEP);
 	CHECK(!quorum_next(q, &effect)); /* it has not spoken */
 	in = (struct quorum_input){ .kind = QUORUM_IN_GROUP };
 	in.group.node = member;
@@ -140,6 +142,8 @@ one_verdict_a_view(void)
 	CHECK_EQ(verdicts, 1);
 	free(memory);
 }
+
+#define PLACE " unsure=no new=no view=1.4 members=1 vouched= round=0.0:0.0"
 
 static void
 hear(struct quorum *q, uint32_t sender, uint64_t seq, const char *line)
@@ -183,8 +187,8 @@ proposal(struct quorum *q, struct quorum_wire *wire)
 static void
 silent_members_are_no_outsiders(void)
 {
-	static const char word[] = "state own=1 waiting=no fresh=no "
-				   "now=0.0:0.0/5/start/1:1,2:1,3:1,4:1,5:1/";
+	static const char word[] = "state own=1 waiting=no fresh=no" PLACE
+				   " now=0.0:0.0/5/start/1:1,2:1,3:1,4:1,5:1/";
 	uint32_t id[] = { 1, 2, 3, 4, 5 };
 	struct quorum_input in = { .kind = QUORUM_IN_VIEW };
 	struct quorum_effect effect;
@@ -278,18 +282,27 @@ hostile_messages(void)
 	static const char *const lines[] = {
 		"",
 		"state",
-		"state own=x waiting=no fresh=no now=1.1:1.0/3/lms/1:1/1",
-		"state own=1 waiting=no fresh=no now=1.1:1.0/0/lms/1:1/1",
-		"state own=1 waiting=no fresh=no now=1.1:1.0/3/lms/1:4/1",
-		"state own=1 waiting=no fresh=no now=1.1:1.0/3/no/1:1/1",
-		"state own=1 waiting=no fresh=no now=1.1:1.0/3/lms/a:1/1",
+		"state own=x waiting=no fresh=no" PLACE
+		" now=1.1:1.0/3/lms/1:1/1",
+		"state own=1 waiting=no fresh=no" PLACE
+		" now=1.1:1.0/0/lms/1:1/1",
+		"state own=1 waiting=no fresh=no" PLACE
+		" now=1.1:1.0/3/lms/1:4/1",
+		"state own=1 waiting=no fresh=no" PLACE
+		" now=1.1:1.0/3/no/1:1/1",
+		"state own=1 waiting=no fresh=no" PLACE
+		" now=1.1:1.0/3/lms/a:1/1",
+		"state own=1 waiting=no fresh=no" PLACE
+		" now=1.1:1.0/3/lms/1:1",
 		"state own=1 waiting=no fresh=no now=1.1:1.0/3/lms/1:1",
 		"epoch base=1.1:1.0 reason=0",
-		"epoch base=0.0:0.0 to=0.0:0.0/3/lms/1:1/ reason=99",
+		"epoch base=0.0:0.0 to=0.0:0.0/3/lms/1:1/ reason=99 "
+		"round=0.0:0.0",
 		"vote cast=perhaps ttl=1",
 		"expire node=1",
 		"else",
-		"state own=1 own=1 waiting=no fresh=no now=0.0:0.0/3/start/1:1/",
+		"state own=1 own=1 waiting=no fresh=no" PLACE
+		" now=0.0:0.0/3/start/1:1/",
 	};
 	struct quorum_wire wire;
 	char line[256];
