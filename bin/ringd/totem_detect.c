@@ -37,8 +37,8 @@ totem_detect_init(struct totem *t)
 }
 
 /* Above eight nodes each is beaten more slowly, so that the sum stays. */
-static uint64_t
-beat_span(const struct totem *t)
+uint64_t
+totem_beat_span(const struct totem *t)
 {
 	uint64_t n = num_max(t->table.count, NODES_FULL_RATE);
 
@@ -48,9 +48,9 @@ beat_span(const struct totem *t)
 uint64_t
 totem_suspect_after(const struct totem *t, uint32_t peer)
 {
-	uint64_t span =
-	    beat_span(t) + 3 * t->hop_rtt_ns + 4 * t->peer[peer].gap_dev_ns;
-	uint64_t slow = beat_span(t) / t->cfg.heartbeat_ns;
+	uint64_t span = totem_beat_span(t) + 3 * t->hop_rtt_ns +
+	    4 * t->peer[peer].gap_dev_ns;
+	uint64_t slow = totem_beat_span(t) / t->cfg.heartbeat_ns;
 
 	span = num_clamp(span * 5 / 2, SUSPECT_MIN_MS * TOTEM_MS * slow,
 	    SUSPECT_MAX_MS * TOTEM_MS * slow);
@@ -296,7 +296,7 @@ suspect(struct totem *t, uint32_t node)
 static uint64_t
 beat_due(const struct totem *t, const struct totem_peer *peer)
 {
-	uint64_t span = beat_span(t);
+	uint64_t span = totem_beat_span(t);
 	uint64_t row = ROW_REFRESH_MS * TOTEM_MS * span / t->cfg.heartbeat_ns;
 
 	if (!peer->is_alive)

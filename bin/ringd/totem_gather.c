@@ -9,6 +9,10 @@
  * so the consensus timer is only the last resort; and every two members must
  * hear each other.  While they do not, the node with the fewest edges goes, of
  * equals the one with the largest id: all who know the same rows choose alike.
+ * Nodes notice a death one after the other.  As long as one that may be dying
+ * is silent, the rows of those who have noticed would make them look like the
+ * ones who hear too little; so the rule waits until it has been heard, or has
+ * failed.
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
@@ -20,6 +24,7 @@ enum {
 	GRACE_MS = 30,   /* until a newcomer's rows must have come */
 	HURRY_MS = 1,    /* between JOINs when the sets change */
 	BACKOFF_MAX = 4, /* doublings of the timers */
+	OVERDUE_BEATS = 2,
 };
 
 static uint64_t
@@ -197,6 +202,18 @@ quarantined_nodes(const struct totem *t)
 	return out & candidates(t);
 }
 
+/* Nodes that should have been heard again by now, dead or not. */
+static uint64_t
+overdue_nodes(const struct totem *t)
+{
+	uint64_t span = OVERDUE_BEATS * totem_beat_span(t), overdue = 0;
+
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (i != t->self && t->now_ns - t->peer[i].heard_ns >= span)
+			overdue |= TOTEM_BIT(i);
+	return overdue & candidates(t);
+}
+
 static void
 keep_connected(struct totem *t)
 {
@@ -208,6 +225,8 @@ keep_connected(struct totem *t)
 	add_failed(
 	    t, silent_nodes(t, candidates(t), old), TOTEM_REASON_TIMEOUT);
 	mature = mature_nodes(t);
+	if ((overdue_nodes(t) & mature) != 0)
+		return;
 	while (totem_is_split(t, mature)) {
 		uint32_t node = least_connected(t, mature);
 		mature &= ~TOTEM_BIT(node);
@@ -262,13 +281,15 @@ void
 totem_gather_consensus_timer(struct totem *t)
 {
 	uint64_t missing = candidates(t) & ~t->gather.cons;
+	uint64_t silent = missing & overdue_nodes(t);
 
 	ENSURE(t->state == TOTEM_STATE_GATHER);
 	t->gather.may_be_alone = true;
 	t->gather.rounds++;
 	begin_round(t);
-	/* All agreed and yet no COMMIT token came: ask them again. */
-	add_failed(t, missing, TOTEM_REASON_CONSENSUS);
+	/* All agreed and yet no COMMIT token came: ask them again.  Others
+	 * may agree once the silent ones are out. */
+	add_failed(t, silent != 0 ? silent : missing, TOTEM_REASON_CONSENSUS);
 	/* Before a COMMIT: who is left out must not wait for one in vain. */
 	if (missing != 0)
 		totem_gather_join_timer(t);

@@ -483,6 +483,7 @@ void totem_detect_sent(struct totem *t, uint64_t to);
 void totem_detect_verdict(
     struct totem *t, uint32_t node, enum totem_reason reason);
 void totem_heartbeat_send(struct totem *t, uint64_t to, bool wants_answer);
+uint64_t totem_beat_span(const struct totem *t);
 uint64_t totem_suspect_after(const struct totem *t, uint32_t peer);
 uint64_t totem_dead_after(const struct totem *t, uint32_t peer);
 bool totem_is_both_ways(const struct totem *t, uint32_t peer);

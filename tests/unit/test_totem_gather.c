@@ -344,6 +344,36 @@ test_totem_unknown_row_excludes_nobody(void)
 	ringlet_close(&r);
 }
 
+/*
+ * Node 1 has noticed that 0 is silent, and I have not yet: that 1 does not
+ * hear 0 says nothing about 1.
+ */
+static void
+test_totem_row_of_who_noticed_first_excludes_nobody(void)
+{
+	ringlet_open(&r, NODES, NULL);
+	ringlet_start(&r, ME);
+	struct totem *t = core(ME);
+	t->now_ns += 100 * RINGLET_MS;
+	know_all(t);
+	t->gather.proc = 0x1f;
+	for (uint32_t i = 0; i < NODES; i++)
+		t->peer[i].proc_since_ns = 0;
+	t->peer[0].heard_ns -= 60 * RINGLET_MS;
+	for (uint32_t i = 1; i < NODES; i++)
+		if (i != ME)
+			t->peer[i].row =
+			    (struct totem_row){ .version = 1, .hears = 0x1e };
+
+	totem_gather_check(t);
+	CHECK_EQ(t->gather.fail, 0);
+	/* The last resort does not take it out on who is there. */
+	t->gather.cons = TOTEM_BIT(ME);
+	totem_gather_consensus_timer(t);
+	CHECK_EQ(t->gather.fail, 0x01);
+	ringlet_close(&r);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -354,6 +384,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_totem_join_a_second_time_is_ignored),
 		CHECK_TEST(test_totem_join_in_commit_is_of_its_members),
 		CHECK_TEST(test_totem_unknown_row_excludes_nobody),
+		CHECK_TEST(test_totem_row_of_who_noticed_first_excludes_nobody),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
