@@ -377,9 +377,21 @@ class World:
         self.settle(side)
         return 'ok'
 
+    def keeps(self, side, new):
+        """Would this side be enough, had its nodes the votes of new?"""
+        old = self.newest(side)
+        had = {n: self.up[n].votes for n in side}
+        for n in side & set(old.votes) & set(new.votes):
+            if old.votes[n] != new.votes[n]:
+                self.up[n].votes = new.votes[n]
+        yes = self.enough(side, new)
+        for n in side:
+            self.up[n].votes = had[n]
+        return yes
+
     def put(self, side, new, force):
         yes = self.verdict(side)[0]
-        if not force and (not yes or not self.enough(side, new)):
+        if not force and (not yes or not self.keeps(side, new)):
             return 'quorum'
         old = self.newest(side)
         if not yes:
