@@ -36,8 +36,7 @@ write_hook()
 {
 	cat >hook <<-'END'
 		#!/bin/sh
-		echo "$(date +%s%N) left=,${RINGKIT_LEFT:-}, joined=,${RINGKIT_JOINED:-}, members=${RINGKIT_MEMBERS:-}" |
-			tr ' ' , | sed 's/,left=/ left=/; s/,joined=/ joined=/; s/,members=/ members=/' >>"$1"
+		echo "$(date +%s%N) left= ${RINGKIT_LEFT-} joined= ${RINGKIT_JOINED-} " >>"$1"
 	END
 	chmod +x hook
 }
@@ -54,7 +53,10 @@ mark_runs()
 ran()
 {
 	: >input
-	first_match "$2" 20 tail -n "+$((runs[$1] + 1))" -F "ran$1"
+	first_match "$2" 20 tail -n "+$((runs[$1] + 1))" -F "ran$1" || {
+		echo "the hook of node $1 did not run" >&2
+		return 1
+	}
 }
 
 end_node() # KIND I: sets from_ns
@@ -75,7 +77,7 @@ return_node() # I
 	nodes_heal
 	trio_launch "$1" ringd
 	for ((i = 1; i <= nodes; i++)); do
-		[ "$i" = "$1" ] || ran "$i" " joined=.*,$1," >/dev/null || exit 1
+		[ "$i" = "$1" ] || ran "$i" " joined=.* $1 " >/dev/null || exit 1
 	done
 	mark
 	: >input
@@ -90,7 +92,7 @@ sample() # KIND I: sets slowest_ms
 	end_node "$1" "$2" || exit 1
 	for ((i = 1; i <= nodes; i++)); do
 		[ "$i" != "$2" ] || continue
-		line=$(ran "$i" " left=.*,$2,") || exit 1
+		line=$(ran "$i" " left=.* $2 .*joined=") || exit 1
 		at_ns=$((${line%% *} - from_ns))
 		[ "$at_ns" -le "$slowest_ns" ] || slowest_ns=$at_ns
 	done

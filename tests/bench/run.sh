@@ -10,9 +10,10 @@
 #   BENCH_SIZES, BENCH_NODES, BENCH_LOSSES, BENCH_REPS, BENCH_MS
 #
 # Prints one row of key=value words, tab separated, for each measurement; then
-# a table of medians.  Kinds take turns, so that a noisy machine is as noisy
-# for each of them; foreign is the share of the machine that others used.
-# ringd always encrypts; Corosync (udpu) does not here.
+# a table of medians; then what failover.sh measures.  Kinds take turns, so
+# that a noisy machine is as noisy for each of them; foreign is the share of the
+# machine that others used.  ringd always encrypts; Corosync (udpu) does not
+# here.
 set -u
 here=$(cd "${0%/*}" && pwd)
 points_here=$here
@@ -119,3 +120,4 @@ for n in $nodes; do
 	nodes_down
 done
 awk -f "$here/table.awk" "$nodes_dir/results"
+FAILOVER_KILLS=${FAILOVER_KILLS:-${BENCH_QUICK:+10}} bash "$here/failover.sh"
