@@ -165,7 +165,7 @@ hear_out(struct sim *sim)
 		delivered = sim->delivered;
 		sim_run_until(sim, sim->now_ns + RUN_QUIET_MS * MS);
 	} while (!sim_has_failed(sim) && sim->now_ns < end_ns &&
-	    sim->delivered != delivered);
+	    (sim->delivered != delivered || !sim_watch_is_drained(sim)));
 }
 
 void
