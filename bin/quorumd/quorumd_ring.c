@@ -338,9 +338,9 @@ quorumd_ring_publish(struct quorumd *d, const struct quorum_effect *effect)
 	text_put_bytes(&out, effect->publish.bytes, effect->publish.len);
 	text_put_char(&out, '\n');
 	ENSURE(!out.is_full);
+	/* The core counts on it, and would wait for it for ever. */
 	if (!feed_put(d->ring_feed, out.bytes, out.len))
-		log_line(LOG_LEVEL_WARNING, "publish-refused", "len=%zu",
-		    effect->publish.len);
+		feed_drop(d->ring_feed, "full", d->now_ns);
 }
 
 /* ---- the connection ---------------------------------------------------- */
