@@ -114,6 +114,18 @@ keep_place(struct quorum *q)
 	q->is_keep_due = true;
 }
 
+/* Of those who are away in our first view nobody knows since when. */
+static void
+note_lost(struct quorum *q, uint64_t members, uint64_t leaver)
+{
+	uint64_t before = q->is_in_view ? q->members : q->all;
+	uint64_t lost = before & ~members & ~leaver;
+
+	q->lost = (q->lost | lost) & ~members;
+	if (lost != 0)
+		q->lost_ns = q->now_ns;
+}
+
 static void
 take_view(struct quorum *q, const struct quorum_input *in)
 {
@@ -134,7 +146,7 @@ take_view(struct quorum *q, const struct quorum_input *in)
 			q->since[i] = in->view.id.seq;
 	q->is_lms_owed = cfg->last_man_standing && (lost != 0 || q->is_lms_due);
 	q->is_lms_due = false;
-	q->has_lost = (lost & ~leaver) != 0;
+	note_lost(q, members, leaver);
 	q->gone = (q->gone | (leaver & lost)) & ~members;
 	if (members & ~along) {
 		memset(&q->common, 0, sizeof q->common);
@@ -522,5 +534,5 @@ bool
 quorum_is_settled(const struct quorum *q, uint64_t now_ns)
 {
 	return q->verdict.is_known && q->verdict.is_quorate &&
-	    (!q->has_lost || now_ns - q->view_ns >= q->cfg.settle_ns);
+	    (q->lost == 0 || now_ns - q->lost_ns >= q->cfg.settle_ns);
 }

@@ -254,7 +254,10 @@ uint64_t quorum_deadline_ns(const struct quorum *q);
 
 void quorum_verdict_now(const struct quorum *q, struct quorum_verdict *out);
 
-/* Quorate, and no departed node can still be at work: see rulings. */
+/*
+ * Quorate, and nobody was lost, other than cleanly, for settle_ns: by now none
+ * of them can still be at work.
+ */
 bool quorum_is_settled(const struct quorum *q, uint64_t now_ns);
 
 /*

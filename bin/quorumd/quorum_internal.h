@@ -130,7 +130,8 @@ struct quorum {
 	uint64_t leaving; /* of group: about to end */
 	uint64_t agreed;  /* of group: took part in what common names */
 	uint64_t gone;    /* went cleanly, while we had quorum */
-	bool has_lost;    /* somebody went, and not cleanly */
+	uint64_t lost;    /* went otherwise, and are not back */
+	uint64_t lost_ns; /* when the last of them went */
 	/*
 	 * The newest agreement that anybody told in this view, and in those
 	 * before it since which nobody came: all who go together see the same.

@@ -541,8 +541,7 @@ quorum_roster_put_value(const struct quorum_roster *roster, uint32_t node,
 bool
 quorum_roster_is_settled(const struct quorum_roster *roster)
 {
-	static const char *const quiet[] = { "member", "left", "fenced",
-		"absent" };
+	static const char *const quiet[] = { "member", "left", "fenced" };
 
 	for (size_t i = 0; i < roster->count; i++) {
 		struct span state = find(roster->nodes[i].words, "state");

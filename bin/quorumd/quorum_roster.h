@@ -51,7 +51,7 @@ void quorum_roster_put_value(const struct quorum_roster *roster, uint32_t node,
 
 /*
  * Nobody has gone of whom it is not known that he stopped: whoever is away
- * left or was fenced, or has never been here.
+ * left or was fenced.  One that memberd never saw is not known to have.
  */
 bool quorum_roster_is_settled(const struct quorum_roster *roster);
 

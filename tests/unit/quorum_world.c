@@ -700,6 +700,12 @@ quorum_world_members(const struct quorum_world *w, size_t i)
 	return w->node[i].is_on ? w->node[i].view->members : 0;
 }
 
+bool
+quorum_world_is_settled(const struct quorum_world *w, size_t i)
+{
+	return quorum_is_settled(w->node[i].core, w->now_ns);
+}
+
 struct quorum *
 quorum_world_core(struct quorum_world *w, size_t i)
 {

@@ -73,6 +73,7 @@ uint64_t quorum_world_members(const struct quorum_world *w, size_t node);
 
 /* ---- what must be ------------------------------------------------------ */
 
+bool quorum_world_is_settled(const struct quorum_world *w, size_t node);
 struct quorum *quorum_world_core(struct quorum_world *w, size_t node);
 bool quorum_world_is_quorate(const struct quorum_world *w, size_t node);
 

@@ -603,6 +603,37 @@ test_quorum_reader_older_memory_breaks_no_tie(void)
 	quorum_world_close(w);
 }
 
+/* Whoever was lost stays lost, whatever the next view is about. */
+static void
+test_quorum_reader_settles_after_the_last_loss(void)
+{
+	struct quorum_config cfg;
+	struct quorum_world *w;
+
+	quorum_config_init(&cfg);
+	cfg.settle_ns = 2000 * MS;
+	w = cluster(&cfg, 5, "1234|5");
+	CHECK(quorum_world_is_settled(w, 0));
+	quorum_world_crash(w, 3);
+	quorum_world_sides(w, "123|5");
+	quorum_world_run(w, 500 * MS);
+	CHECK(!quorum_world_is_settled(w, 0));
+	quorum_world_sides(w, "1235");
+	quorum_world_run(w, 500 * MS);
+	CHECK(quorum_world_is_quorate(w, 0));
+	CHECK(!quorum_world_is_settled(w, 0));
+	quorum_world_restart(w, 0);
+	quorum_world_run(w, 500 * MS);
+	CHECK(quorum_world_is_quorate(w, 0));
+	CHECK(!quorum_world_is_settled(w, 0));
+	quorum_world_run(w, 600 * MS);
+	CHECK(!quorum_world_is_settled(w, 0));
+	CHECK(quorum_world_is_settled(w, 1));
+	quorum_world_run(w, 1000 * MS);
+	CHECK(quorum_world_is_settled(w, 0));
+	quorum_world_close(w);
+}
+
 static uint64_t
 env(const char *name, uint64_t otherwise)
 {
@@ -633,6 +664,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_quorum_reader_silent_newcomer_blocks_nothing),
 		CHECK_TEST(test_quorum_reader_slow_to_say_that_it_waits),
 		CHECK_TEST(test_quorum_reader_older_memory_breaks_no_tie),
+		CHECK_TEST(test_quorum_reader_settles_after_the_last_loss),
 		CHECK_TEST(test_quorum_reader_never_splits),
 	};
 
