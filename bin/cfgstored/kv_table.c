@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bin/cfgstored/kv_table.h"
+
+#include <string.h>
+
+#include "libcommon/base/crc32c.h"
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+
+uint32_t
+kv_table_idx(const struct kv *kv, const struct kv_version *version)
+{
+	ENSURE(version >= kv->versions);
+	return (uint32_t)(version - kv->versions);
+}
+
+void
+kv_table_init(struct kv *kv)
+{
+	for (uint32_t i = 0; i < kv->cell_count; i++)
+		kv->cell_next[i] = i + 1 < kv->cell_count ? i + 1 : KV_NIL;
+	kv->cell_free = 0;
+	kv->cells_free = kv->cell_count;
+	for (uint32_t i = 0; i < kv->version_count; i++)
+		kv->versions[i].next[0] =
+		    i + 1 < kv->version_count ? i + 1 : KV_NIL;
+	kv->version_free = 0;
+	kv->versions_free = kv->version_count;
+	for (size_t i = 0; i < KV_LEVELS; i++)
+		kv->first[i] = KV_NIL;
+	kv->oldest = kv->newest = KV_NIL;
+	kv->key_count = kv->past_count = 0;
+	kv->bytes = kv->past_bytes = 0;
+}
+
+/* ---- cells ------------------------------------------------------------- */
+
+static size_t
+bytes_of(const struct kv_version *v)
+{
+	return (size_t)v->key_len + v->value_len;
+}
+
+static size_t
+cells_for(size_t bytes)
+{
+	return bytes == 0 ? 1 : (bytes + KV_CELL_BYTES - 1) / KV_CELL_BYTES;
+}
+
+static uint32_t
+chain_take(struct kv *kv, size_t count)
+{
+	uint32_t first = kv->cell_free, last = first;
+
+	ENSURE(count > 0 && count <= kv->cells_free);
+	for (size_t i = 1; i < count; i++)
+		last = kv->cell_next[last];
+	kv->cell_free = kv->cell_next[last];
+	kv->cell_next[last] = KV_NIL;
+	kv->cells_free -= (uint32_t)count;
+	return first;
+}
+
+static void
+chain_give(struct kv *kv, uint32_t first)
+{
+	uint32_t last = first;
+
+	kv->cells_free++;
+	while (kv->cell_next[last] != KV_NIL) {
+		last = kv->cell_next[last];
+		kv->cells_free++;
+	}
+	kv->cell_next[last] = kv->cell_free;
+	kv->cell_free = first;
+}
+
+/* A place in a chain; what lies there, up to the end of its cell. */
+struct place {
+	uint32_t cell;
+	size_t at;
+};
+
+static struct place
+place_of(const struct kv *kv, const struct kv_version *v, size_t from)
+{
+	struct place place = { v->cell, from };
+
+	while (place.at >= KV_CELL_BYTES) {
+		place.cell = kv->cell_next[place.cell];
+		place.at -= KV_CELL_BYTES;
+		ENSURE(place.cell != KV_NIL || place.at == 0);
+	}
+	return place;
+}
+
+static uint8_t *
+place_piece(const struct kv *kv, struct place *place, size_t len, size_t *piece)
+{
+	uint8_t *bytes;
+
+	ENSURE(place->cell < kv->cell_count);
+	bytes = kv->cells + (size_t)place->cell * KV_CELL_BYTES + place->at;
+	*piece = (size_t)num_min(len, KV_CELL_BYTES - place->at);
+	place->cell = kv->cell_next[place->cell];
+	place->at = 0;
+	return bytes;
+}
+
+void
+kv_table_write(
+    struct kv *kv, uint32_t idx, size_t from, const uint8_t *bytes, size_t len)
+{
+	struct kv_version *v = &kv->versions[idx];
+	struct place place = place_of(kv, v, from);
+
+	ENSURE(from <= bytes_of(v) && len <= bytes_of(v) - from);
+	while (len > 0) {
+		size_t piece;
+		uint8_t *to = place_piece(kv, &place, len, &piece);
+
+		memcpy(to, bytes, piece);
+		bytes += piece;
+		len -= piece;
+	}
+}
+
+void
+kv_table_read(const struct kv *kv, const struct kv_version *v, size_t from,
+    size_t len, uint8_t *out)
+{
+	struct place place = place_of(kv, v, from);
+
+	ENSURE(from <= bytes_of(v) && len <= bytes_of(v) - from);
+	while (len > 0) {
+		size_t piece;
+		const uint8_t *at = place_piece(kv, &place, len, &piece);
+
+		memcpy(out, at, piece);
+		out += piece;
+		len -= piece;
+	}
+}
+
+static int
+compare_bytes(const struct kv *kv, const struct kv_version *v, size_t from,
+    const uint8_t *bytes, size_t len)
+{
+	struct place place = place_of(kv, v, from);
+
+	while (len > 0) {
+		size_t piece;
+		const uint8_t *at = place_piece(kv, &place, len, &piece);
+		int order = memcmp(at, bytes, piece);
+
+		if (order != 0)
+			return order;
+		bytes += piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+int
+kv_table_compare(const struct kv *kv, const struct kv_version *v,
+    const uint8_t *key, size_t key_len)
+{
+	int order =
+	    compare_bytes(kv, v, 0, key, (size_t)num_min(v->key_len, key_len));
+
+	if (order != 0)
+		return order;
+	return (v->key_len > key_len) - (v->key_len < key_len);
+}
+
+bool
+kv_table_has_value(const struct kv *kv, const struct kv_version *v,
+    const uint8_t *value, size_t len)
+{
+	return v->value_len == len &&
+	    compare_bytes(kv, v, v->key_len, value, len) == 0;
+}
+
+/* ---- versions ---------------------------------------------------------- */
+
+bool
+kv_table_has_room(const struct kv *kv, size_t key_len, size_t value_len)
+{
+	return kv->versions_free > 0 &&
+	    cells_for(key_len + value_len) <= kv->cells_free;
+}
+
+uint32_t
+kv_table_add(
+    struct kv *kv, const uint8_t *key, size_t key_len, size_t value_len)
+{
+	uint32_t idx;
+	struct kv_version *v;
+
+	ENSURE(key_len > 0 && key_len <= KV_KEY_BYTES_MAX);
+	ENSURE(value_len <= KV_VALUE_BYTES_MAX);
+	while (!kv_table_has_room(kv, key_len, value_len))
+		ENSURE(kv_table_forget(kv, kv->rev + 1));
+	idx = kv->version_free;
+	v = &kv->versions[idx];
+	kv->version_free = v->next[0];
+	kv->versions_free--;
+	memset(v, 0, sizeof *v);
+	v->key_len = (uint16_t)key_len;
+	v->value_len = (uint32_t)value_len;
+	v->cell = chain_take(kv, cells_for(key_len + value_len));
+	v->older = v->newer = v->lease_prev = v->lease_next = KV_NIL;
+	kv_table_write(kv, idx, 0, key, key_len);
+	return idx;
+}
+
+void
+kv_table_free(struct kv *kv, uint32_t idx)
+{
+	struct kv_version *v = &kv->versions[idx];
+
+	ENSURE(!v->is_current && !v->is_kept);
+	chain_give(kv, v->cell);
+	v->next[0] = kv->version_free;
+	kv->version_free = idx;
+	kv->versions_free++;
+}
+
+/* ---- keys in order ----------------------------------------------------- */
+
+/*
+ * How many levels a key has is drawn from its bytes, so that a new version
+ * has as many as the one before.  A quarter goes one level up.
+ */
+static size_t
+levels_of(const uint8_t *key, size_t len)
+{
+	uint32_t sum = crc32c_more(0, key, len) * 0x9e3779b1U;
+	size_t levels = 1;
+
+	while (levels < KV_LEVELS && (sum & 3U << 30) == 0) {
+		sum <<= 2;
+		levels++;
+	}
+	return levels;
+}
+
+static uint32_t *
+link_of(struct kv *kv, uint32_t before, size_t level)
+{
+	return before == KV_NIL ? &kv->first[level]
+				: &kv->versions[before].next[level];
+}
+
+/* before[level]: the last one there that is before the key, or KV_NIL. */
+static uint32_t
+find_before(
+    const struct kv *kv, const uint8_t *key, size_t len, uint32_t *before)
+{
+	uint32_t last = KV_NIL, next = KV_NIL;
+
+	for (size_t level = KV_LEVELS; level-- > 0;) {
+		for (;;) {
+			next = last == KV_NIL ? kv->first[level]
+					      : kv->versions[last].next[level];
+			if (next == KV_NIL ||
+			    kv_table_compare(
+				kv, &kv->versions[next], key, len) >= 0)
+				break;
+			last = next;
+		}
+		if (before != NULL)
+			before[level] = last;
+	}
+	return next;
+}
+
+uint32_t
+kv_table_seek(const struct kv *kv, const uint8_t *key, size_t len)
+{
+	return find_before(kv, key, len, NULL);
+}
+
+uint32_t
+kv_table_find(const struct kv *kv, const uint8_t *key, size_t len)
+{
+	uint32_t idx = kv_table_seek(kv, key, len);
+
+	if (idx == KV_NIL ||
+	    kv_table_compare(kv, &kv->versions[idx], key, len) != 0)
+		return KV_NIL;
+	return idx;
+}
+
+void
+kv_table_link(struct kv *kv, uint32_t idx)
+{
+	struct kv_version *v = &kv->versions[idx];
+	uint8_t key[KV_KEY_BYTES_MAX];
+	uint32_t before[KV_LEVELS];
+	size_t levels;
+
+	ENSURE(!v->is_current && !v->is_deletion);
+	kv_table_read(kv, v, 0, v->key_len, key);
+	find_before(kv, key, v->key_len, before);
+	levels = levels_of(key, v->key_len);
+	for (size_t level = 0; level < levels; level++) {
+		uint32_t *link = link_of(kv, before[level], level);
+
+		v->next[level] = *link;
+		*link = idx;
+	}
+	v->is_current = true;
+	kv->key_count++;
+	kv->bytes += bytes_of(v);
+	if (v->is_kept) {
+		kv->past_count--;
+		kv->past_bytes -= bytes_of(v);
+	}
+}
+
+void
+kv_table_unlink(struct kv *kv, uint32_t idx)
+{
+	struct kv_version *v = &kv->versions[idx];
+	uint8_t key[KV_KEY_BYTES_MAX];
+	uint32_t before[KV_LEVELS];
+	size_t levels;
+
+	ENSURE(v->is_current);
+	kv_table_read(kv, v, 0, v->key_len, key);
+	ENSURE(find_before(kv, key, v->key_len, before) == idx);
+	levels = levels_of(key, v->key_len);
+	for (size_t level = 0; level < levels; level++) {
+		uint32_t *link = link_of(kv, before[level], level);
+
+		ENSURE(*link == idx);
+		*link = v->next[level];
+	}
+	v->is_current = false;
+	kv->key_count--;
+	kv->bytes -= bytes_of(v);
+	if (v->is_kept) {
+		kv->past_count++;
+		kv->past_bytes += bytes_of(v);
+	} else
+		kv_table_free(kv, idx);
+}
+
+/* ---- history ----------------------------------------------------------- */
+
+void
+kv_table_keep(struct kv *kv, uint32_t idx)
+{
+	struct kv_version *v = &kv->versions[idx];
+
+	ENSURE(!v->is_kept);
+	v->is_kept = true;
+	v->older = kv->newest;
+	v->newer = KV_NIL;
+	if (kv->newest == KV_NIL)
+		kv->oldest = idx;
+	else
+		kv->versions[kv->newest].newer = idx;
+	kv->newest = idx;
+	if (!v->is_current) {
+		kv->past_count++;
+		kv->past_bytes += bytes_of(v);
+	}
+}
+
+bool
+kv_table_forget(struct kv *kv, uint64_t last_rev)
+{
+	uint32_t idx = kv->oldest;
+	struct kv_version *v;
+
+	if (idx == KV_NIL || kv->versions[idx].rev >= last_rev)
+		return false;
+	v = &kv->versions[idx];
+	kv->oldest = v->newer;
+	if (v->newer == KV_NIL)
+		kv->newest = KV_NIL;
+	else
+		kv->versions[v->newer].older = KV_NIL;
+	v->is_kept = false;
+	v->newer = KV_NIL;
+	kv->compacted = v->rev;
+	if (v->is_current)
+		return true;
+	kv->past_count--;
+	kv->past_bytes -= bytes_of(v);
+	kv_table_free(kv, idx);
+	return true;
+}
+
+void
+kv_table_trim(struct kv *kv)
+{
+	while (kv->past_count > kv->cfg.history_versions ||
+	    kv->past_bytes > kv->cfg.history_bytes)
+		if (!kv_table_forget(kv, kv->rev))
+			break;
+}

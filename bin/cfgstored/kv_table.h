@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the store's state is made of, for kv*.c only.
+ *
+ * A version is current (in the ordered list of keys), kept (in the history),
+ * or both; when it is neither, it is free.  Its key and value lie in a chain
+ * of cells, so nothing ever has to be moved or gets into pieces.
+ */
+#ifndef RK_KV_TABLE_H
+#define RK_KV_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bin/cfgstored/kv.h"
+
+enum {
+	KV_CELL_BYTES = 256,
+	KV_LEVELS = 12, /* of the list of keys: a skip list */
+};
+#define KV_NIL UINT32_MAX
+
+struct kv_version {
+	uint64_t rev;
+	uint64_t created;
+	uint64_t lease;
+	uint32_t node;
+	uint32_t cell; /* the first; of no bytes there is one, too */
+	uint32_t value_len;
+	uint16_t key_len;
+	bool is_deletion;
+	bool is_current;
+	bool is_kept;
+	uint32_t older, newer;           /* in the history, while kept */
+	uint32_t lease_prev, lease_next; /* keys of a lease, while current */
+	uint32_t next[KV_LEVELS];        /* keys, while current; or free */
+};
+
+struct kv_author_row {
+	struct kv_author last;
+	uint64_t turn; /* when it was used; the lowest makes room */
+};
+
+struct kv {
+	struct kv_config cfg;
+	struct kv_limits limits;
+	uint64_t rev;
+	uint64_t compacted;
+	uint64_t turn;
+
+	uint32_t *cell_next;
+	uint8_t *cells;
+	uint32_t cell_count;
+	uint32_t cell_free;
+	uint32_t cells_free;
+
+	struct kv_version *versions;
+	uint32_t version_count;
+	uint32_t version_free;
+	uint32_t versions_free;
+	uint32_t first[KV_LEVELS];
+	uint32_t oldest, newest;
+
+	size_t key_count;
+	uint64_t bytes;    /* of keys that are current */
+	size_t past_count; /* kept, and not current */
+	uint64_t past_bytes;
+
+	struct kv_lease *leases; /* ids ascend */
+	size_t lease_count;
+	struct kv_author_row *authors; /* nodes ascend */
+	size_t author_count;
+};
+
+uint32_t kv_table_idx(const struct kv *kv, const struct kv_version *version);
+
+/* Gives all memory back, and knows no key. */
+void kv_table_init(struct kv *kv);
+
+/*
+ * A version that is neither current nor kept, with room for its value; old
+ * history makes room for it, and there is always enough of that if limits are
+ * kept (ENSURE).
+ */
+uint32_t kv_table_add(
+    struct kv *kv, const uint8_t *key, size_t key_len, size_t value_len);
+bool kv_table_has_room(const struct kv *kv, size_t key_len, size_t value_len);
+void kv_table_free(struct kv *kv, uint32_t idx);
+
+void kv_table_write(
+    struct kv *kv, uint32_t idx, size_t from, const uint8_t *bytes, size_t len);
+void kv_table_read(const struct kv *kv, const struct kv_version *version,
+    size_t from, size_t len, uint8_t *out);
+/* As memcmp of the key and these bytes, the shorter being the less. */
+int kv_table_compare(const struct kv *kv, const struct kv_version *version,
+    const uint8_t *key, size_t key_len);
+bool kv_table_has_value(const struct kv *kv, const struct kv_version *version,
+    const uint8_t *value, size_t len);
+
+/* The current version of a key, or KV_NIL. */
+uint32_t kv_table_find(const struct kv *kv, const uint8_t *key, size_t len);
+/* The first current one not before the key, or KV_NIL. */
+uint32_t kv_table_seek(const struct kv *kv, const uint8_t *key, size_t len);
+
+/* Makes it current; its key has no current version.  And no longer. */
+void kv_table_link(struct kv *kv, uint32_t idx);
+void kv_table_unlink(struct kv *kv, uint32_t idx);
+
+/* Puts it at the end of the history. */
+void kv_table_keep(struct kv *kv, uint32_t idx);
+/* Forgets the oldest one; false: it is of revision last_rev or above. */
+bool kv_table_forget(struct kv *kv, uint64_t last_rev);
+/* Forgets what is beyond the budget, but nothing of the last revision. */
+void kv_table_trim(struct kv *kv);
+
+#endif
