@@ -116,3 +116,22 @@ sim_bound_heal(const struct sim *sim, struct oracle_bounds *out)
 		UINT64_C(6) * BOUND_RTO_MS * MS);
 	out->safe_ns = out->agreed_ns + BOUND_SAFE_ROTATIONS * rot_ns;
 }
+
+uint64_t
+sim_bound_detect_ns(
+    const struct sim *sim, const struct sim_node *victim, bool is_proven)
+{
+	uint64_t span_ns = BOUND_FORM_ROTATIONS * rotation_ns(sim);
+	uint64_t dead_ns = 0;
+
+	if (is_proven)
+		return stretch(sim, span_ns + BOUND_PROVEN_MS * MS);
+	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
+		const struct sim_node *node = &sim->node[i];
+		if (node == victim || node->power == SIM_OFF)
+			continue;
+		dead_ns = num_max(
+		    dead_ns, sim_inside_dead_after_ns(node->core, victim->idx));
+	}
+	return stretch(sim, span_ns + dead_ns + BOUND_SILENT_MS * MS);
+}

@@ -83,3 +83,9 @@ sim_inside_waits(const struct totem *t, struct sim_inside_waits *out)
 	}
 	out->merge_ns += 2 * t->cfg.merge_ns;
 }
+
+uint64_t
+sim_inside_dead_after_ns(const struct totem *t, uint32_t peer)
+{
+	return totem_dead_after(t, peer);
+}

@@ -31,4 +31,7 @@ struct sim_inside_waits {
 };
 void sim_inside_waits(const struct totem *t, struct sim_inside_waits *out);
 
+/* Silence until the peer, by its place in the table, counts as dead. */
+uint64_t sim_inside_dead_after_ns(const struct totem *t, uint32_t peer);
+
 #endif

@@ -21,6 +21,7 @@ enum {
 	RUN_LOADED_MS = 300,
 	RUN_QUIET_MS = 300,
 	RUN_IDLE_MS = 200,
+	KILL_ONE_IN = 3, /* runs */
 };
 
 bool
@@ -117,6 +118,24 @@ settle(struct sim *sim)
 	}
 }
 
+/* One of the ring dies in the middle of it all: P17. */
+static void
+kill_one(struct sim *sim)
+{
+	struct sim_node *victim =
+	    &sim->node[rng_below(&sim->rng, sim->opt.node_count)];
+	bool is_proven = rng_below(&sim->rng, 2);
+
+	settle(sim);
+	sim_watch_calm(sim);
+	sim_run_until(sim, sim->now_ns + RUN_LOADED_MS * MS);
+	if (sim_has_failed(sim) || victim->power != SIM_ON ||
+	    victim->is_leaving)
+		return;
+	sim_watch_miss_within(sim, sim_bound_detect_ns(sim, victim, is_proven));
+	sim_node_crash(sim, victim, is_proven);
+}
+
 /* The oracle judges how late each message was. */
 static void
 drain(struct sim *sim)
@@ -202,6 +221,8 @@ sim_run_seed(struct sim *sim, uint64_t seed)
 	sim_fault_arm(sim);
 	sim_run_until(sim, opt.chaos_ns);
 	heal(sim);
+	if (rng_below(&sim->rng, KILL_ONE_IN) == 0)
+		kill_one(sim);
 	sim_run_to_rest(sim);
 	return !sim_has_failed(sim);
 }

@@ -53,7 +53,7 @@ struct sim_stack {
 	uint64_t members; /* of the view, bits by index */
 	bool is_quorate;
 
-	uint32_t req;       /* requests made so far */
+	uint32_t req; /* requests made so far */
 };
 
 /* What survives a crash of the node. */

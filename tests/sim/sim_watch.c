@@ -15,6 +15,7 @@
 struct sim_watch {
 	struct oracle *oracle;
 	struct oracle_bounds bounds;
+	uint64_t detect_ns;            /* of the next crash */
 	uint64_t changed_ns;           /* the world, last */
 	uint64_t pending[LIMIT_NODES]; /* own messages not delivered here */
 	struct totem_nodes table;
@@ -30,6 +31,7 @@ sim_watch_reset(struct sim *sim)
 	}
 	oracle_reset(sim->watch->oracle,
 	    ORACLE_SUBMITS | (sim->opt.has_groups ? ORACLE_GROUPS : 0));
+	sim->watch->detect_ns = 0;
 	memset(sim->watch->pending, 0, sizeof(sim->watch->pending));
 	sim->watch->table.count = sim->opt.node_count;
 	memcpy(sim->watch->table.id, sim->opt.config.nodes,
@@ -88,7 +90,17 @@ sim_watch_stop(struct sim *sim, struct sim_node *node, bool is_leave)
 						       : ORACLE_CRASH };
 
 	sim->watch->pending[node->idx] = 0;
+	if (!is_leave) {
+		event.crash.detect_ns = sim->watch->detect_ns;
+		sim->watch->detect_ns = 0;
+	}
 	tell(sim, node, &event);
+}
+
+void
+sim_watch_miss_within(struct sim *sim, uint64_t detect_ns)
+{
+	sim->watch->detect_ns = detect_ns;
 }
 
 void

@@ -20,6 +20,8 @@ void sim_watch_fini(struct sim *sim);
 /* is_amnesic: its disk was lost. */
 void sim_watch_start(struct sim *sim, struct sim_node *node, bool is_amnesic);
 void sim_watch_stop(struct sim *sim, struct sim_node *node, bool is_leave);
+/* P17: the next life that crashes must be missed in time; 0: no bound. */
+void sim_watch_miss_within(struct sim *sim, uint64_t detect_ns);
 void sim_watch_pause(struct sim *sim, struct sim_node *node, bool is_paused);
 
 /* Before the core sees it. */

@@ -5,6 +5,8 @@
 
 #include "bin/ringd/totem_wire.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/sim_inside.h"
+#include "tests/sim/sim_watch.h"
 
 #define MS UINT64_C(1000000)
 
@@ -499,6 +501,34 @@ scenario_43_start_up_race(struct sim *sim)
 	}
 }
 
+/* P17 as the design says it: the survivors are rid of a dead process within
+ * 20 ms of proof, of a dead host 25 ms after its silence tells. */
+static void
+scenario_death_is_noticed_in_time(struct sim *sim)
+{
+	static const char *const nodes[] = { "1", "2", "3", "4", "5" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(nodes); i++) {
+		const struct sim_node *other;
+		for (int is_proven = 0; is_proven <= 1; is_proven++) {
+			scenario_cluster(sim, 5);
+			scenario_load(sim, 1000, 500);
+			scenario_run_ms(sim, 500 + 3 * i);
+			other = scenario_node(sim, i == 0 ? 2 : 1);
+			sim_watch_miss_within(sim,
+			    is_proven ? 20 * MS
+				      : sim_inside_dead_after_ns(
+					    other->core, (uint32_t)i) +
+				    25 * MS);
+			if (is_proven)
+				scenario_crash_proven(sim, nodes[i]);
+			else
+				scenario_crash(sim, nodes[i]);
+			scenario_end(sim);
+		}
+	}
+}
+
 /* Bytes that are no packet of ours are counted, and that is all. */
 static void
 scenario_44_another_version(struct sim *sim)
@@ -548,6 +578,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_36_common_pause_is_calm),
 		SCENARIO(scenario_36_short_pause_is_calm),
 		SCENARIO(scenario_43_start_up_race),
+		SCENARIO(scenario_death_is_noticed_in_time),
 		SCENARIO(scenario_44_another_version),
 	};
 
