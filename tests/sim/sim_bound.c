@@ -11,6 +11,8 @@
  *		short; a slow one needs the 9 of a reformation, and a few to
  *		repeat what was lost meanwhile
  *
+ *	P18	20 JOINs a node from one ring to the next, times the nodes
+ *
  * A rotation is one hop of the token a node.  What the spans depend on, such
  * as how often a peer has flapped, is read from the cores when all is healed.
  */
@@ -31,6 +33,7 @@ enum {
 	BOUND_VIEWS_ROTATIONS = 30,
 	BOUND_AGREED_ROTATIONS = 50,
 	BOUND_SAFE_ROTATIONS = 3,
+	BOUND_JOINS = 20,
 	BOUND_FRAME_HEAD_BYTES = 100,
 	BOUND_ENTRY_BYTES = 32, /* of a message in its queue */
 };
@@ -107,7 +110,8 @@ sim_bound_heal(const struct sim *sim, struct oracle_bounds *out)
 	struct sim_inside_waits waits = longest_waits(sim);
 	uint64_t rot_ns = rotation_ns(sim);
 
-	*out = (struct oracle_bounds){ 0 };
+	*out = (struct oracle_bounds){ .joins =
+					   BOUND_JOINS * sim->opt.node_count };
 	out->views_ns = stretch(sim,
 	    waits.notice_ns + waits.consensus_ns + waits.merge_ns +
 		BOUND_VIEWS_ROTATIONS * rot_ns);

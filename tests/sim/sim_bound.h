@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How long a healed world may take: the bounds of P14, P15 and P17. */
+/* How long a healed world may take: the bounds of P14, P15, P17 and P18. */
 #ifndef RK_SIM_BOUND_H
 #define RK_SIM_BOUND_H
 
