@@ -173,6 +173,24 @@ may_decide(const struct view *v, struct electorate e, nodes_t set)
 	    decides_tie(v, e, set);
 }
 
+/* Somebody else is told what the rules said. */
+static void
+tell(struct storegame_verdict verdict, const struct view *v,
+    const struct record *r)
+{
+	if (w.rules.on_verdict == NULL)
+		return;
+	verdict.tie = w.rules.tie;
+	verdict.members = v->members;
+	verdict.verified = v->verified;
+	verdict.lasting = v->lasting;
+	verdict.fenced = v->fenced;
+	verdict.synced = r->synced;
+	verdict.now = r->now.votes;
+	verdict.next = verdict.next ? verdict.next : r->next.votes;
+	w.rules.on_verdict(&verdict);
+}
+
 static bool
 may_open(const struct view *v, const struct record *base)
 {
@@ -187,6 +205,9 @@ may_open(const struct view *v, const struct record *base)
 		return by_next;
 	if (w.rules.laxity == STOREGAME_LAX_OLD_ELECTORATE_ALONE)
 		return by_now;
+	tell((struct storegame_verdict){ .kind = STOREGAME_OPEN,
+		 .is_yes = by_now && by_next },
+	    v, base);
 	return by_now && by_next;
 }
 
@@ -304,10 +325,15 @@ sync_record(unsigned node, uint16_t at)
 {
 	struct view *v = &w.views[w.nodes[node].view];
 	struct record *r = &w.records[at];
+	bool is_enough;
 
 	r->synced |= bit(node);
 	w.nodes[node].tip = at;
-	if (!is_durable(v, r))
+	is_enough = is_durable(v, r);
+	tell((struct storegame_verdict){ .kind = STOREGAME_DURABLE,
+		 .is_yes = is_enough },
+	    v, r);
+	if (!is_enough)
 		return;
 	acknowledge(r);
 	if (v->elect == at)
@@ -562,8 +588,16 @@ propose_electorate(struct view *v)
 	struct electorate next = electorate_draw(v, w.records[v->tip].now);
 	const struct record *tip = &w.records[v->tip];
 
-	if (tip->next.votes || !next.votes || next.votes == tip->now.votes ||
-	    !may_decide(v, next, v->members))
+	bool is_allowed;
+
+	if (tip->next.votes || !next.votes || next.votes == tip->now.votes)
+		return;
+	is_allowed = may_decide(v, next, v->members);
+	tell((struct storegame_verdict){ .kind = STOREGAME_ELECT,
+		 .is_yes = is_allowed,
+		 .next = next.votes },
+	    v, tip);
+	if (!is_allowed)
 		return;
 	v->elect = stream_add(v, KIND_ELECT);
 	v->is_cut_allowed = false;

@@ -32,11 +32,25 @@ enum storegame_laxity {
 	STOREGAME_LAXITIES
 };
 
+/* What the rules were asked, of sets: bit i is node i. */
+enum storegame_question { STOREGAME_OPEN, STOREGAME_ELECT, STOREGAME_DURABLE };
+
+struct storegame_verdict {
+	enum storegame_question kind;
+	bool is_yes;
+	enum storegame_tie tie;
+	uint32_t members, verified, lasting, fenced;
+	uint32_t synced;    /* of DURABLE */
+	uint64_t now, next; /* electorates; of ELECT: next is proposed */
+};
+
 struct storegame {
 	unsigned node_count; /* at most 6 */
 	enum storegame_tie tie;
 	enum storegame_laxity laxity;
 	uint64_t votes; /* at first: a byte for each node, the first lowest */
+	/* Is told each verdict; NULL: nobody is. */
+	void (*on_verdict)(const struct storegame_verdict *verdict);
 };
 
 /* What happened, over many games. */
