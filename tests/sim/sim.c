@@ -75,6 +75,7 @@ sim_reset(struct sim *sim, const struct sim_options *opt)
 	sim->check_every = opt->check_every;
 	sim->hash = opt->seed;
 	sim->epoch = 0;
+	sim->has_requests = false;
 	sim->call = NULL;
 	sim->failure[0] = '\0';
 	sim->steps = sim->submitted = sim->delivered = sim->views = 0;

@@ -68,6 +68,7 @@ struct sim {
 	/* A scenario's own events. */
 	void (*call)(struct sim *sim, uint64_t what);
 
+	bool has_requests;               /* an operator asked for other votes */
 	char failure[SIM_FAILURE_BYTES]; /* empty while all is well */
 	uint64_t steps, submitted, delivered, views;
 };

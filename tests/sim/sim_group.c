@@ -399,6 +399,32 @@ sim_group_exit(struct sim *sim, struct sim_node *node, uint32_t client)
 }
 
 void
+sim_group_restart_quorumd(struct sim *sim, struct sim_node *node)
+{
+	uint32_t client = SIM_CONNS + SIM_SERVICE_QUORUM;
+	struct group_input in = { .kind = GROUP_IN_CLOSE };
+	struct group_input join = { .kind = GROUP_IN_JOIN };
+	uint64_t life = node->life;
+
+	if (node->power != SIM_ON || node->is_leaving ||
+	    node->app.group.conn[client] == 0)
+		return;
+	sim_tell(sim, node, "its quorumd begins anew");
+	in.conn = node->app.group.conn[client];
+	node->app.group.conn[client] = 0;
+	request(sim, node, &in);
+	if (node->life != life)
+		return;
+	open_client(sim, node, client);
+	join.conn = node->app.group.conn[client];
+	join.join.group = name_of(SIM_GROUPS + SIM_SERVICE_QUORUM);
+	step_alone(sim, node, &join);
+	sim_stack_restart(sim, node, join.conn);
+	sim_node_settle(sim, node);
+	sim_node_idle(sim, node);
+}
+
+void
 sim_group_churn(struct sim *sim, struct sim_node *node)
 {
 	uint32_t client = (uint32_t)rng_below(&sim->rng, SIM_CONNS);
@@ -406,6 +432,8 @@ sim_group_churn(struct sim *sim, struct sim_node *node)
 
 	if (sim->opt.has_stack && rng_below(&sim->rng, 3) == 0)
 		sim_stack_churn(sim, node);
+	if (sim->opt.has_stack && rng_below(&sim->rng, 8) == 0)
+		sim_group_restart_quorumd(sim, node);
 	switch (rng_below(&sim->rng, 5)) {
 	case 0:
 		sim_group_exit(sim, node, client);

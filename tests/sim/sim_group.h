@@ -55,7 +55,10 @@ void sim_group_leave(
 /* The client exits, and another takes its place. */
 void sim_group_exit(struct sim *sim, struct sim_node *node, uint32_t client);
 
-/* One of the three, drawn. */
+/* quorumd ends, and another one is there at once. */
+void sim_group_restart_quorumd(struct sim *sim, struct sim_node *node);
+
+/* One of these, drawn. */
 void sim_group_churn(struct sim *sim, struct sim_node *node);
 
 #endif

@@ -164,6 +164,12 @@ draw_rules(struct sim_options *opt, struct rng *rng)
 	    (rules->wait_for_all || !rules->tie || opt->node_count % 2 == 0);
 	rules->last_man_ns = sim_draw_log(rng, 200 * MS, 3000 * MS);
 	rules->is_tracking = rng_below(rng, 4) == 0;
+	/* Who waits for nobody believes its file when it comes back. */
+	rules->has_requests = rng_below(rng, 3) == 0 &&
+	    (rules->wait_for_all ||
+		!(opt->every_ns[SIM_FAULT_CRASH] |
+		    opt->every_ns[SIM_FAULT_CRASH_MID] |
+		    opt->every_ns[SIM_FAULT_LEAVE]));
 }
 
 void

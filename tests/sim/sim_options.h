@@ -31,6 +31,7 @@ struct sim_rules {
 	int wait_for_all; /* enum quorum_wait */
 	int tie;          /* enum quorum_tie */
 	bool is_last_man, is_tracking;
+	bool has_requests; /* of operators: votes change */
 	uint64_t last_man_ns;
 };
 

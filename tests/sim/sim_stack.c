@@ -214,6 +214,9 @@ step_quorum(struct sim *sim, struct sim_node *node, struct quorum_input *in)
 			on_verdict(sim, node, &effect.verdict);
 			break;
 		case QUORUM_OUT_KEEP:
+			stack->kept_len = effect.keep.len;
+			memcpy(stack->kept, effect.keep.bytes, effect.keep.len);
+			break;
 		case QUORUM_OUT_ANSWER:
 		case QUORUM_EFFECTS:
 			break;
@@ -225,11 +228,15 @@ step_quorum(struct sim *sim, struct sim_node *node, struct quorum_input *in)
 
 /* ---- membership -------------------------------------------------------- */
 
+/* The sink of all nodes: whose record it is. */
+static struct sim *stack_sim;
+static struct sim_node *stack_node;
+
 static void
 on_member_event(void *arg, const struct text *record)
 {
 	(void)arg;
-	(void)record;
+	sim_stack_event_told(stack_sim, stack_node, record);
 }
 
 static void
@@ -244,6 +251,8 @@ static void
 step_member(struct sim *sim, struct sim_node *node, struct member_input *in)
 {
 	in->now_ns = sim_node_clock_ns(sim, node);
+	stack_sim = sim;
+	stack_node = node;
 	member_step(node->app.stack.member, in);
 	if (sim_is_check_due(sim))
 		member_check(node->app.stack.member);
@@ -273,8 +282,30 @@ member_view_of(const struct totem_view *view, struct member_view *out)
 	    totem_reason_name(view->reason));
 }
 
-void
-sim_stack_churn(struct sim *sim, struct sim_node *node)
+/* Not forced: so it never costs, or makes, quorum. */
+static void
+ask_votes(struct sim *sim, struct sim_node *node)
+{
+	uint64_t about = rng_below(&sim->rng, sim->opt.node_count);
+	struct quorum_input in = { .kind = QUORUM_IN_SET_VOTES };
+
+	if (node->app.stack.count > SIM_STACK_QUEUE / 2)
+		return;
+	in.set_votes.node = sim->node[about].id;
+	in.set_votes.votes = 1 + (uint32_t)rng_below(&sim->rng, 4);
+	if (rng_below(&sim->rng, 2)) {
+		in.kind = QUORUM_IN_SET_EXPECTED;
+		in.set_expected.is_forced = false;
+		in.set_expected.expected =
+		    1 + (uint32_t)rng_below(&sim->rng, 12);
+	}
+	sim->has_requests = true;
+	sim_tell(sim, node, "an operator asks for other votes");
+	step_quorum(sim, node, &in);
+}
+
+static void
+set_tag(struct sim *sim, struct sim_node *node)
 {
 	static char bytes[STACK_BYTES];
 	struct sim_stack *stack = &node->app.stack;
@@ -298,6 +329,17 @@ sim_stack_churn(struct sim *sim, struct sim_node *node)
 		queue_put(node, SIM_SERVICE_MEMBER, NULL, text.bytes, text.len);
 }
 
+void
+sim_stack_churn(struct sim *sim, struct sim_node *node)
+{
+	if (sim->opt.rules.has_requests &&
+	    node->app.stack.conn[SIM_SERVICE_QUORUM] != 0 &&
+	    rng_below(&sim->rng, 4) == 0)
+		ask_votes(sim, node);
+	else
+		set_tag(sim, node);
+}
+
 /* ---- ringd's stream ---------------------------------------------------- */
 
 static void
@@ -307,9 +349,25 @@ note_transitional(struct sim_stack *stack, const struct totem_view *view)
 	memcpy(stack->along, view->members.id,
 	    view->members.count * sizeof(stack->along[0]));
 	stack->leaver_count = 0;
+	stack->is_changing = true;
 	for (uint32_t i = 0; i < view->left.count; i++)
 		if (view->left_reason[i] == TOTEM_REASON_LEAVE)
 			stack->leaver[stack->leaver_count++] = view->left.id[i];
+}
+
+static void
+tell_group(struct sim *sim, struct sim_node *node)
+{
+	struct sim_stack *stack = &node->app.stack;
+	struct quorum_input in = { .kind = QUORUM_IN_GROUP };
+
+	stack->is_group_due = stack->is_changing;
+	if (stack->is_changing)
+		return;
+	in.group.node = stack->group;
+	in.group.node_count = stack->group_count;
+	in.group.pos = stack->group_pos;
+	step_quorum(sim, node, &in);
 }
 
 static void
@@ -336,6 +394,9 @@ on_regular(
 	in.view.leaver_count = stack->leaver_count;
 	step_quorum(sim, node, &in);
 	stack->along_count = stack->leaver_count = 0;
+	stack->is_changing = false;
+	if (stack->is_group_due)
+		tell_group(sim, node);
 }
 
 void
@@ -347,18 +408,20 @@ sim_stack_on_view(
 
 	member_view_of(view, &told);
 	step_member(sim, node, &in);
-	if (view->phase == TOTEM_PHASE_TRANSITIONAL)
+	if (view->phase == TOTEM_PHASE_TRANSITIONAL) {
 		note_transitional(&node->app.stack, view);
-	else
-		on_regular(sim, node, view);
+		return;
+	}
+	on_regular(sim, node, view);
+	sim_stack_event_view(
+	    sim, node, node->app.stack.view, node->app.stack.members);
 }
 
 void
 sim_stack_on_group(struct sim *sim, struct sim_node *node,
     enum sim_service service, const struct group_view *view)
 {
-	uint32_t nodes[LIMIT_NODES];
-	struct quorum_input in = { .kind = QUORUM_IN_GROUP };
+	struct sim_stack *stack = &node->app.stack;
 	struct member_input came = { .kind = MEMBER_IN_GROUP };
 
 	if (service == SIM_SERVICE_MEMBER) {
@@ -366,13 +429,15 @@ sim_stack_on_group(struct sim *sim, struct sim_node *node,
 			step_member(sim, node, &came);
 		return;
 	}
+	stack->group_count = 0;
 	for (size_t i = 0; i < view->member_count; i++)
-		if (in.group.node_count == 0 ||
-		    nodes[in.group.node_count - 1] != view->members[i]->node)
-			nodes[in.group.node_count++] = view->members[i]->node;
-	in.group.node = nodes;
-	in.group.pos = pos_of(&view->pos);
-	step_quorum(sim, node, &in);
+		if (stack->group_count == 0 ||
+		    stack->group[stack->group_count - 1] !=
+			view->members[i]->node)
+			stack->group[stack->group_count++] =
+			    view->members[i]->node;
+	stack->group_pos = pos_of(&view->pos);
+	tell_group(sim, node);
 }
 
 void
@@ -485,11 +550,16 @@ sim_stack_start(struct sim *sim, struct sim_node *node, struct arena *arena)
 	static struct member_node nodes[LIMIT_NODES];
 	struct member_config member;
 	struct sim_stack *stack = &node->app.stack;
+	struct arena measure;
 
 	*stack = (struct sim_stack){ 0 };
 	quorum_config_of(sim, node, &quorum);
 	member_config_of(sim, node, nodes, &member);
+	arena_init(&measure, NULL, 0);
+	(void)quorum_create(&measure, &quorum, NULL, 0);
+	stack->quorum_bytes = measure.used_bytes;
 	stack->quorum = quorum_create(arena, &quorum, NULL, 0);
+	stack->kept = arena_take(arena, QUORUM_MESSAGE_BYTES_MAX);
 	stack->member = member_create(arena, &member);
 	for (uint32_t i = 0; i < SIM_STACK_QUEUE; i++)
 		stack->queue[i].bytes = arena_take(arena, STACK_BYTES);
@@ -505,81 +575,51 @@ sim_stack_open(struct sim *sim, struct sim_node *node, const uint32_t *conn)
 	step_member(sim, node, &in);
 }
 
-/* ---- the end ----------------------------------------------------------- */
-
-/* What a node's row says, but for how long and whose row it is. */
+/* What it wanted to say is lost with it. */
 static void
-put_row(const struct member *m, uint32_t idx, struct text *out)
+drop_quorum(struct sim_stack *stack)
 {
-	static char bytes[MEMBER_NODE_BYTES + 1];
-	static const char *const words[] = {
-		"node=", "state=", "inc=", "tags="
-	};
-	struct text row;
+	uint32_t count = stack->count;
 
-	text_init(&row, bytes, sizeof bytes);
-	member_put_node(m, idx, UINT64_MAX, &row);
-	for (char *word = strtok(row.bytes, " "); word != NULL;
-	     word = strtok(NULL, " "))
-		for (size_t i = 0; i < ARRAY_COUNT(words); i++)
-			if (strncmp(word, words[i], strlen(words[i])) == 0) {
-				text_put(out, word);
-				text_put(out, " ");
-			}
-}
+	stack->count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct sim_stack_message *from =
+		    &stack->queue[(stack->head + i) % SIM_STACK_QUEUE];
+		struct sim_stack_message *to = queue_end(stack), message;
 
-static void
-compare_members(
-    struct sim *sim, const struct sim_node *a, const struct sim_node *b)
-{
-	static char rows[2][MEMBER_NODE_BYTES + 1];
-	struct text text[2];
-
-	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
-		text_init(&text[0], rows[0], sizeof rows[0]);
-		text_init(&text[1], rows[1], sizeof rows[1]);
-		put_row(a->app.stack.member, i, &text[0]);
-		put_row(b->app.stack.member, i, &text[1]);
-		if (strcmp(rows[0], rows[1]) != 0)
-			sim_fail(sim, "M1 node %u says %.120s, node %u %.120s",
-			    (unsigned)a->id, rows[0], (unsigned)b->id, rows[1]);
+		if (from->service == SIM_SERVICE_QUORUM)
+			continue;
+		message = *from;
+		*from = *to;
+		*to = message;
+		stack->count++;
 	}
-}
-
-static void
-compare_verdicts(
-    struct sim *sim, const struct sim_node *a, const struct sim_node *b)
-{
-	struct quorum_verdict x, y;
-
-	quorum_verdict_now(a->app.stack.quorum, &x);
-	quorum_verdict_now(b->app.stack.quorum, &y);
-	if (x.is_quorate != y.is_quorate || x.votes != y.votes ||
-	    x.needed != y.needed || x.expected != y.expected)
-		sim_fail(sim,
-		    "Q3 nodes %u and %u differ: quorate %d %d, votes %u %u, "
-		    "needed %u %u, expected %u %u",
-		    (unsigned)a->id, (unsigned)b->id, x.is_quorate,
-		    y.is_quorate, (unsigned)x.votes, (unsigned)y.votes,
-		    (unsigned)x.needed, (unsigned)y.needed,
-		    (unsigned)x.expected, (unsigned)y.expected);
 }
 
 void
-sim_stack_end(struct sim *sim)
+sim_stack_restart(struct sim *sim, struct sim_node *node, uint32_t conn)
 {
-	const struct sim_node *first = NULL;
-	uint32_t count = 0;
+	static struct quorum_config cfg;
+	struct sim_stack *stack = &node->app.stack;
+	struct quorum_input in = { .kind = QUORUM_IN_VIEW };
+	uint32_t members[LIMIT_NODES];
+	struct arena arena;
 
-	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
-		const struct sim_node *node = &sim->node[i];
-		if (node->power != SIM_ON)
-			continue;
-		if (count++ == 0)
-			first = node;
-		compare_members(sim, first, node);
-		compare_verdicts(sim, first, node);
-	}
-	if (count == sim->opt.node_count && !first->app.stack.is_quorate)
-		sim_fail(sim, "Q4 all are here, and not quorate");
+	drop_quorum(stack);
+	quorum_config_of(sim, node, &cfg);
+	arena_init(&arena, stack->quorum, stack->quorum_bytes);
+	stack->quorum = quorum_create(&arena, &cfg,
+	    stack->kept_len > 0 ? stack->kept : NULL, stack->kept_len);
+	ENSURE(stack->quorum != NULL);
+	stack->conn[SIM_SERVICE_QUORUM] = conn;
+	stack->is_quorate = false;
+	if (stack->view.seq == 0)
+		return;
+	in.view.id = stack->view;
+	in.view.member = members;
+	for (uint32_t i = 0; i < sim->opt.node_count; i++)
+		if (stack->members & ((uint64_t)1 << i))
+			members[in.view.member_count++] = sim->node[i].id;
+	step_quorum(sim, node, &in);
+	tell_group(sim, node);
 }

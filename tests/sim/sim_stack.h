@@ -2,9 +2,11 @@
 /* memberd and quorumd on a simulated node: the production cores of both, as
  * two more clients of its group layer.
  *
- * What is checked as it happens: the cores' own invariants, and that no two
- * quorate views are disjoint.  At the end of a run: all nodes of the ring know
- * the same members, tags and verdict, and are quorate when nobody is missing.
+ * quorumd alone may end and begin anew, and operators ask for other votes.
+ * What is checked as it happens: the cores' own invariants, that no two quorate
+ * views are disjoint, and that what memberd tells adds up.  At the end of a
+ * run: all nodes of the ring know the same members, tags and verdict, and are
+ * quorate when nobody is missing.
  */
 #ifndef RK_SIM_STACK_H
 #define RK_SIM_STACK_H
@@ -15,6 +17,8 @@
 
 #include "libcommon/base/limits.h"
 #include "libcommon/base/parse.h"
+
+#include "tests/sim/sim_stack_event.h"
 
 struct arena;
 struct group_input;
@@ -28,7 +32,7 @@ struct totem_view;
 
 enum sim_service { SIM_SERVICE_MEMBER, SIM_SERVICE_QUORUM, SIM_SERVICES };
 
-enum { SIM_STACK_QUEUE = 8 };
+enum { SIM_STACK_QUEUE = 24 };
 
 /* A message that waits for room in the ring. */
 struct sim_stack_message {
@@ -53,6 +57,17 @@ struct sim_stack {
 	uint64_t members; /* of the view, bits by index */
 	bool is_quorate;
 
+	/* quorumd, which may end and begin anew. */
+	size_t quorum_bytes;
+	char *kept; /* for this incarnation of the node */
+	size_t kept_len;
+	/* Its group: what changes between two views is told behind them. */
+	bool is_changing, is_group_due;
+	uint32_t group[LIMIT_NODES];
+	size_t group_count;
+	struct parse_pos group_pos;
+
+	struct sim_stack_events events;
 	uint32_t req; /* requests made so far */
 };
 
@@ -89,7 +104,10 @@ bool sim_stack_next(
 /* It was taken, or will never be. */
 void sim_stack_taken(struct sim_node *node);
 
-/* Somebody sets a tag. */
+/* Another quorumd, by this connection; what it can know was kept. */
+void sim_stack_restart(struct sim *sim, struct sim_node *node, uint32_t conn);
+
+/* Somebody sets a tag, or asks for other votes. */
 void sim_stack_churn(struct sim *sim, struct sim_node *node);
 
 /* The ring is one and quiet. */
