@@ -74,15 +74,13 @@ return_node() # I
 {
 	local i
 	mark_runs
+	mark
 	nodes_heal
 	trio_launch "$1" ringd
 	for ((i = 1; i <= nodes; i++)); do
 		[ "$i" = "$1" ] || ran "$i" " joined=.* $1 " >/dev/null || exit 1
 	done
-	mark
-	: >input
-	first_match "\"members\":\[$all\]" 20 tail -n 1 -F "watch$1" \
-		>/dev/null || exit 1
+	comes_to "$1" "$all" yes || exit 1
 }
 
 sample() # KIND I: sets slowest_ms
@@ -102,14 +100,15 @@ sample() # KIND I: sets slowest_ms
 measure() # KIND
 {
 	local round victim
+	: >"samples.$1"
 	for ((round = 0; round < kills; round++)); do
 		victim=$((round % nodes + 1))
 		sample "$1" "$victim"
-		echo "$slowest_ms"
+		echo "$slowest_ms" >>"samples.$1"
 		return_node "$victim"
 		# no event: what comes next finds all at rest
 		sleep 0.3 # no event: see above
-	done >"samples.$1"
+	done
 	sort -n "samples.$1" | awk -v words="bench=failover kind=$1 n=$nodes" '
 	function rank(p,   at) {
 		at = int(NR * p / 100)
