@@ -5,20 +5,17 @@
 #include "bin/msgcat/msgcat_hook.h"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "libcommon/base/num.h"
 #include "libcommon/os/ask.h"
-#include "libcommon/os/child.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/fd.h"
+#include "libcommon/os/tree.h"
 
 #define KILL_AFTER_NS (5 * CLOCK_S_NS)
 
@@ -45,19 +42,6 @@ set_environment(struct ask_line *line)
 		setenv(words[i].name, ask_value(line, words[i].key), 1);
 }
 
-/* Never returns. */
-static void
-become(char *const *argv, struct ask_line *line, int data_fd)
-{
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (dup2(data_fd, STDIN_FILENO) < 0)
-		_exit(EXITCODE_WRAPPER);
-	set_environment(line);
-	execvp(argv[0], argv);
-	_exit(errno == ENOENT ? EXITCODE_NOTFOUND : EXITCODE_NOTEXECUTABLE);
-}
-
 static int
 make_data(const struct ask_line *line)
 {
@@ -71,56 +55,42 @@ make_data(const struct ask_line *line)
 	return fd;
 }
 
-/* The child ended by then. */
-static bool
-ends_by(pid_t pid, uint64_t deadline_ns)
-{
-	int pidfd = child_open(pid);
-	bool is_over;
-
-	if (pidfd < 0)
-		return true; /* there is only the blocking wait */
-	is_over = child_ends_by(pidfd, deadline_ns);
-	fd_close(&pidfd);
-	return is_over;
-}
-
 static int
-wait_for(pid_t pid, uint64_t timeout_ns)
+wait_for(struct tree *tree, uint64_t timeout_ns)
 {
 	uint64_t now_ns = clock_now_ns();
 	uint64_t deadline_ns =
 	    timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
-	bool is_late = !ends_by(pid, deadline_ns);
-	int status;
 
-	if (is_late) {
-		kill(-pid, SIGTERM);
-		if (!ends_by(pid, clock_now_ns() + KILL_AFTER_NS))
-			kill(pid, SIGKILL);
-		/* What it left behind in its group, too. */
-		kill(-pid, SIGKILL);
+	if (tree_wait(tree, TREE_ENDED, deadline_ns) != TREE_RUNNING) {
+		tree_release(tree);
+		return tree_code(tree);
 	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return EXITCODE_WRAPPER;
-	if (is_late)
-		return EXITCODE_TIMEOUT;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-				   : WEXITSTATUS(status);
+	tree_stop(tree, KILL_AFTER_NS);
+	(void)tree_wait(tree, TREE_EMPTY, UINT64_MAX);
+	return EXITCODE_TIMEOUT;
 }
 
 int
 msgcat_hook_run(char *const *argv, struct ask_line *line, uint64_t timeout_ns)
 {
 	int data_fd = make_data(line);
-	pid_t pid;
+	const struct tree_command command = {
+		.argv = argv,
+		.std = { data_fd, -1, -1 },
+		.grace_ns = KILL_AFTER_NS,
+	};
+	struct tree tree;
+	int rc;
 
 	if (data_fd < 0)
 		return EXITCODE_WRAPPER;
-	pid = fork();
-	if (pid == 0)
-		become(argv, line, data_fd);
+	set_environment(line);
+	rc = tree_start(&tree, &command);
 	fd_close(&data_fd);
-	return pid < 0 ? EXITCODE_WRAPPER : wait_for(pid, timeout_ns);
+	if (rc < 0)
+		return EXITCODE_WRAPPER;
+	rc = wait_for(&tree, timeout_ns);
+	tree_close(&tree);
+	return rc;
 }

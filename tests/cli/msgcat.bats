@@ -365,6 +365,19 @@ with_command()
 	[ $code = 137 ]
 }
 
+@test "a command that is late is ended with what left its session" {
+	mkfifo never ready
+	msgcat -n 1 -t 10s --ready-fd 4 --hook-timeout 300ms "$group" -- \
+		sh -c 'setsid sh -c "echo \$\$ >child; exec cat never" &
+			cat never' 4>ready 2>err 3>&- &
+	cat ready >/dev/null
+	msgsend "$group" x
+	wait $!
+	[ -s child ]
+	run ! kill -0 "$(cat child)"
+	grep -q 'sh: ended with 124' err
+}
+
 @test "a command that hangs is ended with its whole group" {
 	mkfifo ready hold
 	msgcat -n 1 -t 10s --ready-fd 4 --hook-timeout 200ms "$group" -- \
