@@ -179,10 +179,12 @@ watch-membership: loud: no end' ]
 	recorder
 	mkfifo go
 	hook slow <<-'X'
-		[ "$RINGKIT_EVENT" = ready ] && exec cat "$D/go"
-		exec "$D/record"
+		[ "$RINGKIT_EVENT" = ready ] || exec "$D/record"
+		: >"$D/began"
+		exec cat "$D/go"
 	X
 	watch out -v -n 1200 -e view -- ./slow
+	await test -e began
 	for ((i = 1; i <= 1200; i++)); do
 		echo "view view=1.$((i + 10)) prev=1.$((i + 9)) members=1,2 joined=$((i % 2 + 2)) left= coordinator=1 quorate=yes"
 	done >&9
