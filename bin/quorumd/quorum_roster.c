@@ -68,10 +68,13 @@ quorum_roster_clear(struct quorum_roster *roster)
 static bool
 take_word(const char **at, struct span *out)
 {
+	const char *blank;
+
 	while (**at == ' ')
 		++*at;
+	blank = strchr(*at, ' ');
 	out->bytes = *at;
-	out->len = strcspn(*at, " ");
+	out->len = blank != NULL ? (size_t)(blank - *at) : strlen(*at);
 	*at += out->len;
 	return out->len > 0;
 }

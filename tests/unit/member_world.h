@@ -19,17 +19,17 @@ void member_world_open(void);
 void member_world_close(void);
 
 /* A ringd and a memberd begin, in a ring of their own. */
-void member_world_start(uint32_t node);
+void member_world_start(uint32_t id);
 
 /* The same, with one tag for all nodes in its configuration. */
 void member_world_start_with_tag(
-    uint32_t node, const char *name, const char *value);
+    uint32_t id, const char *name, const char *value);
 
 /* memberd alone begins anew, and finds the ring as it is. */
-void member_world_restart(uint32_t node);
+void member_world_restart(uint32_t id);
 
 /* ringd begins anew, in a ring of its own, and its memberd comes back to it. */
-void member_world_renew(uint32_t node);
+void member_world_renew(uint32_t id);
 
 /*
  * These nodes form a ring; whoever went from one of their old rings, went for

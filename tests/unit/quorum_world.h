@@ -25,17 +25,17 @@ void quorum_world_close(struct quorum_world *w);
 /* ---- machines and daemons ---------------------------------------------- */
 
 /* A machine starts, alone in a view, its quorumd with it. */
-void quorum_world_start(struct quorum_world *w, size_t node);
+void quorum_world_start(struct quorum_world *w, size_t i);
 /* It is gone, and what it knew; the others see that in their next view. */
-void quorum_world_crash(struct quorum_world *w, size_t node);
+void quorum_world_crash(struct quorum_world *w, size_t i);
 /* It asks to leave and goes when it has the answer. */
-void quorum_world_leave(struct quorum_world *w, size_t node);
+void quorum_world_leave(struct quorum_world *w, size_t i);
 /* quorumd alone: what it had not read is lost, what it kept is not. */
-void quorum_world_kill(struct quorum_world *w, size_t node);
-void quorum_world_restart(struct quorum_world *w, size_t node);
+void quorum_world_kill(struct quorum_world *w, size_t i);
+void quorum_world_restart(struct quorum_world *w, size_t i);
 
-bool quorum_world_is_on(const struct quorum_world *w, size_t node);
-bool quorum_world_has_core(const struct quorum_world *w, size_t node);
+bool quorum_world_is_on(const struct quorum_world *w, size_t i);
+bool quorum_world_has_core(const struct quorum_world *w, size_t i);
 
 /*
  * The machines that are on form these rings: side[i] is a number; those with
@@ -48,11 +48,11 @@ void quorum_world_sides(struct quorum_world *w, const char *sides);
 /* ---- one small thing --------------------------------------------------- */
 
 /* Each answers whether there was something to do. */
-bool quorum_world_order(struct quorum_world *w, size_t node);
-bool quorum_world_receive(struct quorum_world *w, size_t node);
-bool quorum_world_deliver(struct quorum_world *w, size_t node);
-bool quorum_world_read(struct quorum_world *w, size_t node);
-bool quorum_world_time(struct quorum_world *w, size_t node);
+bool quorum_world_order(struct quorum_world *w, size_t i);
+bool quorum_world_receive(struct quorum_world *w, size_t i);
+bool quorum_world_deliver(struct quorum_world *w, size_t i);
+bool quorum_world_read(struct quorum_world *w, size_t i);
+bool quorum_world_time(struct quorum_world *w, size_t i);
 
 void quorum_world_sleep(struct quorum_world *w, uint64_t ns);
 /* All there is to do on these nodes, without time passing. */
@@ -64,18 +64,17 @@ void quorum_world_run(struct quorum_world *w, uint64_t ns);
 
 /* Cookie and now are the world's. */
 void quorum_world_ask(
-    struct quorum_world *w, size_t node, struct quorum_input *in);
+    struct quorum_world *w, size_t i, struct quorum_input *in);
 /* The last answer at that node; QUORUM_ANSWERS: none since it was asked. */
-enum quorum_answer quorum_world_answer(
-    const struct quorum_world *w, size_t node);
-struct parse_view quorum_world_view(const struct quorum_world *w, size_t node);
-uint64_t quorum_world_members(const struct quorum_world *w, size_t node);
+enum quorum_answer quorum_world_answer(const struct quorum_world *w, size_t i);
+struct parse_view quorum_world_view(const struct quorum_world *w, size_t i);
+uint64_t quorum_world_members(const struct quorum_world *w, size_t i);
 
 /* ---- what must be ------------------------------------------------------ */
 
-bool quorum_world_is_settled(const struct quorum_world *w, size_t node);
-struct quorum *quorum_world_core(struct quorum_world *w, size_t node);
-bool quorum_world_is_quorate(const struct quorum_world *w, size_t node);
+bool quorum_world_is_settled(const struct quorum_world *w, size_t i);
+struct quorum *quorum_world_core(struct quorum_world *w, size_t i);
+bool quorum_world_is_quorate(const struct quorum_world *w, size_t i);
 
 /*
  * Two nodes that have read all that their ringds delivered say yes in views

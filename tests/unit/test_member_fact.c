@@ -70,8 +70,8 @@ static void
 test_member_refuses_tags_that_are_none(void)
 {
 	static const char *const names[] = { "", "Rack", "a b", "a=b",
-		"0123456789012345678901234567890123456789012345678901234567890"
-		"123" };
+		("0123456789012345678901234567890123456789012345678901234567890"
+		 "123") };
 	char value[MEMBER_TAG_VALUE_MAX + 2], name[8];
 
 	open_ring("12");
@@ -288,8 +288,8 @@ test_member_ignores_what_it_cannot_read(void)
 		"gone node=3 inc=1 state=member",
 		"gone node=3 inc=1 state=fenced",
 		"gone node=3 inc=x state=lost", "fenced node=3 inc=1 by=1",
-		"fenced node=3 inc=1 by=1 method=01234567890123456789012345678"
-		"901234567890",
+		("fenced node=3 inc=1 by=1 method=01234567890123456789012345678"
+		 "901234567890"),
 		"fenced node=3 inc=1 method=x", "forgot node=3",
 		"self version=1 pauses=1", "self pauses=1 paused_ms=1",
 		"self version=1 pauses=-1 paused_ms=1", "\x01\x02\xff", "=",

@@ -365,7 +365,8 @@ test_svc_data_may_be_short_long_or_split(void)
 static void
 test_svc_closes_who_breaks_the_framing(void)
 {
-	static char line[9000];
+	/* Most of it is not read: that must not reset the connection. */
+	static char line[100000];
 	static const char *const cases[][2] = {
 		{ "echo len=2\nabc\n", "err code=usage" },
 		{ "echo len=100001\n", "err code=toolong n=65" },
@@ -382,34 +383,14 @@ test_svc_closes_who_breaks_the_framing(void)
 		hear(fd);
 		say(fd, cases[i][0], strlen(cases[i][0]));
 		turn(3);
+		struct pollfd state = { .fd = fd, .events = POLLIN };
+		CHECK_EQ(poll(&state, 1, 0), 1);
+		CHECK_EQ(state.revents & POLLERR, 0);
 		CHECK(strncmp(hear(fd), cases[i][1], strlen(cases[i][1])) == 0);
 		CHECK(is_closed(fd));
 		fd_close(&fd);
 	}
 	check_case(NULL);
-	finish();
-}
-
-/* What it had sent beside is unread when it is closed: it hears why all the
- * same, and not that the connection was reset. */
-static void
-test_svc_says_why_to_who_sends_on(void)
-{
-	static char line[100000];
-	struct pollfd state = { .events = POLLIN };
-
-	memset(line, 'x', sizeof line);
-	start();
-	int fd = open_client();
-	hear(fd);
-	say(fd, line, sizeof line);
-	turn(3);
-	state.fd = fd;
-	CHECK_EQ(poll(&state, 1, 0), 1);
-	CHECK_EQ(state.revents & POLLERR, 0);
-	CHECK(strncmp(hear(fd), "err code=toolong", 16) == 0);
-	CHECK(is_closed(fd));
-	fd_close(&fd);
 	finish();
 }
 
@@ -691,7 +672,6 @@ main(int argc, char **argv)
 		CHECK_TEST(test_svc_refuses_what_it_cannot_parse_and_goes_on),
 		CHECK_TEST(test_svc_data_may_be_short_long_or_split),
 		CHECK_TEST(test_svc_closes_who_breaks_the_framing),
-		CHECK_TEST(test_svc_says_why_to_who_sends_on),
 		CHECK_TEST(test_svc_waiting_request_keeps_its_place),
 		CHECK_TEST(test_svc_replies_keep_the_order_of_requests),
 		CHECK_TEST(test_svc_half_closed_client_is_answered_then_closed),
