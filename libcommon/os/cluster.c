@@ -50,7 +50,7 @@ static const struct conf_setting ring_settings[] = {
 	    NULL, true },
 	{ "merge", CONF_DURATION, RING(merge_ns), MS(20), MS(60000), NULL,
 	    true },
-	{ "message_bytes_max", CONF_SIZE, RING(message_bytes_max), 1024,
+	{ "message_bytes_max", CONF_SIZE, RING(message_bytes_max), 8192,
 	    LIMIT_MESSAGE_BYTES_MAX - 4096, NULL, false },
 	{ "queue_bytes", CONF_SIZE, RING(queue_bytes), 65536, 256 << 20, NULL,
 	    true },

@@ -318,6 +318,51 @@ hostile_messages(void)
 	}
 }
 
+/* As many nodes, and numbers as long, as there can be: it fits a message. */
+static void
+longest_message(void)
+{
+	static char line[QUORUM_MESSAGE_BYTES_MAX + 1];
+	struct quorum_wire wire = { .kind = QUORUM_WIRE_STATE }, read;
+	const struct parse_pos far = { { LIMIT_NODE_ID_MAX, UINT64_MAX / 2 },
+		UINT64_MAX / 2, 999999999 };
+	struct quorum_epoch *e = &wire.memory.now;
+	struct text out;
+
+	story_nodes(1);
+	story_cfg.node_count = LIMIT_NODES;
+	for (size_t i = 0; i < LIMIT_NODES; i++) {
+		story_cfg.node[i].id =
+		    (uint32_t)(LIMIT_NODE_ID_MAX - LIMIT_NODES + 1 + i);
+	}
+	*e = (struct quorum_epoch){ .stamp = far,
+		.cause = QUORUM_CAUSE_DOWNSCALE,
+		.expected = UINT32_MAX,
+		.voters = UINT64_MAX,
+		.quorate = UINT64_MAX };
+	for (size_t i = 0; i < LIMIT_NODES; i++)
+		e->votes[i] = 1 << 24;
+	for (size_t i = 0; i < QUORUM_MAYBES; i++) {
+		wire.memory.maybe[i] = *e;
+		wire.memory.maybe[i].stamp.seq += i + 1;
+	}
+	wire.memory.maybe_count = QUORUM_MAYBES;
+	wire.memory.is_crowded = true;
+	wire.said.votes = UINT32_MAX;
+	wire.view = far.view;
+	wire.round = far;
+	wire.members = wire.vouched = UINT64_MAX;
+	wire.no = UINT64_MAX;
+	text_init(&out, line, sizeof line);
+	quorum_wire_put(&story_cfg, &wire, &out);
+	CHECK(!out.is_full && out.len <= QUORUM_MESSAGE_BYTES_MAX);
+	if (!CHECK(quorum_wire_get(&story_cfg, line, out.len, &read)))
+		return;
+	CHECK_EQ(read.memory.maybe_count, QUORUM_MAYBES);
+	CHECK_EQ(read.memory.now.votes[LIMIT_NODES - 1], 1 << 24);
+	CHECK_EQ(read.vouched, UINT64_MAX);
+}
+
 static void
 mistakes(void)
 {
@@ -354,6 +399,7 @@ main(int argc, char **argv)
 		CHECK_TEST(late_end_of_a_renewed_vote),
 		CHECK_TEST(memory_survives_respawn),
 		CHECK_TEST(hostile_messages),
+		CHECK_TEST(longest_message),
 		CHECK_TEST(mistakes),
 	};
 	return CHECK_MAIN(argc, argv, tests);
