@@ -2,9 +2,10 @@
 /* Random runs of a simulated cluster; one of them as a story.
  *
  *	replay --seed S [--trace | --packets] [--hash]
- *	replay --seeds N [--first S] [--nodes N] [--hash] [--stop]
+ *	replay --seeds N [--first S] [--nodes N] [--stack] [--hash] [--stop]
  *
- * With --nodes, seeds of clusters of another size are passed over.  Ends with
+ * With --nodes, seeds of clusters of another size are passed over; with
+ * --stack those without memberd and quorumd.  Ends with
  *"N passed, N failed"; exits 1 when one failed, 64 when called wrongly.  A
  *failure names its seed and the command that tells its story.
  */
@@ -22,6 +23,7 @@ struct replay {
 	uint64_t first, count;
 	uint64_t nodes; /* 0: any number */
 	enum sim_story story;
+	bool is_stacked; /* only those */
 	bool is_hashing;
 	bool is_stopping; /* at the first failure */
 	const char *program;
@@ -59,7 +61,8 @@ usage(void)
 {
 	fputs(
 	    "usage: replay --seed S [--trace | --packets] [--hash]\n"
-	    "       replay --seeds N [--first S] [--nodes N] [--hash] [--stop]\n",
+	    "       replay --seeds N [--first S] [--nodes N] [--stack] [--hash] "
+	    "[--stop]\n",
 	    stderr);
 	return REPLAY_USAGE;
 }
@@ -92,6 +95,10 @@ take_options(char **argv, struct replay *replay)
 			replay->is_hashing = true;
 			continue;
 		}
+		if (strcmp(*argv, "--stack") == 0) {
+			replay->is_stacked = true;
+			continue;
+		}
 		if (strcmp(*argv, "--stop") == 0) {
 			replay->is_stopping = true;
 			continue;
@@ -117,10 +124,11 @@ is_wanted(const struct replay *replay, uint64_t seed)
 {
 	struct sim_options opt;
 
-	if (replay->nodes == 0)
+	if (replay->nodes == 0 && !replay->is_stacked)
 		return true;
 	sim_options_draw(&opt, seed);
-	return opt.node_count == replay->nodes;
+	return (replay->nodes == 0 || opt.node_count == replay->nodes) &&
+	    (!replay->is_stacked || opt.has_stack);
 }
 
 int
