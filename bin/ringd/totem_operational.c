@@ -202,6 +202,8 @@ is_welcome(struct totem *t, uint32_t from, const struct totem_join *join)
 		return false; /* it has given me up: let it go its way */
 	if (is_co_member(t, from))
 		return join->ring_seq >= t->inst->id.seq;
+	if (join->fail & t->inst->members)
+		return false; /* nor would it go with all of mine */
 	if (join->proc & ~join->fail & totem_refused(t))
 		return false; /* I would not go with all of them */
 	if (!join->is_fresh && join->reason != TOTEM_REASON_MERGE)
