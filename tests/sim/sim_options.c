@@ -161,8 +161,8 @@ draw_rules(struct sim_options *opt, struct rng *rng)
 	if (opt->node_count % 2 && !rules->wait_for_all)
 		rules->tie = 0;
 	/* Without wait_for_all it is known to be unsafe; see DESIGN.md. */
-	rules->is_last_man = !is_weighted && rng_below(rng, 4) == 0 &&
-	    rules->wait_for_all != 0;
+	rules->is_last_man =
+	    !is_weighted && rng_below(rng, 4) == 0 && rules->wait_for_all != 0;
 	rules->last_man_ns = sim_draw_log(rng, 200 * MS, 3000 * MS);
 	rules->is_tracking = rng_below(rng, 4) == 0;
 	/* Who waits for nobody believes its file when it comes back. */
