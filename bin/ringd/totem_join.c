@@ -12,6 +12,8 @@
 
 #include "bin/ringd/totem_internal.h"
 
+enum { HEARD_BEATS = 2 };
+
 /* ---- control messages in parts ----------------------------------------- */
 
 static uint32_t
@@ -208,6 +210,19 @@ is_co_member(const struct totem *t, uint32_t node)
 	    t->inst->incarnation[node] == t->peer[node].incarnation;
 }
 
+/*
+ * Whom I hear is not dead because another does not hear him: they may both
+ * live, and then their rows decide.
+ */
+static bool
+is_hearsay(const struct totem *t, const struct totem_join *join, uint32_t node)
+{
+	return join->why[node] == TOTEM_REASON_TIMEOUT &&
+	    totem_is_both_ways(t, node) &&
+	    t->now_ns - t->peer[node].heard_ns <
+	    HEARD_BEATS * totem_beat_span(t);
+}
+
 /* Only members of my installed ring may make me fail others. */
 static void
 merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
@@ -220,7 +235,7 @@ merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 		return;
 	uint64_t fail = current_fail(t, join);
 	for (uint32_t i = 0; i < t->table.count; i++) {
-		if (!(fail >> i & 1))
+		if (!(fail >> i & 1) || is_hearsay(t, join, i))
 			continue;
 		if (join->why[i] == TOTEM_REASON_RECEIVE)
 			totem_quarantine_hear(

@@ -133,6 +133,50 @@ test_totem_join_accuses_an_incarnation(void)
 	ringlet_close(&r);
 }
 
+/* Silent to another, and heard by me: no reason to fail it. */
+static void
+test_totem_join_accuses_of_silence_only_who_is_silent(void)
+{
+	static const struct {
+		const char *about;
+		enum totem_reason why;
+		uint64_t silent_ms;
+		bool hears_me;
+		uint64_t want_fail;
+	} cases[] = {
+		{ "heard just now", TOTEM_REASON_TIMEOUT, 1, true, 0 },
+		{ "silent here, too", TOTEM_REASON_TIMEOUT, 60, true, 8 },
+		{ "deaf for me", TOTEM_REASON_TIMEOUT, 1, false, 8 },
+		{ "it left", TOTEM_REASON_LEAVE, 1, true, 8 },
+		{ "it is proven", TOTEM_REASON_PROOF, 1, true, 8 },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		check_case(cases[i].about);
+		ringlet_open(&r, NODES, NULL);
+		ringlet_start(&r, ME);
+		struct totem *t = core(ME);
+		t->now_ns += 100 * RINGLET_MS;
+		know_all(t);
+		totem_ring_members(t, t->inst, 0x1f);
+		for (uint32_t j = 0; j < NODES; j++)
+			t->inst->incarnation[j] = 1;
+		t->gather.proc = 0x1f;
+		t->peer[3].heard_ns -= cases[i].silent_ms * RINGLET_MS;
+		if (!cases[i].hears_me)
+			t->peer[3].row.hears &= ~TOTEM_BIT(ME);
+		struct totem_join join = { .proc = 0x1f,
+			.fail = 8,
+			.incarnation = { 1, 1, 1, 1, 1 } };
+		join.why[3] = (uint8_t)cases[i].why;
+
+		totem_join_process(t, 0, &join);
+
+		CHECK_EQ(t->gather.fail, cases[i].want_fail);
+		ringlet_close(&r);
+	}
+}
+
 /* ---- JOIN in the other states ------------------------------------------ */
 
 static size_t
@@ -380,6 +424,8 @@ main(int argc, char **argv)
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_totem_join_in_gather_changes_the_sets),
 		CHECK_TEST(test_totem_join_accuses_an_incarnation),
+		CHECK_TEST(
+		    test_totem_join_accuses_of_silence_only_who_is_silent),
 		CHECK_TEST(test_totem_join_in_operational_is_heeded_or_not),
 		CHECK_TEST(test_totem_join_a_second_time_is_ignored),
 		CHECK_TEST(test_totem_join_in_commit_is_of_its_members),
