@@ -159,7 +159,9 @@ class Deed:
         if self.kind == "heal":
             return self.healed is not None and self.healed.parts(one, other)
         if self.kind == "oneway":
-            return True  # the ring decides who has to go
+            # The ring decides who has to go; not those who still hear all
+            # of their own side.
+            return not any({one, other} <= side for side in self.sides)
         here = [one in side for side in self.sides]
         there = [other in side for side in self.sides]
         return any(here) and any(there) and here != there

@@ -490,6 +490,16 @@ paused_deeds()
 	broken deeds:1 why -- --deeds deeds 1=l1
 }
 
+@test "why: a cut in one direction does not part those on one side of it" {
+	good 1 | sed 6q >l1
+	echo "$(unix_ms 10) oneway 1,3>2" >deeds
+	broken l1:5 why -- --deeds deeds 1=l1
+	echo "$(unix_ms 10) oneway 3>2" >deeds
+	run "$viewcheck" --deeds deeds 1=l1
+	echo "$output"
+	[ "$status" = 0 ]
+}
+
 # ---- what cannot be judged ----
 
 @test "bad usage, records and files" {

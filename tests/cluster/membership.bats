@@ -55,6 +55,12 @@ parted()
 	sees 5 5 no
 	heal
 	sees 1,2,3,4,5 1,2,3,4,5 yes
+	# Whom two no longer hear is not lost to the others.
+	part_oneway 1,2,3 4,5
+	sees 1,2,3 1,2,3 yes
+	sees 4,5 4,5 no
+	heal
+	sees 1,2,3,4,5 1,2,3,4,5 yes
 	part_oneway 2 4
 	sees 1,3,5 '[12345](,[12345]){3}' yes
 	heal
