@@ -348,7 +348,7 @@ numbered()
 	watched 1 seen
 	local pid=${PIDS[-1]}
 	slay 1
-	timeout 1 tail --pid="$pid" -f /dev/null
+	timeout 1 tail -s 0.01 --pid="$pid" -f /dev/null
 	tail -n 1 seen | grep '^err code=away n=69 '
 	mask 1 nodes | grep '^err code=away n=69'
 	# And back: the same history tells what became of it.
