@@ -107,6 +107,7 @@ do_core_effect(struct ringd *r, const struct totem_effect *effect)
 	case TOTEM_OUT_VIEW:
 		r->is_alone = effect->view->phase == TOTEM_PHASE_REGULAR &&
 		    effect->view->members.count == 1;
+		r->had_company |= effect->view->members.count > 1;
 		r->view_ns = r->now_ns;
 		log_view(r, effect->view);
 		ringd_client_view(r, effect->view, r->now_ns);
@@ -496,5 +497,9 @@ ringd_close(struct ringd *r)
 	unixsock_close(&r->sock);
 	ringd_net_close(r->net);
 	loop_close(r->loop);
+	if (r->outlived_by != 0 &&
+	    ringd_disk_outlive(&r->disk, r->outlived_by) < 0)
+		log_line(LOG_LEVEL_ERROR, "disk-failed", "inc=%llu",
+		    (unsigned long long)r->outlived_by);
 	ringd_disk_close(&r->disk);
 }

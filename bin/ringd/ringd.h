@@ -58,6 +58,9 @@ struct ringd {
 	struct ringd_age age;       /* of the token, for ticks */
 	uint32_t tick_wants;        /* subscriptions and drops that need it */
 	uint64_t view_ns;           /* when the present view came */
+	bool had_company;           /* was in a ring of several */
+	bool is_outlived;           /* refused for a later incarnation, */
+	uint64_t outlived_by;       /* to be started above it; 0: not */
 	bool is_alone;              /* in a ring of one no token comes */
 	bool is_fed;                /* messages were submitted in this turn */
 	bool is_resumed;            /* requests that wait may go on */

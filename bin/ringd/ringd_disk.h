@@ -55,6 +55,13 @@ RK_MUST_CHECK int ringd_disk_ask(struct ringd_disk *disk, uint64_t ring_seq);
 RK_MUST_CHECK int ringd_disk_answer(
     struct ringd_disk *disk, uint64_t *ring_seq);
 
+/*
+ * Ends the writer, then makes it durable that this incarnation was reached, so
+ * that the next start is above it.  0 or -E….
+ */
+RK_MUST_CHECK int ringd_disk_outlive(
+    struct ringd_disk *disk, uint64_t incarnation);
+
 /* Ends the writer after what it was asked. */
 void ringd_disk_close(struct ringd_disk *disk);
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "libcommon/base/num.h"
 #include "libcommon/os/fd.h"
 
 #include "bin/ringd/ringd_disk.h"
@@ -99,13 +100,28 @@ ringd_disk_answer(struct ringd_disk *disk, uint64_t *ring_seq)
 	return 1;
 }
 
-void
-ringd_disk_close(struct ringd_disk *disk)
+static void
+end_writer(struct ringd_disk *disk)
 {
 	fd_close(&disk->fd);
 	if (disk->writer > 0)
 		(void)waitpid(disk->writer, NULL, 0);
 	disk->writer = 0;
+}
+
+/* The mark that was answered last is above every sequence that was used. */
+int
+ringd_disk_outlive(struct ringd_disk *disk, uint64_t incarnation)
+{
+	end_writer(disk);
+	disk->incarnation = num_max(disk->incarnation, incarnation);
+	return ringd_disk_write(disk);
+}
+
+void
+ringd_disk_close(struct ringd_disk *disk)
+{
+	end_writer(disk);
 	fd_close(&disk->lock_fd);
 	fd_close(&disk->dir_fd);
 }

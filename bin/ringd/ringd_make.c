@@ -44,6 +44,32 @@ on_net_rolled_back(void *arg)
 	loop_stop(r->loop, EXITCODE_TRYAGAIN);
 }
 
+/*
+ * The state folder is lost and the clock was set back.  Who never had company
+ * may take a higher incarnation.  Of who had, another process speaks in its
+ * name: one of the two must be stopped, and they are not to outbid each other.
+ */
+static void
+on_net_outlived(void *arg, uint64_t incarnation)
+{
+	struct ringd *r = arg;
+
+	if (r->is_outlived)
+		return;
+	r->is_outlived = true;
+	if (r->had_company) {
+		log_line(LOG_LEVEL_ERROR, "outlived",
+		    "inc=%llu msg=another\\0040process\\0040is\\0040this\\0040node",
+		    (unsigned long long)incarnation);
+		return;
+	}
+	log_line(LOG_LEVEL_ERROR, "outlived",
+	    "inc=%llu msg=state\\0040lost\\0040and\\0040clock\\0040set\\0040back",
+	    (unsigned long long)incarnation);
+	r->outlived_by = incarnation;
+	loop_stop(r->loop, EXITCODE_TRYAGAIN);
+}
+
 /* What the file gives, over the core's defaults. */
 static void
 configure_totem(const struct ringd *r, struct totem_config *cfg)
@@ -130,7 +156,8 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 		.host = { .arg = r,
 		    .cell = on_net_cell,
 		    .step = on_net_step,
-		    .rolled_back = on_net_rolled_back },
+		    .rolled_back = on_net_rolled_back,
+		    .outlived = on_net_outlived },
 	};
 	for (uint32_t i = 0; i < conf->node_count; i++) {
 		cfg.nodes[i] = conf->nodes[i].id;

@@ -45,6 +45,8 @@ struct ringd_net_host {
 	/* This machine was set back to an older state: nothing more is sent.
 	 * Leave the process, so that it starts as another incarnation. */
 	void (*rolled_back)(void *arg);
+	/* A peer refuses this node because it knows a later incarnation. */
+	void (*outlived)(void *arg, uint64_t incarnation);
 };
 
 struct ringd_net_config {

@@ -295,6 +295,10 @@ ringd_net_pull(struct ringd_net *net, uint64_t now_ns)
 		case SESSION_OUT_ROLLED_BACK:
 			ringd_net_roll_back(net);
 			break;
+		case SESSION_OUT_OUTLIVED:
+			net->cfg.host.outlived(
+			    net->cfg.host.arg, effect.outlived);
+			break;
 		case SESSION_OUT_REKEY:
 			ringd_net_rekey(net, now_ns);
 			break;

@@ -200,6 +200,12 @@ session_next(struct session *s, struct session_effect *out)
 		out->kind = SESSION_OUT_ROLLED_BACK;
 		return true;
 	}
+	if (s->outlived != 0) {
+		out->kind = SESSION_OUT_OUTLIVED;
+		out->outlived = s->outlived;
+		s->outlived = 0;
+		return true;
+	}
 	if (s->has_rekey) {
 		s->has_rekey = false;
 		out->kind = SESSION_OUT_REKEY;

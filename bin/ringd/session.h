@@ -43,7 +43,7 @@ enum {
 	SESSION_HEADER_BYTES = 32, /* in clear, authenticated */
 	SESSION_TAG_BYTES = 16,
 	SESSION_OVERHEAD_BYTES = SESSION_HEADER_BYTES + SESSION_TAG_BYTES,
-	SESSION_HELLO_BYTES = 49, /* the sealed text of a HELLO */
+	SESSION_HELLO_BYTES = 57, /* the sealed text of a HELLO */
 	SESSION_WINDOW_BITS = 2048,
 };
 
@@ -73,6 +73,8 @@ struct session_hello {
 	uint64_t echo;       /* of your challenge; 0: none */
 	uint64_t to_session; /* the session of yours I believe; 0: none */
 	uint64_t highest;    /* highest counter I took from it */
+	uint64_t outlived;   /* a later incarnation of yours that I believe,
+				with the echo only; 0: none */
 	uint64_t table_hash; /* of my node table */
 	uint8_t ciphers;     /* that I can open */
 };
@@ -198,13 +200,16 @@ enum session_effect_kind {
 				    keep the key it was opened with */
 	SESSION_OUT_ROLLED_BACK, /* a peer has seen more than we sent: be
 				    silent, leave the ring, start anew */
+	SESSION_OUT_OUTLIVED,    /* a peer knows a later incarnation of this
+				    node: it refuses this one */
 	SESSION_OUT_REKEY,       /* call session_rekey */
 };
 
 struct session_effect {
 	enum session_effect_kind kind;
 	uint32_t peer;
-	bool is_restart; /* BELIEVED: with another incarnation than before */
+	bool is_restart;   /* BELIEVED: with another incarnation than before */
+	uint64_t outlived; /* OUTLIVED: that incarnation */
 	struct session_hello hello;
 };
 bool session_next(struct session *s, struct session_effect *out);

@@ -178,6 +178,20 @@ session_answer(struct session *s, struct session_peer *peer,
 		peer->hello.echo = hello->challenge;
 }
 
+/* It is an older life of the peer: its state is lost and its clock was set
+ * back, or it is a recording.  Only the first can do anything with the answer.
+ */
+static void
+session_tell_outlived(struct session *s, struct session_peer *peer,
+    const struct session_hello *hello, uint64_t now_ns)
+{
+	if (hello->challenge == 0 || !session_may_answer(peer, now_ns))
+		return;
+	struct session_hello *answer = session_greet(s, peer, now_ns);
+	answer->echo = hello->challenge;
+	answer->outlived = peer->incarnation;
+}
+
 /* The peer has seen a counter that we have not reached: we were set back. */
 static void
 session_compare_counter(struct session *s, const struct session_hello *hello)
@@ -197,8 +211,10 @@ session_hear(struct session *s, uint32_t idx,
 	ENSURE(header->kind == SESSION_HELLO);
 	session_compare_counter(s, hello);
 	if (!is_believed && peer->is_believed &&
-	    hello->incarnation < peer->incarnation)
+	    hello->incarnation < peer->incarnation) {
+		session_tell_outlived(s, peer, hello, now->now_ns);
 		return SESSION_REFUSED_INCARNATION;
+	}
 	if (is_believed)
 		(void)session_pass(s, idx, header);
 	if (hello->echo != 0 && hello->echo == peer->challenge &&
@@ -206,6 +222,8 @@ session_hear(struct session *s, uint32_t idx,
 		if (!is_believed)
 			session_believe(s, peer, header, hello);
 		is_believed = true;
+		if (hello->outlived > s->incarnation)
+			s->outlived = num_max(s->outlived, hello->outlived);
 		peer->challenge = 0;
 		peer->hello_at_ns = SESSION_NEVER_NS;
 	}

@@ -50,7 +50,8 @@ struct session {
 	uint64_t session, incarnation;
 	uint64_t counter;                /* of the last datagram stamped */
 	uint8_t cipher;                  /* of DATA */
-	bool has_rolled_back, has_rekey; /* effects */
+	bool has_rolled_back, has_rekey; /* effects, */
+	uint64_t outlived;               /* and 0: none */
 
 	struct session_peer peers[LIMIT_NODES]; /* as cfg.nodes, self unused */
 

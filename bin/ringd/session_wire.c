@@ -95,6 +95,7 @@ session_hello_put(
 	wrbuf_u64(&wr, hello->echo);
 	wrbuf_u64(&wr, hello->to_session);
 	wrbuf_u64(&wr, hello->highest);
+	wrbuf_u64(&wr, hello->outlived);
 	wrbuf_u64(&wr, hello->table_hash);
 	wrbuf_u8(&wr, hello->ciphers);
 	ENSURE(wr.len == SESSION_HELLO_BYTES && !wr.is_full);
@@ -111,6 +112,7 @@ session_hello_get(const uint8_t *bytes, size_t len, struct session_hello *out)
 	out->echo = rdbuf_u64(&rd);
 	out->to_session = rdbuf_u64(&rd);
 	out->highest = rdbuf_u64(&rd);
+	out->outlived = rdbuf_u64(&rd);
 	out->table_hash = rdbuf_u64(&rd);
 	out->ciphers = rdbuf_u8(&rd);
 	/* Every machine has the first cipher; unknown bits are of others. */

@@ -235,3 +235,31 @@ seq_of()
 	start 1
 	[ "$(inc 1)" -gt "$inc" ]
 }
+
+# plant_state INC: node 2 will start above that incarnation, as it would have
+# with a clock that was far ahead.
+plant_state()
+{
+	local text
+	text=$(printf 'ringkit-state 1\nincarnation=%s\nring_seq=5\nsum=' "$1")
+	printf '%s%s\n' "$text" "$(printf %s "$text" | b2sum -l 128 |
+		cut -c 1-16)" >state2/ringd.state
+}
+
+@test "a node whose state is lost and whose clock was set back is let in" {
+	config 2
+	folders 2
+	plant_state 9000000000000
+	[ ${#AS_NOBODY[@]} = 0 ] || chown -R "$NOBODY:$NOBODY" state2
+	start 1 2
+	together 1,2
+	grep 'incarnation=9000000000001' state2/ringd.state
+	slay 2
+	rm state2/ringd.state
+	launch 2
+	ends 2 75
+	grep 'outlived inc=9000000000001 ' log2
+	start 2
+	together 1,2
+	grep 'incarnation=9000000000002' state2/ringd.state
+}

@@ -10,7 +10,6 @@
  *	P17	20 ms, or T_dead + 25 ms without proof, where a rotation is
  *		short; a slow one needs the 9 of a reformation, and a few to
  *		repeat what was lost meanwhile
- *
  *	P18	20 JOINs a node from one ring to the next, times the nodes
  *
  * A rotation is one hop of the token a node.  What the spans depend on, such

@@ -44,6 +44,7 @@ handshake_boot(struct handshake *h, uint32_t i)
 	node->s = session_create(&arena, &cfg, &boot);
 	node->boot_no = h->sent_no;
 	node->is_rolled_back = false;
+	node->outlived_by = 0;
 }
 
 static struct handshake_packet *
@@ -96,6 +97,9 @@ handshake_pull(struct handshake *h, uint32_t i)
 			break;
 		case SESSION_OUT_ROLLED_BACK:
 			node->is_rolled_back = true;
+			break;
+		case SESSION_OUT_OUTLIVED:
+			node->outlived_by = effect.outlived;
 			break;
 		case SESSION_OUT_REKEY:
 			session_rekey(

@@ -33,6 +33,7 @@ struct handshake_node {
 	uint64_t boot_no; /* sent_no when it was started */
 	uint32_t restarts_seen;
 	bool is_rolled_back;
+	uint64_t outlived_by; /* the incarnation it was told of; 0: none */
 };
 
 struct handshake {

@@ -70,6 +70,12 @@ host_rolled_back(void *arg)
 	((struct nets_node *)arg)->is_rolled_back = true;
 }
 
+static void
+host_outlived(void *arg, uint64_t incarnation)
+{
+	((struct nets_node *)arg)->outlived_by = incarnation;
+}
+
 /* 127.A.B.1 to .3, where A and B are this process's own; link 1 is .101 on. */
 static void
 configure(uint32_t i, uint32_t link_count)
@@ -87,7 +93,7 @@ configure(uint32_t i, uint32_t link_count)
 		.incarnation = 100 + i,
 		.frame_bytes = NETS_FRAME,
 		.host = { &nets_nodes[i], host_cell, host_step,
-		    host_rolled_back },
+		    host_rolled_back, host_outlived },
 	};
 	for (uint32_t j = 0; j < NETS_NODES; j++) {
 		cfg->nodes[j] = 10 * (j + 1);
@@ -117,6 +123,7 @@ nets_start(uint32_t i)
 	node->block_bytes = arena.used_bytes;
 	node->packet_count = node->idle_count = 0;
 	node->is_rolled_back = false;
+	node->outlived_by = 0;
 	text_init(&why, bytes, sizeof bytes);
 	if (!CHECK_EQ(ringd_net_open(node->net, &why), 0))
 		printf("%s\n", bytes);

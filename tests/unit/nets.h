@@ -38,6 +38,7 @@ struct nets_node {
 	struct nets_packet packets[NETS_PACKETS_MAX];
 	uint32_t packet_count, idle_count;
 	bool is_rolled_back;
+	uint64_t outlived_by;
 };
 
 extern struct nets_node nets_nodes[NETS_NODES];

@@ -114,6 +114,27 @@ test_ringd_disk_damaged_file_is_none(void)
 	}
 }
 
+/* Told of a later incarnation, the next start is above it; what was reserved
+ * stays so. */
+static void
+test_ringd_disk_outlive_raises_the_next_start(void)
+{
+	struct ringd_disk disk, after;
+	uint64_t told;
+
+	forget();
+	CHECK_EQ(open_disk(&disk), 0);
+	CHECK_EQ(ringd_disk_start(&disk), 0);
+	told = disk.incarnation + UINT64_C(1000000000);
+	CHECK_EQ(ringd_disk_outlive(&disk, told), 0);
+	ringd_disk_close(&disk);
+
+	CHECK_EQ(open_disk(&after), 0);
+	CHECK_EQ(after.incarnation, told + 1);
+	CHECK_EQ(after.ring_seq, disk.reserved);
+	ringd_disk_close(&after);
+}
+
 static void
 test_ringd_disk_one_daemon_a_folder(void)
 {
@@ -206,6 +227,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_ringd_disk_without_file_begins_from_the_clock),
 		CHECK_TEST(test_ringd_disk_marks_only_grow_over_restarts),
 		CHECK_TEST(test_ringd_disk_damaged_file_is_none),
+		CHECK_TEST(test_ringd_disk_outlive_raises_the_next_start),
 		CHECK_TEST(test_ringd_disk_one_daemon_a_folder),
 		CHECK_TEST(test_ringd_disk_writer_answers_when_it_is_durable),
 		CHECK_TEST(test_ringd_disk_failing_or_dead_writer_is_noticed),

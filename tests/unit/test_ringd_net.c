@@ -212,6 +212,20 @@ test_ringd_net_rekey_interrupts_for_a_moment_only(void)
 }
 
 static void
+test_ringd_net_older_incarnation_is_told_the_later_one(void)
+{
+	nets_configure(1);
+	nets_start_all();
+	nets_stop(0);
+	nets_configs[0].incarnation = 50;
+	nets_start(0);
+	nets_run(50);
+	CHECK_EQ(nets_nodes[0].outlived_by, 100);
+	CHECK_EQ(nets_nodes[1].outlived_by, 0);
+	nets_stop_all();
+}
+
+static void
 test_ringd_net_node_set_back_to_a_snapshot_falls_silent(void)
 {
 	unsigned char *snapshot = malloc(NETS_BLOCK_BYTES);
@@ -344,6 +358,8 @@ main(int argc, char **argv)
 		CHECK_TEST(
 		    test_ringd_net_node_without_aes_is_spoken_to_without_it),
 		CHECK_TEST(test_ringd_net_rekey_interrupts_for_a_moment_only),
+		CHECK_TEST(
+		    test_ringd_net_older_incarnation_is_told_the_later_one),
 		CHECK_TEST(
 		    test_ringd_net_node_set_back_to_a_snapshot_falls_silent),
 		CHECK_TEST(

@@ -316,6 +316,50 @@ test_session_older_incarnation_is_refused(void)
 	CHECK_EQ(handshake_arrive(&h, &hello), SESSION_REFUSED_INCARNATION);
 	handshake_run(&h, 50 * MS);
 	CHECK(!handshake_believes(&h, 1, 0));
+
+	/* It learns what to be above. */
+	CHECK_EQ(h.nodes[0].outlived_by, 7);
+	h.nodes[0].incarnation = 7;
+	handshake_boot(&h, 0);
+	handshake_run(&h, 50 * MS);
+	CHECK(handshake_believes(&h, 1, 0));
+	CHECK_EQ(h.nodes[0].outlived_by, 0);
+}
+
+/* Recordings of a former life do not tell the present one to end, and what
+ * that was told once is of no use later. */
+static void
+test_session_outlived_needs_a_fresh_echo(void)
+{
+	struct handshake_packet hello, told;
+
+	two_nodes_that_believe_each_other();
+	h.nodes[0].incarnation = 6;
+	handshake_boot(&h, 0);
+	handshake_run(&h, 5 * MS);
+	h.nodes[0].incarnation = 2;
+	handshake_boot(&h, 0);
+	land_all();
+	handshake_tick(&h, 0);
+	hello = first_flight_to(1);
+	CHECK_EQ(handshake_arrive(&h, &hello), SESSION_REFUSED_INCARNATION);
+	told = first_flight_to(0);
+	CHECK_EQ(told.hello.outlived, 7);
+	CHECK_EQ(told.hello.echo, hello.hello.challenge);
+
+	h.nodes[0].incarnation = 4;
+	handshake_boot(&h, 0); /* another that is too old */
+	handshake_tick(&h, 0);
+	(void)handshake_arrive(&h, &told);
+	CHECK_EQ(h.nodes[0].outlived_by, 0);
+
+	h.nodes[0].incarnation = 7;
+	handshake_boot(&h, 0);
+	handshake_run(&h, 50 * MS);
+	CHECK_EQ(handshake_arrive(&h, &hello), SESSION_REFUSED_INCARNATION);
+	handshake_run(&h, 50 * MS);
+	CHECK_EQ(h.nodes[0].outlived_by, 0);
+	CHECK(handshake_believes(&h, 1, 0));
 }
 
 static void
@@ -554,6 +598,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_session_late_echo_is_not_an_echo),
 		CHECK_TEST(test_session_echo_serves_once),
 		CHECK_TEST(test_session_older_incarnation_is_refused),
+		CHECK_TEST(test_session_outlived_needs_a_fresh_echo),
 		CHECK_TEST(
 		    test_session_sender_set_back_to_a_snapshot_learns_it),
 		CHECK_TEST(

@@ -161,7 +161,8 @@ history(uint64_t seed)
 	handshake_run(&m.h, 1100000000); /* quiet, for the longest gap */
 	CHECK(all_believe());
 	for (uint32_t i = 0; i < HANDSHAKE_NODES; i++)
-		CHECK(!m.h.nodes[i].is_rolled_back);
+		CHECK(!m.h.nodes[i].is_rolled_back &&
+		    m.h.nodes[i].outlived_by == 0);
 	check_case(NULL);
 }
 

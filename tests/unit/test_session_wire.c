@@ -128,7 +128,7 @@ test_session_header_put_of_nonsense_aborts(void)
 static void
 test_session_hello_comes_back_as_it_went(void)
 {
-	static const struct session_hello hello = { 1, 2, 3, 4, 5, 6, 7 };
+	static const struct session_hello hello = { 1, 2, 3, 4, 5, 6, 7, 9 };
 	struct session_hello got;
 	uint8_t again[SESSION_HELLO_BYTES];
 
@@ -137,7 +137,8 @@ test_session_hello_comes_back_as_it_went(void)
 	session_hello_put(&got, again);
 	CHECK_MEM(again, sizeof again, bytes, SESSION_HELLO_BYTES);
 	CHECK_EQ(got.incarnation, 1);
-	CHECK_EQ(got.table_hash, 6);
+	CHECK_EQ(got.outlived, 6);
+	CHECK_EQ(got.table_hash, 7);
 
 	CHECK(!session_hello_get(bytes, SESSION_HELLO_BYTES - 1, &got));
 	CHECK(!session_hello_get(bytes, SESSION_HELLO_BYTES + 1, &got));
