@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The store's files: one log, snapshots, and the processes that write them.
+ *
+ * The loop puts frames into a ring of shared memory and goes on; the writer
+ * process writes and fsyncs what has gathered there, again and again, and says
+ * how far the log is durable.  Nothing here waits, but open and close.
+ *
+ * A failed fsync is never tried again: what the kernel still believes is
+ * written may be gone.  After it all is refused until a new start has looked
+ * at what is there.  A full disk is no failure: the log waits for space.
+ */
+#ifndef RK_CFGSTORED_DISK_H
+#define RK_CFGSTORED_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+
+#include "bin/cfgstored/kv_log.h"
+
+struct cfgstored_disk;
+struct kv;
+struct text;
+
+/* ---- start ------------------------------------------------------------- */
+
+struct cfgstored_disk_config {
+	const char *folder;     /* statedir: cfg/ is made in it */
+	uint64_t segment_bytes; /* 0: KV_LOG_SEGMENT_BYTES */
+	uint64_t keep_bytes;    /* of log, kept behind the last snapshot */
+};
+
+enum cfgstored_disk_health {
+	CFGSTORED_DISK_GOOD,  /* whole; perhaps founded and still empty */
+	CFGSTORED_DISK_BLANK, /* there is nothing */
+	CFGSTORED_DISK_BAD,   /* short, damaged or only half taken over */
+};
+
+/*
+ * Who is told what was found, in order; non-zero ends it and makes it BAD.
+ * snapshot may come again: then all before it is void.  Records have rising
+ * indexes without holes behind the snapshot's, or from 1; cut says that those
+ * from index on are replaced by what follows.  Of what was never finished
+ * nothing is told.
+ */
+struct cfgstored_disk_reader {
+	void *arg;
+	/* words: what save was given */
+	int (*snapshot)(
+	    void *arg, const struct kv_tip *tip, const void *words, size_t len);
+	int (*state)(void *arg, const void *bytes, size_t len); /* kv_reader */
+	int (*record)(void *arg, const struct kv_log_frame *record);
+	void (*cut)(void *arg, uint64_t index);
+};
+
+struct cfgstored_disk_found {
+	enum cfgstored_disk_health health;
+	struct kv_tip tip;       /* GOOD: the end of the log */
+	uint64_t acked;          /* at least this index is acknowledged */
+	uint64_t snapshot;       /* index; 0: none */
+	uint64_t repaired_bytes; /* cut off: a write that a crash cut short */
+};
+
+/*
+ * Opens the folder (waiting for the writer of an owner that just died), reads,
+ * repairs and forks the writer.  -E… with the reason in why when the folder
+ * cannot be used; what is only BAD is no error, but why says how.
+ */
+RK_MUST_CHECK int cfgstored_disk_open(struct cfgstored_disk **out,
+    const struct cfgstored_disk_config *config,
+    const struct cfgstored_disk_reader *reader,
+    struct cfgstored_disk_found *found, struct text *why);
+
+/* Ends the writer, after all that it was given. */
+void cfgstored_disk_close(struct cfgstored_disk *disk);
+
+/* ---- the log ----------------------------------------------------------- */
+
+/*
+ * All of these: 0; -EAGAIN, nothing was taken: too much is under way, or the
+ * disk is full; or -E… of a failed disk, for good.  Taken in this order and
+ * durable in this order, some time after flush.
+ */
+
+/* BLANK or BAD: the log is whole, and empty.  At a first start, or by init. */
+RK_MUST_CHECK int cfgstored_disk_found_empty(struct cfgstored_disk *disk);
+
+/*
+ * The record behind the last: tip is its own, acked what is known to be
+ * acknowledged.  Of a takeover that has begun: of that.
+ */
+RK_MUST_CHECK int cfgstored_disk_append(struct cfgstored_disk *disk,
+    const struct kv_tip *tip, uint64_t acked, const void *bytes, size_t len);
+
+/*
+ * A takeover: records behind after will replace what is there, all at once,
+ * when end is durable.  after is the end of what stays; with is_on_snapshot
+ * nothing stays, and a snapshot of the state at after has to be saved
+ * (CFGSTORED_DISK_SAVED) before end.  Begins anew when one is under way.
+ * A log that is BLANK or BAD is taken over from index 0 or on a snapshot.
+ */
+RK_MUST_CHECK int cfgstored_disk_begin(struct cfgstored_disk *disk,
+    const struct kv_tip *after, bool is_on_snapshot);
+RK_MUST_CHECK int cfgstored_disk_end(
+    struct cfgstored_disk *disk, uint64_t acked);
+RK_MUST_CHECK int cfgstored_disk_abort(struct cfgstored_disk *disk);
+
+/* Bytes of a record that append would take now. */
+size_t cfgstored_disk_room(const struct cfgstored_disk *disk);
+
+/* Wakes the writer; at the end of each turn of the loop. */
+void cfgstored_disk_flush(struct cfgstored_disk *disk);
+
+/* ---- snapshots --------------------------------------------------------- */
+
+enum cfgstored_disk_purpose {
+	CFGSTORED_DISK_OWN,   /* of a log that has it: earlier log may go */
+	CFGSTORED_DISK_TAKEN, /* for a takeover on it */
+};
+
+/*
+ * Forks a child that writes kv as the state after tip, with words, at most
+ * 64 KiB; kv may change at once.  -EBUSY: the last one is still under way.
+ */
+struct cfgstored_disk_save {
+	enum cfgstored_disk_purpose purpose;
+	const struct kv *kv;
+	struct kv_tip tip;
+	const void *words;
+	size_t len;
+};
+RK_MUST_CHECK int cfgstored_disk_save(
+    struct cfgstored_disk *disk, const struct cfgstored_disk_save *save);
+
+/* ---- what comes back --------------------------------------------------- */
+
+/* For the loop: readable when next has something. */
+int cfgstored_disk_fd(const struct cfgstored_disk *disk);
+
+enum cfgstored_disk_kind {
+	/* All of the log up to tip would survive.  It may be a new log's. */
+	CFGSTORED_DISK_SYNCED = 1,
+	CFGSTORED_DISK_SAVED,   /* the snapshot of tip */
+	CFGSTORED_DISK_UNSAVED, /* it failed: error; ask again later */
+	CFGSTORED_DISK_FULL,    /* no space for more log; it waits */
+	CFGSTORED_DISK_ROOM,    /* there is again */
+	CFGSTORED_DISK_FAILED,  /* for good: error, in what */
+};
+struct cfgstored_disk_event {
+	enum cfgstored_disk_kind kind;
+	struct kv_tip tip;
+	int error; /* -E… */
+	const char *what;
+};
+/* 1 and an event, 0 when there is none. */
+RK_MUST_CHECK int cfgstored_disk_next(
+    struct cfgstored_disk *disk, struct cfgstored_disk_event *out);
+
+#endif
