@@ -22,8 +22,8 @@
 
 enum { OVERFLOW_UID = 65534 };
 
-/* Where the daemons agree among themselves: no line gives it away. */
-static const char own_groups[] = "ringkit/**";
+/* Groups and keys of the daemons themselves: no line gives them away. */
+static const char own_names[] = "ringkit/**";
 
 /* NAME or a number: its id; false when there is none. */
 static bool
@@ -77,12 +77,28 @@ parse_who(struct cluster_rule *rule, const char *who)
 	return false;
 }
 
-/* "read", "admin", "vote" or "pub GLOB" */
+/* "pub GLOB" and the like; right: of that word. */
+static bool
+parse_glob(struct cluster_rule *rule, const char *key, const char *word)
+{
+	const size_t word_len = strlen(word);
+	size_t len;
+
+	if (strncmp(key, word, word_len) != 0 ||
+	    strspn(key + word_len, " \t") == 0)
+		return false;
+	key += word_len + strspn(key + word_len, " \t");
+	len = strlen(key);
+	if (len == 0 || len >= sizeof rule->glob || !glob_is_valid(key, len))
+		return false;
+	memcpy(rule->glob, key, len + 1);
+	return true;
+}
+
+/* "read", "admin", "vote", "pub GLOB", "cfg-read GLOB" or "cfg-write GLOB" */
 static bool
 parse_right(struct cluster_rule *rule, const char *key)
 {
-	size_t len;
-
 	if (strcmp(key, "read") == 0) {
 		rule->right = SVC_RIGHT_READ;
 		return true;
@@ -95,15 +111,13 @@ parse_right(struct cluster_rule *rule, const char *key)
 		rule->right = SVC_RIGHT_VOTE;
 		return true;
 	}
-	if (strncmp(key, "pub ", 4) != 0)
-		return false;
-	key += 4 + strspn(key + 4, " \t");
-	len = strlen(key);
-	if (len == 0 || len >= sizeof rule->glob || !glob_is_valid(key, len))
-		return false;
-	rule->right = SVC_RIGHT_WRITE;
-	memcpy(rule->glob, key, len + 1);
-	return true;
+	if (parse_glob(rule, key, "pub"))
+		rule->right = SVC_RIGHT_WRITE;
+	else if (parse_glob(rule, key, "cfg-read"))
+		rule->right = CLUSTER_RIGHT_CFG_READ;
+	else if (parse_glob(rule, key, "cfg-write"))
+		rule->right = CLUSTER_RIGHT_CFG_WRITE;
+	return rule->right != 0;
 }
 
 static void
@@ -127,8 +141,10 @@ acl_add(struct conf *file, struct cluster_conf *conf, const char *key,
 	char *rest = list, *who;
 
 	if (!parse_right(&rule, key)) {
-		conf_fail(
-		    file, "%s: expected read, admin, vote or pub GROUPS", key);
+		conf_fail(file,
+		    "%s: expected read, admin, vote, pub GROUPS, cfg-read "
+		    "KEYS or cfg-write KEYS",
+		    key);
 		return;
 	}
 	ENSURE(strlen(value) < sizeof list);
@@ -203,24 +219,98 @@ acl_rights(const struct cluster_conf *conf, const struct unixsock_peer *peer)
 	return rights;
 }
 
+/*
+ * One of the right's rules names the peer and has a glob that matches; a
+ * right without any rule is everybody's.
+ */
+static bool
+is_matched(const struct cluster_conf *conf, const struct unixsock_peer *peer,
+    uint32_t right, const void *name, size_t len)
+{
+	bool has_rule = false;
+
+	for (uint32_t i = 0; i < conf->rule_count; i++) {
+		const struct cluster_rule *rule = &conf->rules[i];
+
+		if (rule->right != right)
+			continue;
+		has_rule = true;
+		if (is_named(rule, peer) &&
+		    glob_match(rule->glob, strlen(rule->glob), name, len))
+			return true;
+	}
+	return !has_rule;
+}
+
 bool
 acl_may_publish(const struct cluster_conf *conf,
     const struct unixsock_peer *peer, const void *group, size_t len)
 {
+	if (is_master(peer))
+		return true;
+	if (glob_match(own_names, strlen(own_names), group, len))
+		return (acl_rights(conf, peer) & SVC_RIGHT_ADMIN) != 0;
+	return is_matched(conf, peer, SVC_RIGHT_WRITE, group, len);
+}
+
+/* ---- the store --------------------------------------------------------- */
+
+/* Who may not read at all has no business with keys. */
+static bool
+may_come_in(const struct cluster_conf *conf, const struct unixsock_peer *peer,
+    uint32_t right)
+{
+	if (peer->uid == OVERFLOW_UID && right != CLUSTER_RIGHT_CFG_READ)
+		return false;
+	return has_right(conf, peer, SVC_RIGHT_READ, true);
+}
+
+bool
+acl_may_use_key(const struct cluster_conf *conf,
+    const struct unixsock_peer *peer, uint32_t right, const void *key,
+    size_t len)
+{
+	if (is_master(peer))
+		return true;
+	if (glob_match(own_names, strlen(own_names), key, len))
+		return (acl_rights(conf, peer) & SVC_RIGHT_ADMIN) != 0;
+	return may_come_in(conf, peer, right) &&
+	    is_matched(conf, peer, right, key, len);
+}
+
+/* A glob that ends in ** and whose text before that begins the prefix. */
+static bool
+covers_prefix(const char *glob, const char *prefix, size_t len)
+{
+	const size_t glob_len = strlen(glob);
+
+	return glob_len >= 2 && strcmp(glob + glob_len - 2, "**") == 0 &&
+	    glob_match(glob, glob_len, prefix, len);
+}
+
+bool
+acl_may_use_prefix(const struct cluster_conf *conf,
+    const struct unixsock_peer *peer, uint32_t right, const void *prefix,
+    size_t len)
+{
+	static const char own[] = "ringkit/";
+	const size_t own_len = sizeof own - 1;
 	bool has_rule = false;
 
 	if (is_master(peer))
 		return true;
-	if (glob_match(own_groups, strlen(own_groups), group, len))
+	if (memcmp(own, prefix, len < own_len ? len : own_len) == 0)
 		return (acl_rights(conf, peer) & SVC_RIGHT_ADMIN) != 0;
+	if (!may_come_in(conf, peer, right))
+		return false;
 	for (uint32_t i = 0; i < conf->rule_count; i++) {
 		const struct cluster_rule *rule = &conf->rules[i];
 
-		if (rule->right != SVC_RIGHT_WRITE)
+		if (rule->right != right)
 			continue;
 		has_rule = true;
 		if (is_named(rule, peer) &&
-		    glob_match(rule->glob, strlen(rule->glob), group, len))
+		    covers_prefix(rule->glob, prefix, len))
 			return true;
 	}
 	return !has_rule;

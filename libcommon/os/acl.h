@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* [acl]: who may read, publish, vote and administer. */
+/* [acl]: who may read, publish, vote, administer, and use the store. */
 #ifndef RK_ACL_H
 #define RK_ACL_H
 
@@ -23,5 +23,18 @@ uint32_t acl_rights(
     const struct cluster_conf *conf, const struct unixsock_peer *peer);
 bool acl_may_publish(const struct cluster_conf *conf,
     const struct unixsock_peer *peer, const void *group, size_t len);
+
+/*
+ * May it read, or change, the key; right is CLUSTER_RIGHT_CFG_READ or
+ * CLUSTER_RIGHT_CFG_WRITE.  Those below ringkit/ only who may administer.
+ */
+bool acl_may_use_key(const struct cluster_conf *conf,
+    const struct unixsock_peer *peer, uint32_t right, const void *key,
+    size_t len);
+
+/* The same for all keys that begin so. */
+bool acl_may_use_prefix(const struct cluster_conf *conf,
+    const struct unixsock_peer *peer, uint32_t right, const void *prefix,
+    size_t len);
 
 #endif

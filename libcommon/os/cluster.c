@@ -14,7 +14,7 @@
 #include "libcommon/os/conf.h"
 
 /* Sections of the other daemons, which read the same file. */
-static const char *const foreign_sections[] = { "store", "member", NULL };
+static const char *const foreign_sections[] = { "member", NULL };
 
 static const char *const transports[] = { "unicast", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info",
@@ -138,6 +138,7 @@ on_section(struct conf *file, void *arg, const char *section)
 		{ "cluster", CLUSTER_SECTION_CLUSTER },
 		{ "ring", CLUSTER_SECTION_RING },
 		{ "quorum", CLUSTER_SECTION_QUORUM },
+		{ "store", CLUSTER_SECTION_STORE },
 		{ "acl", CLUSTER_SECTION_ACL },
 		{ "log", CLUSTER_SECTION_LOG },
 	};
@@ -151,10 +152,12 @@ on_section(struct conf *file, void *arg, const char *section)
 	for (size_t i = 0; i < ARRAY_COUNT(ours); i++)
 		if (strcmp(ours[i].name, section) == 0)
 			reading->section = ours[i].section;
+	if (reading->section == CLUSTER_SECTION_STORE)
+		reading->store_text.line = file->line;
 	if (reading->section == CLUSTER_SECTION_NONE && !is_foreign(section))
 		conf_fail(file,
 		    "[%s]: expected [cluster], [node NAME], [ring], [quorum], "
-		    "[acl] or [log]",
+		    "[store], [acl] or [log]",
 		    section);
 }
 
@@ -233,6 +236,9 @@ on_value(struct conf *file, void *arg, const char *key, const char *value)
 	case CLUSTER_SECTION_QUORUM:
 		cluster_quorum_set(file, reading, key, value);
 		break;
+	case CLUSTER_SECTION_STORE:
+		conf_set(file, &reading->store, key, value);
+		break;
 	case CLUSTER_SECTION_ACL:
 		acl_add(file, reading->conf, key, value);
 		break;
@@ -280,6 +286,7 @@ begin_file(struct cluster_reading *reading, struct cluster_conf *conf)
 	reading->ring = (struct conf_table){ ring_settings,
 		ARRAY_COUNT(ring_settings), &conf->ring, 0 };
 	cluster_quorum_begin(reading);
+	cluster_store_begin(reading);
 }
 
 int
@@ -302,6 +309,7 @@ cluster_read(struct cluster_conf *conf, const struct cluster_source *source,
 	place_key_file(&file, conf);
 	cluster_check(&file, conf);
 	cluster_quorum_check(&file, &reading);
+	cluster_store_check(&file, &reading);
 	if (conf->node_count > 0 && source->check != NULL)
 		source->check(&file, conf);
 	if (file.errors == 0)

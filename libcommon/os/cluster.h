@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What all daemons read from the one file: nodes, ring, quorum, rights. */
+/* What all daemons read from the one file: nodes, ring, quorum, store, rights.
+ */
 #ifndef RK_CLUSTER_H
 #define RK_CLUSTER_H
 
@@ -44,10 +45,13 @@ struct cluster_tag {
 
 enum cluster_who { CLUSTER_ANYBODY, CLUSTER_USER, CLUSTER_GROUP };
 
+/* Beside enum svc_right: of the keys that match the rule's glob. */
+enum { CLUSTER_RIGHT_CFG_READ = 64, CLUSTER_RIGHT_CFG_WRITE = 128 };
+
 /* One who that one line of [acl] names. */
 struct cluster_rule {
-	uint32_t right;                /* enum svc_right */
-	char glob[CLUSTER_GLOB_BYTES]; /* pub: of groups */
+	uint32_t right;                /* enum svc_right, or of the above */
+	char glob[CLUSTER_GLOB_BYTES]; /* of groups or keys */
 	enum cluster_who who;
 	uint32_t id; /* uid or gid */
 };
@@ -98,6 +102,26 @@ struct cluster_quorum {
 	bool device_master_wins;
 };
 
+enum cluster_store_tie {
+	CLUSTER_STORE_TIE_NONE,
+	CLUSTER_STORE_TIE_NODE,  /* the half with the lowest id */
+	CLUSTER_STORE_TIE_FENCE, /* the half whose other half is fenced */
+};
+
+/* The limits are what there is memory for. */
+struct cluster_store {
+	int tie;           /* enum cluster_store_tie */
+	bool is_in_memory; /* acknowledged before it is on disk */
+	uint32_t keys_max;
+	uint64_t bytes_max; /* of keys and values */
+	uint64_t value_max;
+	uint32_t leases_max;
+	uint64_t history_bytes; /* of versions that were replaced */
+	uint32_t history_versions;
+	uint64_t history_time_ns; /* 0: as long as there is room */
+	uint64_t max_tail;        /* bytes that are not acknowledged yet */
+};
+
 struct cluster_conf {
 	char cluster[CLUSTER_NAME_BYTES];
 	char key_file[CLUSTER_PATH_BYTES];
@@ -107,6 +131,7 @@ struct cluster_conf {
 	struct cluster_node nodes[LIMIT_NODES]; /* ascending ids */
 	struct cluster_ring ring;
 	struct cluster_quorum quorum;
+	struct cluster_store store;
 	uint32_t rule_count;
 	struct cluster_rule rules[CLUSTER_RULES];
 	enum log_level log_level;

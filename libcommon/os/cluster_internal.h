@@ -12,6 +12,7 @@ enum cluster_section {
 	CLUSTER_SECTION_NODE,
 	CLUSTER_SECTION_RING,
 	CLUSTER_SECTION_QUORUM,
+	CLUSTER_SECTION_STORE,
 	CLUSTER_SECTION_ACL,
 	CLUSTER_SECTION_LOG,
 };
@@ -25,12 +26,20 @@ struct cluster_quorum_text {
 	unsigned line[CLUSTER_QUORUM_KEYS]; /* 0: not given */
 };
 
+/* [store] as it is written. */
+struct cluster_store_text {
+	struct cluster_store values;
+	int durability;
+	unsigned line; /* of the section; 0: there is none */
+};
+
 struct cluster_reading {
 	struct cluster_conf *conf;
 	enum cluster_section section;
-	struct conf_table cluster, ring, log, node, quorum;
+	struct conf_table cluster, ring, log, node, quorum, store;
 	struct cluster_node *at; /* the node at hand */
 	struct cluster_quorum_text quorum_text;
+	struct cluster_store_text store_text;
 };
 
 /* Where an address keeps its port, in network order. */
@@ -42,11 +51,15 @@ void cluster_quorum_set(struct conf *file, struct cluster_reading *reading,
     const char *key, const char *value);
 void cluster_quorum_check(struct conf *file, struct cluster_reading *reading);
 
+/* [store]: the defaults, the whole. */
+void cluster_store_begin(struct cluster_reading *reading);
+void cluster_store_check(struct conf *file, struct cluster_reading *reading);
+
 /* One "tag.NAME = VALUE" of the node at hand. */
 void cluster_tag_add(struct conf *file, struct cluster_reading *reading,
     const char *key, const char *value);
 
-/* Completes and checks what was read, all but [quorum]. */
+/* Completes and checks what was read, all but [quorum] and [store]. */
 void cluster_check(struct conf *file, struct cluster_conf *conf);
 
 /* Which of the nodes is this one: by source->node. */

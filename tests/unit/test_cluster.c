@@ -64,7 +64,7 @@ test_cluster_reads_nodes_by_id_with_default_ports(void)
 					      "[ring]\nport = 6000\n"
 					      "message_bytes_max = 2MiB\n"
 					      "token = 300ms\nwindow = auto\n"
-					      "[store]\nwhatever = 1\n"
+					      "[member]\nwhatever = 1\n"
 					      "[log]\nlevel = debug\n",
 		     "alpha"),
 	    0);
@@ -155,9 +155,10 @@ test_cluster_tells_every_mistake(void)
 	    ":12: [node b]: given twice, also in line 8, expected once\n"
 	    ":16: linkx: expected link0 to link7\n"
 	    ":17: [rnig]: expected [cluster], [node NAME], [ring], "
-	    "[quorum], [acl] or [log]\n"
+	    "[quorum], [store], [acl] or [log]\n"
 	    ":20: transport = pigeon: expected unicast\n"
-	    ":22: write: expected read, admin, vote or pub GROUPS\n"
+	    ":22: write: expected read, admin, vote, pub GROUPS, cfg-read "
+	    "KEYS or cfg-write KEYS\n"
 	    ":23: user:no-such-user-here: expected *, user:NAME or "
 	    "group:NAME, known on this machine\n"
 	    ":23: everybody: expected *, user:NAME or group:NAME, known on "
@@ -321,6 +322,68 @@ test_acl_rules_name_users_and_groups(void)
 	CHECK(may_publish(0, 1, "drbd"));
 }
 
+/* ---- keys -------------------------------------------------------------- */
+
+static bool
+may_use(uint32_t uid, uint32_t right, const char *key)
+{
+	struct unixsock_peer peer = { .uid = uid, .gid = 1 };
+
+	return acl_may_use_key(&conf, &peer, right, key, strlen(key));
+}
+
+static bool
+may_write_all(uint32_t uid, const char *prefix)
+{
+	struct unixsock_peer peer = { .uid = uid, .gid = 1 };
+
+	return acl_may_use_prefix(
+	    &conf, &peer, CLUSTER_RIGHT_CFG_WRITE, prefix, strlen(prefix));
+}
+
+static void
+test_acl_without_rules_keeps_only_our_own_keys(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA, "7"), 0);
+	CHECK(may_use(JOE, CLUSTER_RIGHT_CFG_READ, "app/a"));
+	CHECK(may_use(JOE, CLUSTER_RIGHT_CFG_WRITE, "app/a"));
+	CHECK(may_use(65534, CLUSTER_RIGHT_CFG_READ, "app/a"));
+	CHECK(!may_use(65534, CLUSTER_RIGHT_CFG_WRITE, "app/a"));
+	CHECK(!may_use(JOE, CLUSTER_RIGHT_CFG_READ, "ringkit/a"));
+	CHECK(!may_use(JOE, CLUSTER_RIGHT_CFG_WRITE, "ringkit/a/b"));
+	CHECK(may_use(0, CLUSTER_RIGHT_CFG_WRITE, "ringkit/a"));
+	CHECK(may_write_all(JOE, "app/"));
+	CHECK(!may_write_all(JOE, "ringkit/a"));
+	CHECK(!may_write_all(JOE, "ring"));
+	CHECK(!may_write_all(JOE, ""));
+}
+
+static void
+test_acl_gives_keys_to_whom_it_names(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA "[acl]\n"
+					 "pub chat = user:4001\n"
+					 "cfg-write app/** = user:4001\n"
+					 "cfg-write lock/*/x = user:4001\n"
+					 "cfg-read secret/** = user:4001\n"
+					 "cfg-read app/** = *\n",
+		     "7"),
+	    0);
+	CHECK(may_use(JOE, CLUSTER_RIGHT_CFG_WRITE, "app/a/b"));
+	CHECK(may_use(JOE, CLUSTER_RIGHT_CFG_WRITE, "lock/a/x"));
+	CHECK(!may_use(JOE, CLUSTER_RIGHT_CFG_WRITE, "lock/a/y"));
+	CHECK(!may_use(ANN, CLUSTER_RIGHT_CFG_WRITE, "app/a"));
+	CHECK(may_use(ANN, CLUSTER_RIGHT_CFG_READ, "app/a"));
+	CHECK(!may_use(ANN, CLUSTER_RIGHT_CFG_READ, "secret/a"));
+	CHECK(may_use(JOE, CLUSTER_RIGHT_CFG_READ, "secret/a"));
+	CHECK(may_use(0, CLUSTER_RIGHT_CFG_WRITE, "other"));
+	CHECK(may_write_all(JOE, "app/b"));
+	CHECK(!may_write_all(JOE, "ap"));
+	CHECK(!may_write_all(JOE, "lock/a/x"));
+	CHECK(!may_write_all(ANN, "app/b"));
+	CHECK(may_write_all(0, ""));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -336,6 +399,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_acl_rules_name_users_and_groups),
 		CHECK_TEST(test_acl_keeps_the_groups_of_the_daemons),
 		CHECK_TEST(test_acl_lets_vote_whom_it_names_or_who_administers),
+		CHECK_TEST(test_acl_without_rules_keeps_only_our_own_keys),
+		CHECK_TEST(test_acl_gives_keys_to_whom_it_names),
 	};
 	int fd = mkstemp(path), rc;
 
