@@ -49,6 +49,7 @@ recall(struct quorum *q, const void *kept, size_t kept_len)
 	    wire.kind != QUORUM_WIRE_STATE)
 		return;
 	(void)quorum_epoch_merge(&q->memory, &wire.memory);
+	q->run = wire.run + 1;
 	q->said[q->self] = wire.said;
 	q->said[q->self].is_unsure = q->is_unsure = true;
 	q->sure_view = wire.view;
@@ -84,7 +85,9 @@ quorum_create(struct arena *arena, const struct quorum_config *cfg,
 		.is_waiting = cfg->wait_for_all != QUORUM_WAIT_NO,
 		.is_fresh = true,
 	};
+	q->run = 1;
 	recall(q, kept, kept_len);
+	q->is_keep_due = true; /* whoever comes after us counts on */
 	return q;
 }
 
@@ -195,16 +198,26 @@ take_group(struct quorum *q, const struct quorum_input *in)
 
 /* ---- messages ---------------------------------------------------------- */
 
+/*
+ * We said it, and not a quorumd that was here before us, whose last words are
+ * ordered behind our start.
+ */
+static bool
+is_ours(const struct quorum *q, size_t sender, const struct quorum_wire *wire)
+{
+	return sender == q->self && wire->run == q->run;
+}
+
 /* Its quorumd began anew: so all do, from this place on. */
 static void
-begin_round(struct quorum *q, size_t sender)
+begin_round(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 {
 	q->round = q->pos;
 	memset(&q->common, 0, sizeof q->common);
 	memset(&q->common_end, 0, sizeof q->common_end);
 	q->agreed = 0;
 	q->leaving &= ~QUORUM_BIT(sender);
-	if (sender == q->self) {
+	if (is_ours(q, sender, wire)) {
 		q->is_synced = true;
 		return;
 	}
@@ -244,8 +257,8 @@ hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 	bool is_current, is_stale;
 
 	if (wire->is_new)
-		begin_round(q, sender);
-	if (sender == q->self)
+		begin_round(q, sender, wire);
+	if (is_ours(q, sender, wire))
 		q->is_in_flight = false;
 	if (quorum_epoch_merge(&q->memory, &wire->memory)) {
 		q->is_keep_due = true;
@@ -257,6 +270,12 @@ hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 		return; /* it will speak again */
 	is_stale = (q->agreed & QUORUM_BIT(sender)) &&
 	    quorum_epoch_order(&wire->memory.now.stamp, &q->common) < 0;
+	if (quorum_epoch_order(&wire->memory.now.stamp, &q->common) > 0)
+		q->common = wire->memory.now.stamp;
+	if (quorum_epoch_order(&q->common, &q->common_end) > 0)
+		q->common_end = q->common;
+	if (sender == q->self && !is_ours(q, sender, wire))
+		return;
 	if (sender == q->self)
 		q->said[sender].is_unsure = wire->said.is_unsure;
 	else if (!is_stale)
@@ -265,10 +284,6 @@ hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 		vouch(q, sender, wire);
 	if (q->is_synced && (wire->vouched & QUORUM_BIT(q->self)))
 		end_doubt(q);
-	if (quorum_epoch_order(&wire->memory.now.stamp, &q->common) > 0)
-		q->common = wire->memory.now.stamp;
-	if (quorum_epoch_order(&q->common, &q->common_end) > 0)
-		q->common_end = q->common;
 	q->spoken |= QUORUM_BIT(sender);
 	q->reason = QUORUM_REASON_SPOKEN;
 }
@@ -322,6 +337,8 @@ take_message(struct quorum *q, const struct quorum_input *in)
 	memcpy(q->scratch, in->message.bytes, in->message.len);
 	if (!quorum_wire_get(&q->cfg, q->scratch, in->message.len, &wire))
 		return;
+	if (!is_ours(q, sender, &wire))
+		wire.no = 0; /* nobody here asked for it */
 	switch (wire.kind) {
 	case QUORUM_WIRE_STATE:
 		hear_state(q, sender, &wire);

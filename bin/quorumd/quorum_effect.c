@@ -21,11 +21,13 @@ add(struct quorum *q, enum quorum_effect_kind kind)
 void
 quorum_effect_publish(struct quorum *q, const struct quorum_wire *wire)
 {
+	struct quorum_wire mine = *wire;
 	struct text out;
 
+	mine.run = q->run;
 	ENSURE(q->out_len < sizeof q->out);
 	text_init(&out, q->out + q->out_len, sizeof q->out - q->out_len);
-	quorum_wire_put(&q->cfg, wire, &out);
+	quorum_wire_put(&q->cfg, &mine, &out);
 	ENSURE(!out.is_full && out.len <= QUORUM_MESSAGE_BYTES_MAX);
 	struct quorum_effect *effect = add(q, QUORUM_OUT_PUBLISH);
 
@@ -53,7 +55,8 @@ write_kept(struct quorum *q)
 		.said = q->said[q->self],
 		.memory = q->memory,
 		.view = q->sure_view,
-		.members = q->sure_members };
+		.members = q->sure_members,
+		.run = q->run };
 	struct text out;
 
 	text_init(&out, q->kept, sizeof q->kept);

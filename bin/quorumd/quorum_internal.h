@@ -170,6 +170,7 @@ struct quorum {
 	char device_name[QUORUM_NAME_BYTES + 1];
 	struct quorum_request request[QUORUM_REQUESTS_MAX];
 	uint64_t request_no;
+	uint64_t run; /* which quorumd of this machine we are: from 1 */
 	uint64_t now_ns;
 
 	struct quorum_finding finding;
@@ -263,6 +264,7 @@ struct quorum_wire {
 	uint64_t side;       /* EPOCH: who agrees, and so waits no longer */
 	uint32_t leaver;     /* EPOCH: an id, or 0 */
 	uint64_t no;         /* EPOCH, CANCEL, VOTE: of the request, or 0 */
+	uint64_t run;        /* which quorumd of its machine says so */
 	bool is_yes;         /* VOTE */
 	uint64_t ttl_ms;     /* VOTE */
 	const char *name;    /* VOTE: of the voter; borrowed */

@@ -9,6 +9,7 @@
  *	vote cast=yes|no ttl=MS name=NAME [no=N]
  *	expire node=ID at=POS
  *
+ * each with round=POS where it counts, and run=N of its sender.
  * E is POS/EXPECTED/CAUSE/ID:VOTES,.../ID,...; POS is REP.SEQ:SEQ.IDX.
  */
 #include <string.h>
@@ -165,6 +166,8 @@ quorum_wire_put(const struct quorum_config *cfg, const struct quorum_wire *wire,
 	}
 	if (wire->no != 0)
 		put_number(out, " no=", wire->no);
+	if (wire->run != 0)
+		put_number(out, " run=", wire->run);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -410,7 +413,9 @@ quorum_wire_get(const struct quorum_config *cfg, char *line, size_t len,
 	memset(out, 0, sizeof *out);
 	if (word_parse(&word, line, len) != 0 || word.verb_count != 1 ||
 	    (word_get(&word, "no") != NULL &&
-		!get_number(&word, "no", UINT64_MAX, &out->no)))
+		!get_number(&word, "no", UINT64_MAX, &out->no)) ||
+	    (word_get(&word, "run") != NULL &&
+		!get_number(&word, "run", UINT64_MAX - 1, &out->run)))
 		return false;
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
 		if (strcmp(word.verb[0], kinds[i]) == 0) {

@@ -143,7 +143,8 @@ one_verdict_a_view(void)
 	free(memory);
 }
 
-#define PLACE " unsure=no new=no view=1.4 members=1 vouched= round=0.0:0.0"
+#define PLACE \
+	" unsure=no new=no view=1.4 members=1 vouched= round=0.0:0.0 run=1"
 
 static void
 hear(struct quorum *q, uint32_t sender, uint64_t seq, const char *line)
@@ -275,6 +276,77 @@ memory_survives_respawn(void)
 	story_finish();
 }
 
+/* What stands in for a world: a view of 1 and 2, and both in the group. */
+static struct quorum *
+pair(const char *kept, void **memory)
+{
+	struct quorum_input in = { .kind = QUORUM_IN_VIEW };
+	struct quorum_effect effect;
+	uint32_t id[] = { 1, 2 };
+	struct arena arena;
+	struct quorum *q;
+
+	story_nodes(2);
+	arena_init(&arena, NULL, 0);
+	(void)quorum_create(&arena, &story_cfg, NULL, 0);
+	*memory = aligned_alloc(64, num_round_up(arena.used_bytes, 64));
+	arena_init(&arena, *memory, arena.used_bytes);
+	q = quorum_create(&arena, &story_cfg, kept, strlen(kept));
+	in.view.id = (struct parse_view){ 1, 4 };
+	in.view.member = in.view.along = id;
+	in.view.member_count = 2;
+	quorum_step(q, &in);
+	while (quorum_next(q, &effect))
+		;
+	in = (struct quorum_input){ .kind = QUORUM_IN_GROUP };
+	in.group.node = id;
+	in.group.node_count = 2;
+	quorum_step(q, &in);
+	while (quorum_next(q, &effect))
+		;
+	return q;
+}
+
+#define OWN(unsure, new, run)                                                     \
+	"state own=1 waiting=no fresh=no unsure=" unsure                          \
+	" new=" new " view=1.4 members=1,2 vouched= now=0.0:0.0/2/start/1:1,2:1/" \
+		    " round=0.0:0.0 run=" run
+
+/* Ordered when it died, and read by the one that came after it. */
+static void
+words_of_the_one_before(void)
+{
+	struct quorum_input in = { .kind = QUORUM_IN_SET_EXPECTED };
+	struct quorum_verdict verdict;
+	struct quorum_effect effect;
+	void *memory;
+	struct quorum *q = pair(OWN("no", "no", "6"), &memory);
+
+	hear(q, 1, 1, OWN("no", "no", "6"));
+	hear(q, 1, 2, OWN("no", "yes", "6"));
+	quorum_verdict_now(q, &verdict);
+	CHECK(!verdict.is_known); /* it has said nothing yet */
+	hear(q, 1, 3, OWN("yes", "yes", "7"));
+	hear(q, 2, 4,
+	    "state own=1 waiting=no fresh=no unsure=no new=no view=1.4"
+	    " members=1,2 vouched=1 now=0.0:0.0/2/start/1:1,2:1/"
+	    " round=1.4:3.0 run=1");
+	quorum_verdict_now(q, &verdict);
+	CHECK(verdict.is_quorate);
+	in.set_expected.expected = 3;
+	in.set_expected.is_forced = true;
+	in.cookie = 5;
+	quorum_step(q, &in);
+	CHECK(quorum_next(q, &effect));
+	CHECK_EQ(effect.kind, QUORUM_OUT_PUBLISH);
+	CHECK(!quorum_next(q, &effect));
+	hear(q, 1, 5,
+	    "epoch base=0.0:0.0 to=0.0:0.0/9/start/1:1,2:1/ reason=3"
+	    " round=0.0:0.0 no=1 run=6");
+	CHECK(quorum_request_find(q, 1) != NULL); /* still waiting */
+	free(memory);
+}
+
 /* What a peer says is read as what anybody could have written. */
 static void
 hostile_messages(void)
@@ -353,6 +425,7 @@ longest_message(void)
 	wire.round = far;
 	wire.members = wire.vouched = UINT64_MAX;
 	wire.no = UINT64_MAX;
+	wire.run = UINT64_MAX - 1;
 	text_init(&out, line, sizeof line);
 	quorum_wire_put(&story_cfg, &wire, &out);
 	CHECK(!out.is_full && out.len <= QUORUM_MESSAGE_BYTES_MAX);
@@ -398,6 +471,7 @@ main(int argc, char **argv)
 		CHECK_TEST(silent_members_are_no_outsiders),
 		CHECK_TEST(late_end_of_a_renewed_vote),
 		CHECK_TEST(memory_survives_respawn),
+		CHECK_TEST(words_of_the_one_before),
 		CHECK_TEST(hostile_messages),
 		CHECK_TEST(longest_message),
 		CHECK_TEST(mistakes),

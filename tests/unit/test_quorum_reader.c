@@ -305,6 +305,14 @@ gather(struct chaos *c)
 	}
 	quorum_world_run(c->w, 100 * MS);
 	quorum_world_part(c->w, together);
+	/* A storm of quorumds that come and go. */
+	for (int i = 0; i < 400; i++) {
+		size_t node = below(c, c->cfg.node_count);
+
+		if (below(c, 40) == 0)
+			quorum_world_restart(c->w, node);
+		small_step(c);
+	}
 	quorum_world_run(c->w, 5000 * MS);
 	say(c, "end", 0);
 	quorum_verdict_now(quorum_world_core(c->w, 0), &first);
