@@ -12,9 +12,11 @@
  *    members of the group (by connection) are given in;
  *  - PUBLISH: into that group, agreed, with if_view, in this order, without
  *    waiting for the answers;
- *  - what is for the disk (FOUND to SAVE) is taken in this order, and at once:
- *    records that are not yet SYNCED never have more than disk_bytes together.
- *    What cfgstored_disk will not take now waits in the shell;
+ *  - what is for the disk (FOUND to SAVE) is taken in this order.  APPENDs
+ *    never have more bytes together than the last ROOM said; what
+ *    cfgstored_disk refuses all the same for now waits in the shell, in order.
+ *    ROOM is given in when the effects of a step were carried out, if there
+ *    were any for the disk, and whenever it may have grown;
  *  - an incarnation of ringd and a replica end together: after LOST there may
  *    come a VIEW of the same incarnation only, else a new replica is made.
  */
@@ -58,7 +60,6 @@ struct replica_config {
 	struct kv_config kv;
 	/* Of one PUBLISH: ringd's message_bytes_max. */
 	size_t message_bytes_max;
-	uint64_t disk_bytes;     /* of records given to the disk, not SYNCED */
 	uint64_t tail_bytes;     /* not acknowledged, before writes are busy */
 	uint64_t window_bytes;   /* of records kept in memory */
 	uint64_t queue_bytes;    /* of commands not yet answered */
@@ -81,11 +82,12 @@ enum replica_input_kind {
 	REPLICA_IN_QUORUM,       /* quorumd's verdict; it can only forbid */
 	REPLICA_IN_FENCED,       /* of memberd: this incarnation is off */
 	/* Of the disk. */
-	REPLICA_IN_SYNCED,  /* the log up to tip would survive */
+	REPLICA_IN_SYNCED,  /* all of the log up to tip would survive */
 	REPLICA_IN_SAVED,   /* the snapshot at tip */
 	REPLICA_IN_UNSAVED, /* it failed */
+	REPLICA_IN_ROOM,    /* so many bytes of records may be given now */
 	REPLICA_IN_FULL,    /* what was given waits for space */
-	REPLICA_IN_ROOM,    /* and has it now */
+	REPLICA_IN_SPACE,   /* and has it now */
 	REPLICA_IN_FAILED,  /* for good: until a new start */
 	/* What LEND_NEXT asked for; len 0: that was all. */
 	REPLICA_IN_LENT,
@@ -149,6 +151,7 @@ struct replica_input {
 			uint64_t inc;
 		} fenced;
 		struct kv_tip tip; /* SYNCED, SAVED, UNSAVED */
+		uint64_t room;     /* as cfgstored_disk_room */
 		struct {
 			const void *bytes; /* REPLICA_CHUNK_BYTES_MAX */
 			size_t len;
