@@ -14,6 +14,13 @@
 #include "libcommon/os/fd.h"
 #include "libcommon/os/tree_internal.h"
 
+static void
+send_note(int fd, const struct tree_note *note)
+{
+	/* There is an end of file to notice when nobody is there. */
+	(void)!send(fd, note, sizeof *note, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void
 tree_note_send(int fd, enum tree_note_kind kind, int value, uint64_t ns)
 {
@@ -21,8 +28,7 @@ tree_note_send(int fd, enum tree_note_kind kind, int value, uint64_t ns)
 		.kind = (uint32_t)kind, .value = value, .ns = ns
 	};
 
-	/* There is an end of file to notice when nobody is there. */
-	(void)!send(fd, &note, sizeof note, MSG_NOSIGNAL);
+	send_note(fd, &note);
 }
 
 /* The keeper is gone for good. */
@@ -47,6 +53,7 @@ lose_keeper(struct tree *tree)
 	if (!tree->is_ended)
 		tree->code = EXITCODE_WRAPPER;
 	tree->is_ended = true;
+	tree->is_lost = tree->error == 0;
 }
 
 static int
@@ -66,6 +73,9 @@ take(struct tree *tree, const struct tree_note *note)
 		break;
 	case TREE_FAILED:
 		tree->error = note->value;
+		break;
+	case TREE_STOPPING:
+		tree->is_stopping = true;
 		break;
 	case TREE_OVER:
 		tree->is_ended = true;
@@ -126,6 +136,24 @@ tree_stop(struct tree *tree, uint64_t grace_ns)
 }
 
 void
+tree_until(struct tree *tree, uint64_t stop_ns, uint64_t kill_ns)
+{
+	struct tree_note note = {
+		.kind = TREE_UNTIL, .ns = stop_ns, .kill_ns = kill_ns
+	};
+
+	if (!tree->is_empty)
+		send_note(tree->fd, &note);
+}
+
+void
+tree_signal(struct tree *tree, int signo)
+{
+	if (!tree->is_ended)
+		tree_note_send(tree->fd, TREE_SIGNAL, signo, 0);
+}
+
+void
 tree_release(struct tree *tree)
 {
 	if (tree->is_empty)
@@ -149,23 +177,8 @@ tree_close(struct tree *tree)
 	fd_close(&tree->fd);
 }
 
-/* Until the command runs, or did not start. */
-static int
-await_start(struct tree *tree)
-{
-	int rc = 0;
-
-	while (rc == 0 && tree->pid == 0)
-		rc = receive(tree, 0);
-	if (rc == 0)
-		return 0;
-	reap(tree);
-	fd_close(&tree->fd);
-	return tree->error != 0 ? -tree->error : rc;
-}
-
 int
-tree_start(struct tree *tree, const struct tree_command *command)
+tree_begin(struct tree *tree, const struct tree_command *command)
 {
 	int ends[2];
 
@@ -186,5 +199,28 @@ tree_start(struct tree *tree, const struct tree_command *command)
 	}
 	fd_close(&ends[1]);
 	tree->fd = ends[0];
-	return await_start(tree);
+	return 0;
+}
+
+/* Until the command runs, or did not start. */
+static int
+await_start(struct tree *tree)
+{
+	int rc = 0;
+
+	while (rc == 0 && tree->pid == 0)
+		rc = receive(tree, 0);
+	if (rc == 0)
+		return 0;
+	reap(tree);
+	fd_close(&tree->fd);
+	return tree->error != 0 ? -tree->error : rc;
+}
+
+int
+tree_start(struct tree *tree, const struct tree_command *command)
+{
+	int rc = tree_begin(tree, command);
+
+	return rc == 0 ? await_start(tree) : rc;
 }

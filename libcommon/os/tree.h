@@ -25,17 +25,30 @@ struct tree_command {
 	const char *cwd;   /* NULL: ours */
 	int std[3];        /* its standard descriptors; -1: ours */
 	bool closes_fds;   /* it gets no descriptor from 3 on */
+	/* In a PID namespace that dies with the keeper: needs privilege. */
+	bool is_contained;
 	uint64_t grace_ns; /* between TERM and KILL when we die */
+	uint64_t stop_ns;  /* as of tree_until; 0: never */
+	uint64_t kill_ns;  /* likewise */
+	/*
+	 * 0, or another process, and its descriptor, for tree_begin: nothing
+	 * is started, that one is kept, with what is below it when it is
+	 * stopped.
+	 */
+	pid_t stranger;
+	int stranger_fd;
 };
 
 struct tree {
 	int fd; /* readable when tree_turn may tell news; -1: closed */
 	pid_t keeper;
-	pid_t pid;     /* of the command, and its process group */
-	bool is_ended; /* the command itself is over */
-	bool is_empty; /* nothing is left of it */
-	int code;      /* how it ended */
-	int error;     /* 0, or the errno for which it did not start */
+	pid_t pid;        /* of the command, and its process group */
+	bool is_stopping; /* it was sent TERM, or KILL */
+	bool is_ended;    /* the command itself is over */
+	bool is_empty;    /* nothing is left of it */
+	bool is_lost;     /* the keeper was killed: something may be left */
+	int code;         /* how it ended */
+	int error;        /* 0, or the errno for which it did not start */
 };
 
 enum tree_state {
@@ -51,6 +64,23 @@ enum tree_state {
  */
 RK_MUST_CHECK int tree_start(
     struct tree *tree, const struct tree_command *command);
+
+/*
+ * The same without waiting for the command: that it did not start is then its
+ * end, with tree.error.
+ */
+RK_MUST_CHECK int tree_begin(
+    struct tree *tree, const struct tree_command *command);
+
+/*
+ * Unless it is told again: at stop_ns the keeper does as tree_stop with the
+ * command's grace_ns does; from kill_ns on it ends all with KILL, whatever
+ * grace was given.  By clock_boot_ns; UINT64_MAX: never.
+ */
+void tree_until(struct tree *tree, uint64_t stop_ns, uint64_t kill_ns);
+
+/* For the command's process group, and nothing else. */
+void tree_signal(struct tree *tree, int signo);
 
 /*
  * TERM (and CONT) to every process now, KILL to what is left after grace_ns

@@ -2,9 +2,12 @@
 /* Who is below us is read from /proc: the one place that knows of processes
  * which left group and session.
  */
+#include "libcommon/os/tree_below.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +16,6 @@
 #include "libcommon/base/parse.h"
 #include "libcommon/os/child.h"
 #include "libcommon/os/fd.h"
-#include "libcommon/os/tree_internal.h"
 
 struct process {
 	pid_t pid, parent;
@@ -127,20 +129,30 @@ mark(struct process_list *list, pid_t root)
 	}
 }
 
-/* Not somebody else's, whose number is the same by now. */
-static void
-signal_surely(const struct process *process, pid_t root, int signo)
+/* Of this very process, not of another whose number is the same by now. */
+static int
+open_surely(const struct process *process, pid_t root)
 {
 	int pidfd = child_open(process->pid);
 	pid_t parent;
 
 	if (pidfd < 0)
-		return;
-	/* Its parent may have died: then it is ours now. */
+		return -1;
+	/* Its parent may have died: then it is the reaper's now. */
 	parent = parent_of(process->pid);
-	if (parent == process->parent || parent == root)
-		child_signal(pidfd, signo);
-	fd_close(&pidfd);
+	if (parent != process->parent && parent != root)
+		fd_close(&pidfd);
+	return pidfd;
+}
+
+/* All below root, marked; the caller frees list->at. */
+static void
+find_below(struct process_list *list, pid_t root)
+{
+	read_processes(list);
+	if (list->count > 0)
+		qsort(list->at, list->count, sizeof *list->at, compare);
+	mark(list, root);
 }
 
 unsigned
@@ -150,16 +162,82 @@ tree_signal_below(int signo)
 	pid_t root = getpid();
 	unsigned count = 0;
 
-	read_processes(&list);
-	if (list.count > 0)
-		qsort(list.at, list.count, sizeof *list.at, compare);
-	mark(&list, root);
+	find_below(&list, root);
 	for (size_t i = 0; i < list.count; i++) {
+		int pidfd;
+
 		if (!list.at[i].is_below)
 			continue;
-		signal_surely(&list.at[i], root, signo);
 		count++;
+		pidfd = open_surely(&list.at[i], root);
+		if (pidfd < 0)
+			continue;
+		child_signal(pidfd, signo);
+		fd_close(&pidfd);
 	}
 	free(list.at);
 	return count;
+}
+
+/* ---- strangers --------------------------------------------------------- */
+
+static bool
+is_known(const struct tree_strangers *strangers, pid_t pid)
+{
+	for (size_t i = 0; i < strangers->count; i++)
+		if (strangers->below[i].pid == pid)
+			return true;
+	return pid == getpid() || pid == getppid();
+}
+
+static void
+look_below(struct tree_strangers *strangers)
+{
+	struct process_list list = { 0 };
+
+	find_below(&list, strangers->root);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct process *process = &list.at[i];
+		int fd;
+
+		if (!process->is_below || is_known(strangers, process->pid) ||
+		    strangers->count == TREE_STRANGERS_MAX)
+			continue;
+		fd = open_surely(process, strangers->root);
+		if (fd < 0)
+			continue;
+		strangers->below[strangers->count].pid = process->pid;
+		strangers->below[strangers->count++].fd = fd;
+	}
+	free(list.at);
+}
+
+void
+tree_strangers_signal(struct tree_strangers *strangers, int signo)
+{
+	if (strangers->root > 0) {
+		look_below(strangers);
+		child_signal(strangers->root_fd, signo);
+	}
+	for (size_t i = 0; i < strangers->count; i++)
+		child_signal(strangers->below[i].fd, signo);
+}
+
+bool
+tree_strangers_are_left(struct tree_strangers *strangers)
+{
+	size_t kept = 0;
+
+	if (strangers->root > 0 && child_ends_by(strangers->root_fd, 0)) {
+		strangers->root = 0;
+		fd_close(&strangers->root_fd);
+	}
+	for (size_t i = 0; i < strangers->count; i++) {
+		if (child_ends_by(strangers->below[i].fd, 0))
+			fd_close(&strangers->below[i].fd);
+		else
+			strangers->below[kept++] = strangers->below[i];
+	}
+	strangers->count = kept;
+	return strangers->root > 0 || kept > 0;
 }

@@ -8,14 +8,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "libcommon/os/child.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/fd.h"
 #include "libcommon/os/tree.h"
+#include "libcommon/os/tree_below.h"
 
 #include "tests/unit/check.h"
 
@@ -33,9 +36,10 @@ static int life[2]; /* its write end is the command's standard output */
 static struct tree_command
 command_of(char *const *argv)
 {
-	struct tree_command command = {
-		.argv = argv, .std = { -1, life[1], -1 }, .closes_fds = true
-	};
+	struct tree_command command = { .argv = argv,
+		.std = { -1, life[1], -1 },
+		.closes_fds = true,
+		.grace_ns = 5 * CLOCK_S_NS };
 
 	return command;
 }
@@ -308,6 +312,257 @@ test_tree_lets_the_command_go_on(void)
 	fd_close(&input[1]);
 }
 
+static uint64_t
+from_now(uint64_t ms)
+{
+	return clock_boot_ns() + ms * CLOCK_MS_NS;
+}
+
+/* Nothing happens meanwhile, and nobody would tell. */
+static void
+pass_until(uint64_t boot_ns)
+{
+	while (clock_boot_ns() < boot_ns)
+		CHECK(fd_wait(-1, 0, clock_now_ns() + 10 * CLOCK_MS_NS) == 0);
+}
+
+static void
+test_tree_ends_by_itself_at_its_time(void)
+{
+	struct tree tree = start_script("trap 'echo t; exit 4' TERM; echo a; "
+					"while :; do tail -f /dev/null & "
+					"wait $!; done");
+	uint64_t start_ns = clock_boot_ns();
+	char said[2];
+
+	CHECK_EQ(hear(said, 2), 2);
+	tree_until(&tree, from_now(100), UINT64_MAX);
+	/* Told again in time. */
+	tree_until(&tree, from_now(300), UINT64_MAX);
+	CHECK_EQ(tree_wait(&tree, TREE_ENDED, SOON), TREE_ENDED);
+	CHECK(tree.is_stopping);
+	CHECK_EQ(tree_code(&tree), 4);
+	CHECK(clock_boot_ns() - start_ns >= 300 * CLOCK_MS_NS);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	finish(&tree);
+}
+
+/* Nobody tells the keeper again: we may have been stopped. */
+static void
+test_tree_is_killed_at_its_time_whatever_its_grace(void)
+{
+	char shell[] = "sh", option[] = "-c", text[] = STUBBORN;
+	char *argv[] = { shell, option, text, NULL };
+	struct tree_command command;
+	uint64_t start_ns = clock_boot_ns();
+	struct tree tree;
+	char said[4];
+
+	CHECK_EQ(pipe2(life, O_CLOEXEC), 0);
+	command = command_of(argv);
+	command.grace_ns = 1000 * CLOCK_S_NS;
+	command.stop_ns = start_ns + 200 * CLOCK_MS_NS;
+	command.kill_ns = start_ns + 400 * CLOCK_MS_NS;
+	if (!CHECK_EQ(tree_begin(&tree, &command), 0))
+		return;
+	fd_close(&life[1]);
+	CHECK_EQ(hear(said, 4), 4);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	CHECK(clock_boot_ns() - start_ns >= 400 * CLOCK_MS_NS);
+	CHECK_EQ(tree_code(&tree), 128 + SIGKILL);
+	CHECK(is_deserted());
+	finish(&tree);
+}
+
+/* Stopped itself until after its time. */
+static void
+test_tree_ends_at_once_when_the_keeper_wakes_late(void)
+{
+	struct tree tree = start_script(STUBBORN);
+	uint64_t late_ns = from_now(300);
+	char said[4];
+
+	CHECK_EQ(hear(said, 4), 4);
+	kill(tree.keeper, SIGSTOP);
+	tree_until(&tree, from_now(100), from_now(200));
+	pass_until(late_ns);
+	CHECK_EQ(tree_turn(&tree), TREE_RUNNING);
+	kill(tree.keeper, SIGCONT);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	finish(&tree);
+}
+
+/* And what it was told meanwhile counts. */
+static void
+test_tree_goes_on_when_its_time_was_moved_while_the_keeper_slept(void)
+{
+	struct tree tree = start_script(STUBBORN);
+	uint64_t late_ns = from_now(200);
+	char said[4];
+
+	CHECK_EQ(hear(said, 4), 4);
+	tree_until(&tree, from_now(100), from_now(150));
+	kill(tree.keeper, SIGSTOP);
+	tree_until(&tree, UINT64_MAX, UINT64_MAX);
+	pass_until(late_ns);
+	kill(tree.keeper, SIGCONT);
+	CHECK_EQ(
+	    tree_wait(&tree, TREE_ENDED, clock_now_ns() + 200 * CLOCK_MS_NS),
+	    TREE_RUNNING);
+	tree_stop(&tree, 0);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	finish(&tree);
+}
+
+static void
+test_tree_passes_signals_on(void)
+{
+	struct tree tree = start_script("trap 'echo u; exit 6' USR1; echo a; "
+					"while :; do tail -f /dev/null & "
+					"wait $!; done");
+	char said[4];
+
+	CHECK_EQ(hear(said, 2), 2);
+	tree_signal(&tree, SIGUSR1);
+	CHECK_EQ(tree_wait(&tree, TREE_ENDED, SOON), TREE_ENDED);
+	CHECK_EQ(tree_code(&tree), 6);
+	CHECK(!tree.is_stopping);
+	tree_stop(&tree, 0);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	finish(&tree);
+}
+
+/* All of it, though nobody of ours is left to look for it. */
+static void
+test_tree_contained_dies_with_its_keeper(void)
+{
+	char shell[] = "sh", option[] = "-c", text[] = STUBBORN;
+	char *argv[] = { shell, option, text, NULL };
+	struct tree_command command;
+	struct tree tree;
+	char said[4];
+
+	if (geteuid() != 0) {
+		puts("skipped: needs root");
+		return;
+	}
+	CHECK_EQ(pipe2(life, O_CLOEXEC), 0);
+	command = command_of(argv);
+	command.is_contained = true;
+	if (!CHECK_EQ(tree_start(&tree, &command), 0))
+		return;
+	fd_close(&life[1]);
+	if (CHECK_EQ(hear(said, 4), 4)) {
+		kill(tree.keeper, SIGKILL);
+		CHECK(is_deserted());
+	}
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	CHECK(tree.is_lost);
+	finish(&tree);
+}
+
+static void
+test_tree_contained_sees_itself_alone(void)
+{
+	char shell[] = "sh", option[] = "-c",
+	     text[] = "ls -d /proc/[0-9]*; (setsid tail -f /dev/null &); "
+		      "exit 5";
+	char *argv[] = { shell, option, text, NULL };
+	struct tree_command command;
+	struct tree tree;
+	char said[64];
+
+	if (geteuid() != 0) {
+		puts("skipped: needs root");
+		return;
+	}
+	CHECK_EQ(pipe2(life, O_CLOEXEC), 0);
+	command = command_of(argv);
+	command.is_contained = true;
+	if (!CHECK_EQ(tree_start(&tree, &command), 0))
+		return;
+	fd_close(&life[1]);
+	/* Process 1 and the shell. */
+	CHECK_EQ(hear(said, 16), 16);
+	CHECK_MEM(said, 16, "/proc/1\n/proc/2\n", 16);
+	CHECK_EQ(tree_wait(&tree, TREE_ENDED, SOON), TREE_ENDED);
+	CHECK_EQ(tree_code(&tree), 5);
+	CHECK_EQ(tree_turn(&tree), TREE_ENDED);
+	tree_stop(&tree, 1000 * CLOCK_S_NS);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	CHECK(is_deserted());
+	CHECK(!tree.is_lost);
+	finish(&tree);
+}
+
+/* A process of somebody else, here of ours. */
+static pid_t
+start_stranger(int *pidfd)
+{
+	pid_t pid;
+	char said[4];
+
+	CHECK_EQ(pipe2(life, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(life[1], STDOUT_FILENO);
+		execlp("sh", "sh", "-c",
+		    "echo a; sh -c 'trap \"\" TERM; echo b;"
+		    " exec tail -f /dev/null'",
+		    (char *)NULL);
+		_exit(1);
+	}
+	fd_close(&life[1]);
+	CHECK_EQ(hear(said, 4), 4);
+	*pidfd = child_open(pid);
+	CHECK(*pidfd >= 0);
+	return pid;
+}
+
+static void
+test_tree_of_a_stranger(void)
+{
+	struct tree_command command = { .std = { -1, -1, -1 },
+		.grace_ns = 100 * CLOCK_MS_NS };
+	struct tree tree;
+	int status;
+
+	command.stranger = start_stranger(&command.stranger_fd);
+	if (!CHECK_EQ(tree_begin(&tree, &command), 0))
+		return;
+	CHECK_EQ(tree_turn(&tree), TREE_RUNNING);
+	/* It dies of TERM, what is below it does not. */
+	tree_stop(&tree, 200 * CLOCK_MS_NS);
+	CHECK_EQ(waitpid(command.stranger, &status, 0), command.stranger);
+	CHECK_EQ(WTERMSIG(status), SIGTERM);
+	CHECK_EQ(tree_turn(&tree) < TREE_EMPTY, 1);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	CHECK(is_deserted());
+	fd_close(&command.stranger_fd);
+	finish(&tree);
+}
+
+static void
+test_tree_of_a_stranger_ends_with_it(void)
+{
+	struct tree_command command = { .std = { -1, -1, -1 } };
+	struct tree tree;
+
+	command.stranger = start_stranger(&command.stranger_fd);
+	if (!CHECK_EQ(tree_begin(&tree, &command), 0))
+		return;
+	CHECK_EQ(tree_turn(&tree), TREE_RUNNING);
+	kill(command.stranger, SIGKILL);
+	CHECK_EQ(waitpid(command.stranger, NULL, 0), command.stranger);
+	CHECK_EQ(tree_wait(&tree, TREE_EMPTY, SOON), TREE_EMPTY);
+	CHECK(!tree.is_lost);
+	fd_close(&command.stranger_fd);
+	/* What it left behind is its own affair. */
+	CHECK_EQ(fd_wait(life[0], POLLIN, clock_now_ns()), 0);
+	tree_signal_below(SIGKILL);
+	finish(&tree);
+}
+
 /* Another process starts it and is killed. */
 static void
 test_tree_does_not_outlive_us(void)
@@ -361,6 +616,16 @@ main(int argc, char **argv)
 		CHECK_TEST(test_tree_leaves_alone_what_it_did_not_start),
 		CHECK_TEST(test_tree_lets_go_what_was_left_behind),
 		CHECK_TEST(test_tree_lets_the_command_go_on),
+		CHECK_TEST(test_tree_ends_by_itself_at_its_time),
+		CHECK_TEST(test_tree_is_killed_at_its_time_whatever_its_grace),
+		CHECK_TEST(test_tree_ends_at_once_when_the_keeper_wakes_late),
+		CHECK_TEST(
+		    test_tree_goes_on_when_its_time_was_moved_while_the_keeper_slept),
+		CHECK_TEST(test_tree_passes_signals_on),
+		CHECK_TEST(test_tree_contained_dies_with_its_keeper),
+		CHECK_TEST(test_tree_contained_sees_itself_alone),
+		CHECK_TEST(test_tree_of_a_stranger),
+		CHECK_TEST(test_tree_of_a_stranger_ends_with_it),
 		CHECK_TEST(test_tree_does_not_outlive_us),
 		CHECK_TEST(test_tree_dies_with_its_keeper),
 	};
