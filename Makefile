@@ -279,6 +279,8 @@ NAMED = $(if $(filter $(FREE) $(DAEMONS) ringkit,$1),$1,ringkit-$1)
 PAGES := $(sort $(wildcard man/*.[1-8]))
 page_name = $(if $(filter $(TOOLS),$(basename $(notdir $1))),$(call \
   NAMED,$(basename $(notdir $1)))$(suffix $1),$(notdir $1))
+EXAMPLES := $(addprefix examples/,systemd/*/*.conf systemd/*.conf \
+              systemd/*.service systemd/*.target *.conf *.cron *.sh)
 INSTALL = \
   $(foreach p,$(DAEMONS),755:$B/$p:$(sbindir)/$p \
     link:$(sbindir)/$p:$(libexecdir)/ringkit/$p) \
@@ -294,7 +296,7 @@ INSTALL = \
     NAMED,$(patsubst _%,%,$(notdir $c)))) \
   $(foreach c,$(sort $(wildcard completions/*.fish)),644:$c:$(fishcompdir)/$(call \
     NAMED,$(basename $(notdir $c))).fish) \
-  $(foreach e,$(sort $(wildcard examples/*.conf examples/*.sh)),644:$e:$(docdir)/$e)
+  $(foreach e,$(wildcard $(EXAMPLES)),644:$e:$(docdir)/$e)
 install: all                            ## honours DESTDIR, prefix, bindir, ...
 	$(Q)sh tests/run/install.sh install "$(DESTDIR)" $(INSTALL)
 uninstall:                              ## remove what install put there

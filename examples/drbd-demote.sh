@@ -4,7 +4,8 @@
 # go of what only one node may hold.  Install it as a hook, or behind the
 # service that a unit is bound to:
 #
-#	/etc/ringkit/hooks.d/quorum-lost.d/50-drbd-demote
+#	/etc/ringkit/hooks.d/quorum-lost.d/50-drbd-demote, with the line
+#		exec /usr/local/sbin/drbd-demote.sh r0
 #	ExecStopPost=/usr/local/sbin/drbd-demote.sh r0
 #
 # Of each resource: first the service that uses it, app@RESOURCE, then the

@@ -5,41 +5,13 @@
 # shellcheck disable=SC1003,SC2016,SC2034,SC2154 # for other shells; bats' own names
 load helpers
 load quorumfake
+load examples
 
 setup_file() { start_nodes 1 --only=ringd; }
 teardown_file() { stop_nodes; }
 
-setup()
-{
-	cd "$BATS_TEST_TMPDIR" || return
-	examples=$(cd "$BATS_TEST_DIRNAME/../../examples" && pwd)
-	export RINGKIT_SH=$examples/ringkit.sh CALLS=$PWD/calls
-	: >calls
-	mkdir -p stubs
-	PATH=$PWD/stubs:$PATH
-}
+setup() { examples_begin; }
 teardown() { fake_stop; }
-
-# stub NAME [COMMANDS]: a program that records how it was called.
-stub()
-{
-	printf '#!/bin/sh\necho "%s $*" >>"$CALLS"\n%s\n' "$1" "${2-}" \
-		>"stubs/$1"
-	chmod +x "stubs/$1"
-}
-
-called() { [ "$(cat calls)" = "$1" ]; }
-
-# killed_at N COMMAND...: false when it ended by itself before.
-killed_at()
-{
-	local n=$1
-	shift
-	rm -f killed
-	KILL_AT=$n KILLED=$PWD/killed BASH_ENV=$BATS_TEST_DIRNAME/killer.bash \
-		bash "$@" >/dev/null 2>&1 8>&8 || :
-	[ -e killed ]
-}
 
 # ---- the parser -------------------------------------------------------------
 

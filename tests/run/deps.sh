@@ -18,7 +18,7 @@ check nc netcat-openbsd
 check jq jq
 check python3 python3
 check git git
-check python3 python3
+check systemd-analyze systemd
 lint clang clang
 lint clang-format clang-format
 lint clang-tidy clang-tidy
