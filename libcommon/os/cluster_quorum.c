@@ -302,6 +302,29 @@ check_tie(const struct whole *whole)
 		    "votes");
 }
 
+/*
+ * Whoever starts without memory counts all who are configured, and may be a
+ * second side.
+ */
+static void
+warn_of_starts(const struct whole *whole)
+{
+	const bool is_weak[KEYS] = {
+		[LAST_MAN_STANDING] = whole->q->last_man_standing,
+		[ALLOW_DOWNSCALE] = whole->q->allow_downscale,
+	};
+
+	if (whole->file->errors > 0 ||
+	    whole->q->wait_for_all != CLUSTER_WAIT_NO)
+		return;
+	for (size_t i = 0; i < KEYS; i++)
+		if (is_weak[i])
+			conf_warn_at(whole->file, whole->text->line[i],
+			    "[quorum] %s: without wait_for_all, nodes that "
+			    "restart while cut off may act beside the others",
+			    settings[i].key);
+}
+
 void
 cluster_quorum_check(struct conf *file, struct cluster_reading *reading)
 {
@@ -322,4 +345,5 @@ cluster_quorum_check(struct conf *file, struct cluster_reading *reading)
 	check_downscale(&whole);
 	check_tie(&whole);
 	check_settle(&whole);
+	warn_of_starts(&whole);
 }

@@ -81,6 +81,18 @@ conf_warn(struct conf *conf, const char *format, ...)
 	put_mistake(conf, conf->line, "warning: ", words);
 }
 
+void
+conf_warn_at(struct conf *conf, unsigned line, const char *format, ...)
+{
+	char words[MISTAKE_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	put_mistake(conf, line, "warning: ", words);
+}
+
 /* ---- lines ------------------------------------------------------------- */
 
 static bool

@@ -64,6 +64,8 @@ void conf_fail_at(struct conf *conf, unsigned line, const char *format, ...)
 
 /* A line of the report that is no mistake: "FILE:LINE: warning: …". */
 void conf_warn(struct conf *conf, const char *format, ...) RK_PRINTF(2, 3);
+void conf_warn_at(struct conf *conf, unsigned line, const char *format, ...)
+    RK_PRINTF(3, 4);
 
 enum conf_kind {
 	CONF_YES_NO,   /* bool */

@@ -145,6 +145,15 @@ draw_load(struct sim_options *opt, struct rng *rng)
 	opt->worst_ppm = maybe(rng, 1000, 50000);
 }
 
+/* Nodes lose what quorumd remembers: DESIGN.md, "What is left open". */
+static bool
+is_forgetting(const struct sim_options *opt)
+{
+	return (opt->every_ns[SIM_FAULT_CRASH] |
+		   opt->every_ns[SIM_FAULT_CRASH_MID] |
+		   opt->every_ns[SIM_FAULT_LEAVE]) != 0;
+}
+
 /* Drawn last, so that earlier seeds mean what they meant. */
 static void
 draw_rules(struct sim_options *opt, struct rng *rng)
@@ -160,17 +169,12 @@ draw_rules(struct sim_options *opt, struct rng *rng)
 	rules->tie = (int)rng_below(rng, 3); /* none, lowest, highest */
 	if (opt->node_count % 2 && !rules->wait_for_all)
 		rules->tie = 0;
-	/* Without wait_for_all it is known to be unsafe; see DESIGN.md. */
-	rules->is_last_man =
-	    !is_weighted && rng_below(rng, 4) == 0 && rules->wait_for_all != 0;
+	/* Who waits for nobody believes its file when it comes back. */
+	bool is_safe = rules->wait_for_all || !is_forgetting(opt);
+	rules->is_last_man = !is_weighted && rng_below(rng, 4) == 0 && is_safe;
 	rules->last_man_ns = sim_draw_log(rng, 200 * MS, 3000 * MS);
 	rules->is_tracking = rng_below(rng, 4) == 0;
-	/* Who waits for nobody believes its file when it comes back. */
-	rules->has_requests = rng_below(rng, 3) == 0 &&
-	    (rules->wait_for_all ||
-		!(opt->every_ns[SIM_FAULT_CRASH] |
-		    opt->every_ns[SIM_FAULT_CRASH_MID] |
-		    opt->every_ns[SIM_FAULT_LEAVE]));
+	rules->has_requests = rng_below(rng, 3) == 0 && is_safe;
 }
 
 void

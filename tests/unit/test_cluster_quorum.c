@@ -143,6 +143,24 @@ test_cluster_quorum_puts_in_what_is_implied(void)
 	CHECK_EQ(q->tie, CLUSTER_TIE_LOWEST);
 }
 
+static void
+test_cluster_quorum_warns_of_starts_without_memory(void)
+{
+	CHECK_EQ(read_conf(QUORUM3 "allow_downscale = yes\n"
+				   "last_man_standing = yes\n"),
+	    0);
+	CHECK_STR(report,
+	    ":14: warning: [quorum] last_man_standing: without wait_for_all, "
+	    "nodes that restart while cut off may act beside the others\n"
+	    ":13: warning: [quorum] allow_downscale: without wait_for_all, "
+	    "nodes that restart while cut off may act beside the others\n");
+	CHECK_EQ(read_conf(QUORUM3 "wait_for_all = yes\n"
+				   "allow_downscale = yes\n"
+				   "last_man_standing = yes\n"),
+	    0);
+	CHECK_STR(report, "");
+}
+
 /* Many nodes of many votes do not wrap around. */
 static void
 test_cluster_quorum_adds_votes_in_32_bits(void)
@@ -349,6 +367,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_cluster_quorum_defaults),
 		CHECK_TEST(test_cluster_quorum_reads_every_key),
 		CHECK_TEST(test_cluster_quorum_puts_in_what_is_implied),
+		CHECK_TEST(test_cluster_quorum_warns_of_starts_without_memory),
 		CHECK_TEST(test_cluster_quorum_adds_votes_in_32_bits),
 		CHECK_TEST(test_cluster_tags_belong_to_their_node),
 		CHECK_TEST(test_cluster_tags_tell_every_mistake),
