@@ -191,7 +191,7 @@ LOGS_ALONE := $(CLUSTER:%=$B/log/%.log) $(if $(REPLAY),$B/log/seeds.log) \
 ONE = $(Q)sh tests/run/one.sh $@
 
 demo:                                   ## a ring of three nodes, in a minute
-	@sh tests/run/deps.sh build
+	@sh tests/run/deps.sh build demo
 	$(AGAIN) $(PAR) all
 	$(Q)PATH="$(CURDIR)/$B:$$PATH" bash examples/demo.sh
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # demo.sh: three nodes on this machine order ten thousand lines, lose one of
-# their number, go on, and take it back.  Run it as `make demo`, or with the
-# programs in PATH.  DEMO_PORT: the UDP port on 127.0.0.1-3.
+# their number, go on, and take it back; then one is cut off from the others,
+# and only one side may act.  Run it as `make demo`, or with the programs in
+# PATH.  DEMO_PORT: the UDP port on 127.0.0.1-3.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -89,13 +90,29 @@ round()
 		die "$name: what came out is not what went in"
 }
 
-# await_view MEMBERS: until the watcher tells of that view.
+# watch NODE: what watch-membership tells there comes through descriptor 4.
+watch()
+{
+	local event rest
+	mkfifo "$work/changes"
+	watch-membership --rundir="$(rundir "$1")" >"$work/changes" &
+	watcher=$!
+	exec 4<"$work/changes"
+	while read -r -t "$limit" event rest <&4; do
+		[[ $event != ready ]] || return 0
+	done
+	die "node $1: watch-membership does not tell the state"
+}
+
+# await_view MEMBERS: until the watcher tells of that view; prints what it
+# tells on the way there.
 await_view()
 {
 	local event rest
+	told=()
 	while read -r -t "$limit" event rest <&4; do
-		[[ $event == view && $rest == *" phase=regular "* ]] || continue
-		[[ $rest == *" members=$1 "* ]] || continue
+		told+=("$event ${rest% seq=*}")
+		[[ $event == view && $rest == *" members=$1 "* ]] || continue
 		view=${rest#view=}
 		view=${view%% *}
 		return 0
@@ -103,18 +120,29 @@ await_view()
 	die "no view of the members $1"
 }
 
-# watch NODE: its views come through descriptor 4 from here on.
-watch()
+show() { printf 'demo:   %s\n' "${told[@]}"; }
+
+# cut_off NODE DURATION: that node and the others do not hear each other.
+cut_off()
 {
-	local event rest
-	mkfifo "$work/views"
-	msgcat --rundir="$(rundir "$1")" --views demo/none >"$work/views" &
-	watcher=$!
-	exec 4<"$work/views"
-	while read -r -t "$limit" event rest <&4; do
-		[[ $event != ready ]] || return 0
-	done
-	die "node $1: msgcat does not watch"
+	local node
+	for node in 1 2 3; do
+		[[ $node != "$1" ]] || continue
+		printf 'drop peer=%s for=%s\n' "$node" "$2"
+	done | { cat && echo quit; } | nc -U "$(rundir "$1")/ring.sock" |
+		grep -c '^ok' >/dev/null || die "node $1 is not to be cut off"
+}
+
+# verdict NODE WANTED CONDITION...: whether that node may act, once it is so.
+verdict()
+{
+	local node=$1 wanted=$2 answer code=0
+	shift 2
+	check-quorum -q --rundir="$(rundir "$node")" --wait "$@" -t "$limit" ||
+		die "node $node: check-quorum --wait $*: ended with $?"
+	answer=$(check-quorum --rundir="$(rundir "$node")") || code=$?
+	say "  node $node: check-quorum ends with $code: ${answer%%$'\n'*}"
+	[[ $code == "$wanted" ]] || die "node $node: it should be $wanted"
 }
 
 # Real lines: the pages and sources of the project itself.
@@ -132,7 +160,7 @@ gather()
 inside()
 {
 	local pid rest at
-	listeners=() senders=() watcher=
+	listeners=() senders=() told=() watcher=
 	# shellcheck disable=SC2154,SC2064 # they are known when it runs
 	trap 'kill ${watcher:-} $(jobs -p) 2>/dev/null || :' EXIT
 	say "$(ringkit status | head -n 1)"
@@ -145,13 +173,29 @@ inside()
 	kill -KILL "$pid"
 	await_view 1,2
 	say "kill -9 of node 3: after $(since "$at") ms view $view is nodes 1,2"
+	show
 	round second "$work/second" 1 2
 
 	at=$EPOCHREALTIME
 	ringkit sandbox --start=3 "$RINGKIT_SANDBOX"
 	await_view 1,2,3
 	say "node 3 is back: after $(since "$at") ms view $view is nodes 1,2,3"
+	show
 	round third "$work/third" 1 2 3
+
+	at=$EPOCHREALTIME
+	cut_off 3 5m
+	await_view 1,2
+	say "node 3 cut off: after $(since "$at") ms view $view is nodes 1,2"
+	show
+	verdict 1 0 quorate '!member:n3'
+	verdict 3 1 '!quorate' alone
+	at=$EPOCHREALTIME
+	cut_off 3 0
+	await_view 1,2,3
+	say "node 3 is let in: after $(since "$at") ms view $view is nodes 1,2,3"
+	show
+	verdict 3 0 quorate all
 }
 
 case ${1-} in

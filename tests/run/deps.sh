@@ -13,6 +13,7 @@ build pc:libmnl libmnl-dev
 build pc:libsodium libsodium-dev
 build pc:inih libinih-dev
 build bash bash
+demo nc netcat-openbsd
 check bats bats
 check nc netcat-openbsd
 check jq jq
