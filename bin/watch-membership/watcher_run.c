@@ -254,13 +254,9 @@ finish_hooks(struct watcher *w)
 	w->is_closing = true;
 	if (!hook_is_idle(hooks->hook))
 		tool_say("waiting for the hooks");
-	while (step == WATCHER_ON && w->is_closing) {
-		step = watcher_turn_hooks(w);
-		if (hook_is_idle(hooks->hook))
-			break;
-		if (step == WATCHER_ON)
-			step = watcher_wait(w, -1, UINT64_MAX);
-	}
+	while (
+	    step == WATCHER_ON && w->is_closing && !hook_is_idle(hooks->hook))
+		step = watcher_wait(w, -1, UINT64_MAX);
 }
 
 enum exitcode

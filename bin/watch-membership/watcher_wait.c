@@ -93,6 +93,13 @@ wait_ms(const struct watcher *w, uint64_t until_ns)
 	return (int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS);
 }
 
+/* The look was at the end of the last hook: nothing more will happen. */
+static bool
+is_all_done(const struct watcher *w)
+{
+	return w->is_closing && hook_is_idle(w->options->hooks->hook);
+}
+
 enum watcher_step
 watcher_wait(struct watcher *w, int fd, uint64_t until_ns)
 {
@@ -109,7 +116,7 @@ watcher_wait(struct watcher *w, int fd, uint64_t until_ns)
 	step = watcher_look(w);
 	if (step == WATCHER_ON)
 		step = look_at_daemon(w);
-	if (step != WATCHER_ON)
+	if (step != WATCHER_ON || is_all_done(w))
 		return step;
 	if (w->options->hooks != NULL) {
 		fds[1].fd = -1;

@@ -133,6 +133,13 @@ input() { sed '1,/^$/d' "run.$1" | cut -d' ' -f1 | tr '\n' ' '; }
 	[ "$(cat seen)" = '<-v><--help><><a b><$x><-->' ]
 }
 
+@test "the last hook may end at any time: so does the watcher" {
+	local i
+	for i in {1..100}; do
+		timeout 20 watch-membership --now -- true
+	done
+}
+
 @test "output comes line by line on standard error, with a limit" {
 	hook loud <<-'X'
 		echo one
