@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "libcommon/base/attr.h"
+#include "libcommon/base/rdbuf.h"
 
 #include "bin/cfgstored/kv_command.h"
 #include "bin/cfgstored/kv_rules.h"
@@ -22,7 +23,7 @@ enum {
 	KV_LOG_BLOCK = 512, /* no block is ever written by two batches */
 	KV_LOG_HEADER_BYTES = 4096,
 	KV_LOG_BATCH_HEAD_BYTES = 32,
-	KV_LOG_FRAME_HEAD_BYTES = 64, /* at most */
+	KV_LOG_FRAME_HEAD_BYTES = 128, /* at most */
 	/* Of one record; of one batch's frames. */
 	KV_LOG_RECORD_BYTES_MAX = KV_COMMAND_BYTES_MAX + 4096,
 	KV_LOG_BATCH_BYTES_MAX = 2 << 20,
@@ -32,11 +33,11 @@ enum {
 /* ---- frames ------------------------------------------------------------ */
 
 enum kv_log_kind {
-	/* How the log stood: first of each segment, there only. */
+	/* How the log stood: first of each segment, and there only. */
 	KV_LOG_LINK = 1,
 	/* The next one; in a takeover, of what is to be the log. */
 	KV_LOG_RECORD,
-	/* What follows will replace the log from index on. */
+	/* What follows will replace the log behind tip. */
 	KV_LOG_BEGIN,
 	/* And now it has.  Without it nothing behind BEGIN is there. */
 	KV_LOG_END,
@@ -51,21 +52,22 @@ enum kv_log_kind {
  */
 struct kv_log_state {
 	bool is_verified; /* it is whole: tip says what was confirmed */
-	struct kv_tip tip;
-	uint64_t acked; /* index; what was known when it was written */
 	bool is_taking;
-	uint64_t from; /* index of its first record */
-	/* Nothing of the old log stays: state after from - 1 is a snapshot. */
+	/* Nothing of the old log stays: the state at base is a snapshot. */
 	bool is_on_snapshot;
+	struct kv_tip tip;
+	uint64_t acked;     /* an index that is known to be acknowledged */
+	struct kv_tip base; /* of the takeover: the end of what stays */
 	struct kv_tip next;
 };
 
 /* What of it counts depends on the kind; bytes are borrowed. */
 struct kv_log_frame {
 	enum kv_log_kind kind;
-	struct kv_tip tip;   /* RECORD: its own; BEGIN: of the one before */
-	uint64_t acked;      /* RECORD, END: the highest index known to be */
-	bool is_on_snapshot; /* BEGIN */
+	bool is_first;             /* LINK: nothing before it counts */
+	bool is_on_snapshot;       /* BEGIN */
+	struct kv_tip tip;         /* RECORD, BEGIN */
+	uint64_t acked;            /* RECORD, END */
 	struct kv_log_state state; /* LINK */
 	const uint8_t *bytes;      /* RECORD */
 	size_t len;
@@ -75,68 +77,66 @@ struct kv_log_frame {
 size_t kv_log_frame_head(
     const struct kv_log_frame *frame, uint8_t out[KV_LOG_FRAME_HEAD_BYTES]);
 
-/*
- * Goes on by one frame.  KV_LOG_E_ORDER: this frame cannot come here; state
- * is as it was.
- */
-enum { KV_LOG_E_ORDER = 1 };
-RK_MUST_CHECK int kv_log_follow(
+/* The next frame; false: there is none, or (is_short) it is none. */
+bool kv_log_frame_take(struct rdbuf *rd, struct kv_log_frame *out);
+
+/* false: this frame cannot come here; state is as it was. */
+RK_MUST_CHECK bool kv_log_follow(
     struct kv_log_state *state, const struct kv_log_frame *frame);
 
 /* ---- segments ---------------------------------------------------------- */
 
 struct kv_log_segment {
 	uint64_t serial; /* from 1 without holes, in the order of use */
-	uint64_t salt;   /* new at each use of the blocks; never 0 */
+	uint64_t salt;   /* of this use of the blocks */
 	uint64_t bytes;  /* of the file; a multiple of KV_LOG_BLOCK */
 };
 void kv_log_header(
     const struct kv_log_segment *segment, uint8_t out[KV_LOG_HEADER_BYTES]);
 
-/* Frames in order of at most KV_LOG_BATCH_BYTES_MAX bytes, in spans. */
-struct kv_log_span {
+/* Frames of KV_LOG_BATCH_BYTES_MAX bytes at most, perhaps none, in pieces. */
+struct kv_log_piece {
 	const uint8_t *bytes;
 	size_t len;
 };
 void kv_log_batch_head(const struct kv_log_segment *segment, uint64_t offset,
-    const struct kv_log_span spans[2], uint8_t out[KV_LOG_BATCH_HEAD_BYTES]);
+    const struct kv_log_piece *pieces, size_t count,
+    uint8_t out[KV_LOG_BATCH_HEAD_BYTES]);
+
+/* What a batch with so many bytes of frames takes. */
+uint64_t kv_log_batch_bytes(size_t len);
 
 /* ---- reading ----------------------------------------------------------- */
 
 enum kv_log_finding {
 	KV_LOG_WHOLE,
-	KV_LOG_TORN,    /* behind end there was an unfinished write */
-	KV_LOG_SHORT,   /* the file is not as long as it says */
-	KV_LOG_DAMAGED, /* what had been fsynced is bad; the log ends */
+	KV_LOG_TORN,    /* and a write behind the end was cut short */
+	KV_LOG_HEADER,  /* the header is bad; serial is 0 */
+	KV_LOG_LENGTH,  /* the file is not as long as its header says */
+	KV_LOG_DAMAGED, /* something whole stands behind what is bad */
 };
-struct kv_log_found {
-	struct kv_log_segment segment; /* serial 0: its header is bad */
-	enum kv_log_finding finding;
-	uint64_t end;     /* offset behind the last whole batch */
-	uint64_t batches; /* 0: it has never been used */
-};
-
 /*
- * Looks at a whole segment.  Whether torn is damaged, too, because a later
- * segment was used, the caller has to see: that one's first batch was written
- * when this one was fsynced.
+ * end is where the log goes on, and begins to be bad.  A segment that ends
+ * early is sound only if no later one was used: see kv_log_replay.h.
  */
+struct kv_log_found {
+	struct kv_log_segment segment;
+	enum kv_log_finding finding;
+	uint64_t end;
+	uint64_t batches; /* whole ones; 0: it has never been used */
+};
 void kv_log_look(struct kv_log_found *out, const void *bytes, size_t len);
 
-/*
- * The frames up to end of a segment that was looked at: false behind the last,
- * or where a frame is none (is_bad), which only a writer gone mad can bring.
- */
+/* The frames of a segment that was looked at, up to its end. */
 struct kv_log_cursor {
 	const uint8_t *bytes;
+	uint64_t next; /* offset of the next batch */
 	uint64_t end;
-	uint64_t batch_end; /* of the frames of the batch it is in */
-	uint64_t next_batch;
-	uint64_t at;
-	bool is_bad;
+	struct rdbuf batch;
 };
 void kv_log_cursor_init(struct kv_log_cursor *cursor,
     const struct kv_log_found *found, const void *bytes);
+/* false: behind the last, or (batch.is_short) no writer wrote this. */
 bool kv_log_next(struct kv_log_cursor *cursor, struct kv_log_frame *out);
 
 #endif
