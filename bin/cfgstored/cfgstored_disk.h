@@ -21,15 +21,22 @@
 #include "bin/cfgstored/kv_log.h"
 
 struct cfgstored_disk;
+struct cfgstored_file_act;
 struct kv;
 struct text;
+
+enum { CFGSTORED_DISK_WORDS_BYTES_MAX = 64 << 10 };
 
 /* ---- start ------------------------------------------------------------- */
 
 struct cfgstored_disk_config {
 	const char *folder;     /* statedir: cfg/ is made in it */
 	uint64_t segment_bytes; /* 0: KV_LOG_SEGMENT_BYTES */
-	uint64_t keep_bytes;    /* of log, kept behind the last snapshot */
+	uint64_t keep_bytes;    /* of log, kept though a snapshot has it */
+	size_t ring_bytes;      /* 0: 8 MiB */
+	/* For tests, see cfgstored_file.h. */
+	int (*hook)(void *arg, const struct cfgstored_file_act *act);
+	void *hook_arg;
 };
 
 enum cfgstored_disk_health {
@@ -39,11 +46,11 @@ enum cfgstored_disk_health {
 };
 
 /*
- * Who is told what was found, in order; non-zero ends it and makes it BAD.
- * snapshot may come again: then all before it is void.  Records have rising
- * indexes without holes behind the snapshot's, or from 1; cut says that those
- * from index on are replaced by what follows.  Of what was never finished
- * nothing is told.
+ * Who is told what was found, in order: the snapshot, if there is one, and its
+ * state in pieces; then records, whose indexes rise by one from the snapshot's
+ * or from 1.  cut says that those from index on are replaced by what follows.
+ * Of a takeover that was never finished nothing is told.  Non-zero ends it,
+ * and what was found is BAD.
  */
 struct cfgstored_disk_reader {
 	void *arg;
@@ -57,10 +64,10 @@ struct cfgstored_disk_reader {
 
 struct cfgstored_disk_found {
 	enum cfgstored_disk_health health;
-	struct kv_tip tip;       /* GOOD: the end of the log */
-	uint64_t acked;          /* at least this index is acknowledged */
-	uint64_t snapshot;       /* index; 0: none */
-	uint64_t repaired_bytes; /* cut off: a write that a crash cut short */
+	bool is_torn;      /* a write was cut short by a crash, and cut off */
+	struct kv_tip tip; /* GOOD: the end of the log; it is durable */
+	uint64_t acked;    /* GOOD: this index is acknowledged, or more */
+	uint64_t snapshot; /* GOOD: index; 0: there is none */
 };
 
 /*
@@ -79,9 +86,10 @@ void cfgstored_disk_close(struct cfgstored_disk *disk);
 /* ---- the log ----------------------------------------------------------- */
 
 /*
- * All of these: 0; -EAGAIN, nothing was taken: too much is under way, or the
- * disk is full; or -E… of a failed disk, for good.  Taken in this order and
- * durable in this order, some time after flush.
+ * All of these: 0; -EAGAIN: too much is under way, or the disk is full;
+ * -EINVAL: it cannot come here (its tip does not follow, it is too long); or
+ * another -E… of a failed disk, for good.  Then nothing was taken.  Taken in
+ * this order and durable in this order, some time after flush.
  */
 
 /* BLANK or BAD: the log is whole, and empty.  At a first start, or by init. */
@@ -107,7 +115,7 @@ RK_MUST_CHECK int cfgstored_disk_end(
     struct cfgstored_disk *disk, uint64_t acked);
 RK_MUST_CHECK int cfgstored_disk_abort(struct cfgstored_disk *disk);
 
-/* Bytes of a record that append would take now. */
+/* Bytes of records that append would take now, unless they are tiny. */
 size_t cfgstored_disk_room(const struct cfgstored_disk *disk);
 
 /* Wakes the writer; at the end of each turn of the loop. */
@@ -121,14 +129,14 @@ enum cfgstored_disk_purpose {
 };
 
 /*
- * Forks a child that writes kv as the state after tip, with words, at most
- * 64 KiB; kv may change at once.  -EBUSY: the last one is still under way.
+ * Forks a child that writes kv as the state after tip, with words; kv may
+ * change at once.  -EBUSY: the last one is still under way.
  */
 struct cfgstored_disk_save {
 	enum cfgstored_disk_purpose purpose;
 	const struct kv *kv;
 	struct kv_tip tip;
-	const void *words;
+	const void *words; /* CFGSTORED_DISK_WORDS_BYTES_MAX at most */
 	size_t len;
 };
 RK_MUST_CHECK int cfgstored_disk_save(
@@ -142,10 +150,11 @@ int cfgstored_disk_fd(const struct cfgstored_disk *disk);
 enum cfgstored_disk_kind {
 	/* All of the log up to tip would survive.  It may be a new log's. */
 	CFGSTORED_DISK_SYNCED = 1,
+	CFGSTORED_DISK_WRITTEN, /* of a takeover: there is room again */
 	CFGSTORED_DISK_SAVED,   /* the snapshot of tip */
 	CFGSTORED_DISK_UNSAVED, /* it failed: error; ask again later */
 	CFGSTORED_DISK_FULL,    /* no space for more log; it waits */
-	CFGSTORED_DISK_ROOM,    /* there is again */
+	CFGSTORED_DISK_SPACE,   /* there is again */
 	CFGSTORED_DISK_FAILED,  /* for good: error, in what */
 };
 struct cfgstored_disk_event {
