@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bin/check-quorum/checkq_show.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,22 @@ put_votes(struct out *out, struct ask_line *line)
 	put(out, line, ", ", "needed", " needed");
 }
 
+/* Why not; the counts that it may begin with stand there already. */
+static void
+put_why(struct out *out, struct ask_line *line)
+{
+	const char *why = ask_value(line, "why");
+
+	if (isdigit((unsigned char)*why)) {
+		why = strstr(why, "; ");
+		why = why != NULL ? why + strlen("; ") : "";
+	}
+	if (*why == '\0')
+		return;
+	out_put_string(out, ": ");
+	out_put_string(out, why);
+}
+
 static void
 put_human(struct out *out, struct ask_line *line, const struct known *known)
 {
@@ -134,7 +151,7 @@ put_human(struct out *out, struct ask_line *line, const struct known *known)
 	if (known->quorate == KNOWN_YES)
 		put(out, line, "  by ", "basis", "");
 	else
-		put(out, line, ": ", "why", "");
+		put_why(out, line);
 	out_put_string(out, "\n");
 	if (*ask_value(line, "view") == '\0')
 		return;
@@ -253,7 +270,7 @@ checkq_show_nagios(
 	put_votes(out, line);
 	put(out, line, ", members ", "members", "");
 	if (known->quorate != KNOWN_YES)
-		put(out, line, ": ", "why", "");
+		put_why(out, line);
 	out_put_string(out, " |");
 	put(out, line, " votes=", "votes", "");
 	put(out, line, ";", "expected", ":");

@@ -116,7 +116,7 @@ static const struct opt opts[] = {
 	{ '\0', "json", OPT_FLAG, &given.is_json, NULL, NULL,
 	    "a line is an object with data or data_b64" },
 	{ 'f', "file", OPT_CALL, NULL, add_file, "FILE",
-	    "send a file, whole unless a mode is given; - is stdin" },
+	    "send a file, whole without a mode; - is stdin" },
 	{ 'm', "message", OPT_CALL, NULL, add_message, "MSG",
 	    "send this message" },
 	{ 'T', "separator", OPT_CALL, NULL, set_separator, "SEP",

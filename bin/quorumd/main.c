@@ -18,7 +18,7 @@ static const char *script;
 
 static const struct opt own[] = {
 	{ '\0', "simulate", OPT_STRING, &script, NULL, "FILE",
-	    "play a script of nodes that come and go; print verdicts" },
+	    "play a script of nodes, print verdicts" },
 };
 
 /* Large, and lives as long as the process. */

@@ -378,6 +378,7 @@ on_opened(void *arg, struct feed *feed, uint64_t now_ns)
 	    LOG_LEVEL_NOTICE, "ring-open", "inc=%llu", (unsigned long long)inc);
 	quorumd_make_core(d, inc);
 	if (!feed_putf(feed,
+		"#hello hello name=" NAME "\n"
 		"#views views id=%d tick=yes\n"
 		"#listen listen id=%d group=" GROUP
 		" members=yes lossless=yes\n"

@@ -38,6 +38,7 @@ struct watcher {
 	uint64_t deadline_ns;
 	enum exitcode code;
 	int rc;
+	char refusal[96]; /* why the daemon closed last, if it said so */
 };
 
 /* Later than any time when it would be. */

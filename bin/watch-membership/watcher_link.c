@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is asked of the daemon, beside waiting for what it tells. */
+#include <stdio.h>
 #include <string.h>
 
 #include "libcommon/base/limits.h"
@@ -40,8 +41,11 @@ watcher_refused(struct watcher *w, const struct ask_line *line)
 {
 	enum exitcode code = ask_line_exitcode(line);
 
-	if (line->kind == ASK_ERR && code == EXITCODE_UNAVAILABLE)
+	if (line->kind == ASK_ERR && code == EXITCODE_UNAVAILABLE) {
+		(void)snprintf(w->refusal, sizeof w->refusal, "%s",
+		    ask_value(line, "msg"));
 		return watcher_lose(w, ASK_E_CLOSED);
+	}
 	tool_warn("%s", ask_value(line, "msg"));
 	return watcher_end(w, code);
 }

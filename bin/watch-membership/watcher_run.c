@@ -91,6 +91,7 @@ static enum watcher_step
 on_ready(struct watcher *w, uint64_t now_ns)
 {
 	w->is_subscribed = true;
+	w->refusal[0] = '\0';
 	w->tick_ns = watcher_later(now_ns, w->options->heartbeat_ns);
 	if (w->is_ready)
 		return WATCHER_ON;
@@ -196,8 +197,10 @@ is_final(int rc)
 static enum watcher_step
 give_up(struct watcher *w)
 {
+	bool has_said = w->rc == ASK_E_CLOSED && w->refusal[0] != '\0';
+
 	tool_warn("%s/%s.sock: %s", w->options->rundir, w->options->daemon,
-	    ask_strerror(w->rc));
+	    has_said ? w->refusal : ask_strerror(w->rc));
 	return watcher_end(w, ask_exitcode(w->rc));
 }
 

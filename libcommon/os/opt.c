@@ -238,6 +238,9 @@ take(const struct opt_program *program, int value, const char *arg)
 	ENSURE(opt != NULL);
 	if (set(opt, arg))
 		return 0;
+	if (opt->kind == OPT_CALL && opt->name != NULL)
+		return opt_usage(program, "--%s: %s: expected %s: %s",
+		    opt->name, arg, opt->arg, opt->help);
 	if (opt->name != NULL)
 		return opt_usage(program, "--%s: %s: expected %s", opt->name,
 		    arg, expected(opt->kind));

@@ -45,8 +45,7 @@ fill_options(struct serve *serve, struct opt *out)
 		{ '\0', "statedir", OPT_STRING, &serve->statedir, NULL, "DIR",
 		    "what must survive (/var/lib/ringkit)" },
 		{ '\0', "node", OPT_STRING, &serve->node, NULL, "NODE",
-		    "be this node; by default the one with an address of this "
-		    "machine" },
+		    "be this node (default: by this machine's addresses)" },
 		{ '\0', "user", OPT_STRING, &serve->user, NULL, "NAME",
 		    "become this user when the socket is bound" },
 		{ '\0', "log-level", OPT_STRING, &serve->level, NULL, "LEVEL",

@@ -67,7 +67,7 @@ view 1.7  members 1,2,3  coordinator 1  this is 1 (alpha)' ]
 	[ -z "$output" ]
 	fake_lose_quorum
 	run --separate-stderr -1 check-quorum
-	[ "$output" = 'not quorate  1/3 votes, 2 needed: 1 of 3 votes
+	[ "$output" = 'not quorate  1/3 votes, 2 needed: missing: beta and gamma
 view 1.8  members 1  coordinator 1  this is 1 (alpha)' ]
 	run -1 check-quorum quorate
 	[ -z "$output" ]
@@ -203,7 +203,7 @@ majority: yes: 2 of 3' ]
 	[[ $output = "QUORUM WARNING - "* ]]
 	fake_lose_quorum
 	run -2 check-quorum --nagios
-	[[ $output = "QUORUM CRITICAL - not quorate"*": 1 of 3 votes |"* ]]
+	[[ $output = "QUORUM CRITICAL - not quorate"*", 2 needed, members 1: missing: beta and gamma |"* ]]
 	fake answer 'ok quorate=unknown'
 	run -3 check-quorum --nagios
 	[[ $output = "QUORUM UNKNOWN - "* ]]

@@ -42,7 +42,7 @@ fake_lose_quorum()
 {
 	fake answer "ok quorate=no votes=1 needed=2 expected=3 basis=none view=1.8\
  pos=1.8:1.1 members=1 self=1 name=alpha coordinator=1 settled=no age_ms=3\
- waiting_for=beta,gamma why=1\0040of\00403\0040votes"
+ waiting_for=beta,gamma why=1\0040vote\0040here\0040of\00403\0040expected,\00402\0040needed;\0040missing:\0040beta\0040and\0040gamma"
 	fake ev "leave node=2 name=beta inc=4 reason=lost why=timeout"
 	fake ev "leave node=3 name=gamma inc=9 reason=lost why=timeout"
 	fake ev "view view=1.8 prev=1.7 members=1 joined= left=2,3\

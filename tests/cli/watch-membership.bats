@@ -173,6 +173,19 @@ events() { cut -d' ' -f1 "$1" | tr '\n' ' '; }
 	[ "$(events out)" = 'exists exists exists ready ' ]
 }
 
+@test "a daemon that lacks another one says which" {
+	stop_daemon
+	mkfifo answers
+	exec 8<>answers
+	printf '%s\n' "ringkit proto=1 min=1 daemon=quorumd node=1" \
+		"err code=away n=69 msg=memberd\\0040is\\0040not\\0040there" >&8
+	fake_daemon run/quorum.sock <&8 8>&- 9>&-
+	run --separate-stderr -69 watch-membership --now 8>&-
+	exec 8>&-
+	wait "$FAKE" || :
+	[ "$stderr" = "watch-membership: $RINGKIT_RUNDIR/quorum.sock: memberd is not there" ]
+}
+
 @test "a stopped daemon is 69 within the time for requests" {
 	kill -STOP "$DAEMON"
 	RINGKIT_TIMEOUT=200ms run -69 watch-membership --now
