@@ -229,8 +229,8 @@ totem_detect_sent(struct totem *t, uint64_t to)
 
 /* ---- verdicts ---------------------------------------------------------- */
 
-void
-totem_flap(struct totem *t, uint32_t node)
+static void
+flap(struct totem *t, uint32_t node)
 {
 	struct totem_peer *peer = &t->peer[node];
 
@@ -273,7 +273,7 @@ totem_detect_verdict(struct totem *t, uint32_t node, enum totem_reason reason)
 	peer->is_suspect = false;
 	peer->both_since_ns = TOTEM_NEVER;
 	if (reason == TOTEM_REASON_TIMEOUT)
-		totem_flap(t, node);
+		flap(t, node);
 	if (t->hears >> node & 1)
 		change_row(t, t->hears & ~TOTEM_BIT(node));
 }

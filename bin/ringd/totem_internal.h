@@ -154,6 +154,8 @@ struct totem_peer {
 	uint32_t quarantines;
 	uint32_t flaps;
 	uint64_t flap_ns;
+	uint32_t vain; /* merges with it that came to nothing, in a row */
+	uint64_t vain_ns;
 	uint64_t packets;
 	struct totem_row row;
 	/* A control message that comes in parts. */
@@ -492,7 +494,6 @@ bool totem_is_complete(const struct totem *t, uint64_t nodes);
 /* Of some two of the nodes it is known that one does not hear the other. */
 bool totem_is_split(const struct totem *t, uint64_t nodes);
 bool totem_has_edge(const struct totem *t, uint32_t a, uint32_t b);
-void totem_flap(struct totem *t, uint32_t node);
 
 /* ---- totem_merge.c: merge detection and leaving ------------------------ */
 

@@ -4,7 +4,9 @@
  *
  * Failing is fast, joining is slow: rings merge only when all of both hear
  * each other, and have done so for a while that doubles with every recent
- * failure of the same node.  The representative with the smaller id begins.
+ * failure of the same node.  A merge that came to nothing is tried again after
+ * a while of its own, which doubles until one succeeds.  The representative
+ * with the smaller id begins.
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
@@ -30,6 +32,19 @@ hold_down(const struct totem *t, const struct totem_peer *peer)
 	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
 }
 
+/*
+ * It was to merge with us a moment ago, and went another way.  That is no
+ * failure: two others may have been faster.
+ */
+static bool
+is_vain(const struct totem *t, const struct totem_peer *peer)
+{
+	uint64_t wait_ns = num_min(t->cfg.merge_hold_down_ns << peer->vain,
+	    t->cfg.merge_hold_down_max_ns);
+
+	return peer->vain > 0 && t->now_ns - peer->vain_ns < wait_ns;
+}
+
 /* No JOIN of it is heard here, so a merge with it cannot succeed. */
 static bool
 is_refused(const struct totem *t, const struct totem_peer *peer)
@@ -48,7 +63,8 @@ is_ripe(const struct totem *t, uint64_t strangers)
 		const struct totem_peer *peer = &t->peer[i];
 		if (!(strangers >> i & 1))
 			continue;
-		if (peer->both_since_ns == TOTEM_NEVER || is_refused(t, peer))
+		if (peer->both_since_ns == TOTEM_NEVER || is_refused(t, peer) ||
+		    is_vain(t, peer))
 			return false;
 		uint64_t since_ns = num_max(peer->both_since_ns, peer->flap_ns);
 		if (t->now_ns - since_ns < hold_down(t, peer))

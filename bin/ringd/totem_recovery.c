@@ -318,13 +318,22 @@ find_cut(struct totem *t, struct totem_install *install)
 /* Who did not come along in a merge is asked again later, and then later
  * still. */
 static void
-count_flaps(struct totem *t)
+count_vain(struct totem *t)
 {
-	uint64_t missing = t->gather.proc & ~t->inst->members;
+	uint64_t missing = t->gather.reason == TOTEM_REASON_MERGE
+	    ? t->gather.proc & ~t->inst->members
+	    : 0;
 
-	for (uint32_t i = 0; i < t->table.count; i++)
-		if (missing >> i & 1)
-			totem_flap(t, i);
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		struct totem_peer *peer = &t->peer[i];
+
+		if (t->inst->members >> i & 1)
+			peer->vain = 0;
+		if (!(missing >> i & 1))
+			continue;
+		peer->vain = (uint32_t)num_min(peer->vain + 1, TOTEM_FLAPS_MAX);
+		peer->vain_ns = t->now_ns;
+	}
 }
 
 static void
@@ -333,8 +342,7 @@ become_operational(struct totem *t)
 	struct totem_ring *ring = t->inst;
 
 	t->state = TOTEM_STATE_OPERATIONAL;
-	if (t->gather.reason == TOTEM_REASON_MERGE)
-		count_flaps(t);
+	count_vain(t);
 	t->oblig = TOTEM_BIT(t->self);
 	t->is_gate_open = false;
 	t->own_seq = 0;

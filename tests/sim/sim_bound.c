@@ -4,7 +4,8 @@
  *
  *	P14	T_dead + 2 T_cons + T_merge + 30 rotations; in place of T_dead
  *		what is left of the token loss timer, when that is more: whom
- *		the others left behind learns it by that
+ *		the others left behind learns it by that; in T_merge there is
+ *		the wait after two merges that faults made vain
  *	P15	50 rotations + 6 RTO, 3 rotations more when safe, behind the
  *		rotations that empty full queues
  *	P17	20 ms, or T_dead + 25 ms without proof, where a rotation is

@@ -43,6 +43,19 @@ hold_down(const struct totem *t, const struct totem_peer *peer)
 	    t->cfg.merge_hold_down_ns << flaps, t->cfg.merge_hold_down_max_ns);
 }
 
+/*
+ * One merge may come to nothing because of what was lost until a moment ago,
+ * and one more because of those who gave that one up.
+ */
+static uint64_t
+vain(const struct totem *t, const struct totem_peer *peer)
+{
+	uint64_t times = num_min(peer->vain + 2, TOTEM_FLAPS_MAX);
+
+	return num_min(
+	    t->cfg.merge_hold_down_ns << times, t->cfg.merge_hold_down_max_ns);
+}
+
 /* A peer may be kept out next, for what it did not receive until now. */
 static uint64_t
 quarantine(const struct totem *t, uint32_t node)
@@ -74,7 +87,8 @@ sim_inside_waits(const struct totem *t, struct sim_inside_waits *out)
 	    consensus(t, t->gather.rounds) + consensus(t, t->gather.rounds + 1);
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		uint64_t merge_ns =
-		    num_max(hold_down(t, &t->peer[i]), quarantine(t, i));
+		    num_max(hold_down(t, &t->peer[i]), quarantine(t, i)) +
+		    vain(t, &t->peer[i]);
 		if (i == t->self)
 			continue;
 		out->notice_ns =

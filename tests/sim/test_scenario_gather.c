@@ -344,6 +344,59 @@ scenario_commit_that_a_member_outgrew(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Two of three merge; the third, who flapped often, hears of it too late.  It
+ * did not fail, so it is asked again soon. */
+static void
+scenario_merge_in_vain(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	for (int i = 0; i < 5; i++) {
+		scenario_cut(sim, "1", "23");
+		scenario_cut(sim, "2", "3");
+		scenario_run_ms(sim, 400);
+		scenario_expect_ring(sim, "1", 1000);
+		scenario_join(sim, "1", "23");
+		scenario_join(sim, "2", "3");
+		scenario_run_ms(sim, 150);
+	}
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_MERGE_DETECT, .to = 1 });
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .action = SCENARIO_DELAY,
+		.kind = TOTEM_PACKET_JOIN,
+		.to = 1,
+		.delay_ns = MS });
+	scenario_expect_state(sim, 1, TOTEM_STATE_GATHER, 5000);
+	scenario_expect_ring(sim, "1", 400);
+	scenario_expect_ring(sim, "23", 400);
+	scenario_rules_end(sim);
+	scenario_expect_ring(sim, "123", 800);
+	scenario_end(sim);
+}
+
+/* Merges that come to nothing, again and again, get rarer. */
+static void
+scenario_merge_always_in_vain(struct sim *sim)
+{
+	scenario_cluster(sim, 2);
+	scenario_cut(sim, "1", "2");
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_expect_ring(sim, "2", 1000);
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .kind = TOTEM_PACKET_JOIN, .from = 2 });
+	scenario_join(sim, "1", "2");
+	scenario_run_ms(sim, 5000);
+	uint64_t gathers = scenario_count(sim, 1, TOTEM_COUNT_GATHERS);
+	scenario_run_ms(sim, 5000);
+	scenario_expect(sim,
+	    scenario_count(sim, 1, TOTEM_COUNT_GATHERS) <= gathers + 2,
+	    "it tries too often");
+	scenario_rules_end(sim);
+	scenario_expect_ring(sim, "12", 15000);
+	scenario_end(sim);
+}
+
 /* Who is given up while it agrees is told, and waits for no COMMIT. */
 static void
 scenario_given_up_is_told(struct sim *sim)
@@ -570,6 +623,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_11_kept_out_for_no_longer_than_told),
 		SCENARIO(scenario_11_who_keeps_out_is_left_alone),
 		SCENARIO(scenario_commit_that_a_member_outgrew),
+		SCENARIO(scenario_merge_in_vain),
+		SCENARIO(scenario_merge_always_in_vain),
 		SCENARIO(scenario_given_up_is_told),
 		SCENARIO(scenario_accusation_of_the_former_life),
 		SCENARIO(scenario_34_merge_while_merging),
