@@ -8,5 +8,7 @@
 	__attribute__((format(printf, string_at, first_at)))
 #define RK_MUST_CHECK __attribute__((warn_unused_result))
 #define RK_NORETURN   __attribute__((noreturn))
+/* Compiled for a processor that has it: whoever calls must have asked. */
+#define RK_TARGET(feature) __attribute__((target(feature)))
 
 #endif

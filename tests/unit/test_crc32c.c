@@ -33,12 +33,28 @@ test_crc32c_in_pieces(void)
 	}
 }
 
+/* Every length and place, with and without the processor's help. */
+static void
+test_crc32c_fast_and_plain_agree(void)
+{
+	uint8_t bytes[300];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * i + 7);
+	for (size_t at = 0; at < 16; at++)
+		for (size_t len = 0; at + len <= sizeof bytes; len++)
+			CHECK_EQ(crc32c_more(len != 0, &bytes[at], len),
+			    crc32c_more_plain(len != 0, &bytes[at], len));
+	CHECK_EQ(crc32c_more_plain(0, "123456789", 9), 0xe3069283);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_crc32c_known),
 		CHECK_TEST(test_crc32c_in_pieces),
+		CHECK_TEST(test_crc32c_fast_and_plain_agree),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
