@@ -91,7 +91,9 @@ kv_about(const struct kv_version *version, struct kv_about *out)
 		.rev = version->rev,
 		.created = version->created,
 		.lease = version->lease,
+		.prev = version->prev_rev,
 		.node = version->node,
+		.why = (enum kv_why)version->why,
 		.is_deletion = version->is_deletion,
 		.is_current = version->is_current };
 }
@@ -155,6 +157,31 @@ kv_older(const struct kv *kv, const struct kv_version *version)
 	return version_at(kv, version->older);
 }
 
+const struct kv_version *
+kv_before(const struct kv *kv, const struct kv_version *version)
+{
+	return version_at(kv, version->before);
+}
+
+bool
+kv_is_kept(const struct kv_version *version, uint64_t rev)
+{
+	return version->is_kept && version->rev == rev;
+}
+
+const struct kv_version *
+kv_last_below(
+    const struct kv *kv, const void *key, size_t key_len, uint64_t rev)
+{
+	uint32_t idx = kv->newest;
+
+	while (idx != KV_NIL &&
+	    (kv->versions[idx].rev >= rev ||
+		kv_table_compare(kv, &kv->versions[idx], key, key_len) != 0))
+		idx = kv->versions[idx].older;
+	return version_at(kv, idx);
+}
+
 uint64_t
 kv_rev(const struct kv *kv)
 {
@@ -165,6 +192,12 @@ uint64_t
 kv_compacted(const struct kv *kv)
 {
 	return kv->compacted;
+}
+
+uint64_t
+kv_past_from(const struct kv *kv)
+{
+	return num_max(kv->compacted, kv->floor);
 }
 
 size_t
@@ -216,6 +249,20 @@ kv_lease_find(const struct kv *kv, uint64_t id)
 	return low < kv->lease_count && kv->leases[low].id == id
 	    ? &kv->leases[low]
 	    : NULL;
+}
+
+const struct kv_version *
+kv_lease_key(const struct kv *kv, uint64_t id)
+{
+	const struct kv_lease *lease = kv_lease_find(kv, id);
+
+	return lease != NULL ? version_at(kv, lease->first) : NULL;
+}
+
+const struct kv_version *
+kv_lease_key_after(const struct kv *kv, const struct kv_version *version)
+{
+	return version_at(kv, version->lease_next);
 }
 
 struct kv_author

@@ -77,6 +77,9 @@ void kv_apply(struct kv *kv, const struct kv_author *author, const void *bytes,
  */
 struct kv_version;
 
+/* Why a key is no longer there. */
+enum kv_why { KV_WHY_DEL, KV_WHY_EXPIRED, KV_WHY_RELEASED };
+
 /* What of it is no bytes. */
 struct kv_about {
 	size_t key_len;
@@ -84,7 +87,9 @@ struct kv_about {
 	uint64_t rev;
 	uint64_t created; /* revision; of a deletion: 0 */
 	uint64_t lease;   /* 0: none */
+	uint64_t prev;    /* revision of the one it replaced; 0: none */
 	uint32_t node;    /* of the author */
+	enum kv_why why;  /* of a deletion */
 	bool is_deletion;
 	bool is_current;
 };
@@ -115,8 +120,24 @@ const struct kv_version *kv_newer(
 const struct kv_version *kv_older(
     const struct kv *kv, const struct kv_version *version);
 
+/*
+ * The version that this one replaced: there as long as this is in the history,
+ * but for what one change replaced beyond all room.  NULL: none is known.
+ */
+const struct kv_version *kv_before(
+    const struct kv *kv, const struct kv_version *version);
+
+/* It is still what it was: in the history, of that revision. */
+bool kv_is_kept(const struct kv_version *version, uint64_t rev);
+
+/* The newest in the history of this key that is below rev; takes its time. */
+const struct kv_version *kv_last_below(
+    const struct kv *kv, const void *key, size_t key_len, uint64_t rev);
+
 uint64_t kv_rev(const struct kv *kv);
 uint64_t kv_compacted(const struct kv *kv);
+/* The lowest revision at which every key is known as it was then. */
+uint64_t kv_past_from(const struct kv *kv);
 size_t kv_key_count(const struct kv *kv);
 uint64_t kv_bytes_used(const struct kv *kv);
 void kv_limits_now(const struct kv *kv, struct kv_limits *out);
@@ -135,6 +156,10 @@ struct kv_lease {
 /* By rising id; NULL behind the last. */
 const struct kv_lease *kv_lease_at(const struct kv *kv, size_t idx);
 const struct kv_lease *kv_lease_find(const struct kv *kv, uint64_t id);
+/* Its keys, in no particular order; NULL: none, or behind the last. */
+const struct kv_version *kv_lease_key(const struct kv *kv, uint64_t id);
+const struct kv_version *kv_lease_key_after(
+    const struct kv *kv, const struct kv_version *version);
 
 /* The last of this node that was applied; zero: none is known. */
 struct kv_author kv_author_last(const struct kv *kv, uint32_t node);
@@ -178,6 +203,7 @@ struct kv_reader {
 	size_t missing;
 	uint64_t frames;
 	uint64_t rev;
+	size_t last_count; /* versions that are current in the end */
 	uint32_t crc;
 	bool has_head;
 	bool is_done;

@@ -232,15 +232,15 @@ struct doing {
 };
 
 static void
-stop_being_current(struct kv *kv, uint32_t idx)
+replace_version(struct kv *kv, uint32_t old, uint32_t by)
 {
-	if (kv->versions[idx].lease != 0)
-		lease_detach(kv, idx);
-	kv_table_unlink(kv, idx);
+	if (kv->versions[old].lease != 0)
+		lease_detach(kv, old);
+	kv_table_replace(kv, old, by);
 }
 
 static void
-delete_version(struct doing *doing, uint32_t idx)
+delete_version(struct doing *doing, uint32_t idx, enum kv_why why)
 {
 	struct kv *kv = doing->kv;
 	uint8_t key[KV_KEY_BYTES_MAX];
@@ -252,7 +252,8 @@ delete_version(struct doing *doing, uint32_t idx)
 	kv->versions[deletion].rev = kv->rev + 1;
 	kv->versions[deletion].node = doing->author->node;
 	kv->versions[deletion].is_deletion = true;
-	stop_being_current(kv, idx);
+	kv->versions[deletion].why = (uint8_t)why;
+	replace_version(kv, idx, deletion);
 	kv_table_keep(kv, deletion);
 	doing->changed++;
 }
@@ -272,7 +273,7 @@ do_put(struct doing *doing, const struct kv_part *part)
 	v->node = doing->author->node;
 	v->lease = part->lease == KV_LEASE_GRANTED ? v->rev : part->lease;
 	if (old != KV_NIL)
-		stop_being_current(kv, old);
+		replace_version(kv, old, idx);
 	kv_table_link(kv, idx);
 	kv_table_keep(kv, idx);
 	if (v->lease != 0)
@@ -286,7 +287,7 @@ do_del(struct doing *doing, const struct kv_part *part)
 	uint32_t idx = kv_table_find(doing->kv, part->key, part->key_len);
 
 	if (idx != KV_NIL)
-		delete_version(doing, idx);
+		delete_version(doing, idx, KV_WHY_DEL);
 }
 
 static bool
@@ -310,21 +311,21 @@ do_del_prefix(struct doing *doing, const struct kv_part *part)
 	while (idx != KV_NIL && begins_with(kv, idx, part)) {
 		uint32_t next = kv->versions[idx].next[0];
 
-		delete_version(doing, idx);
+		delete_version(doing, idx, KV_WHY_DEL);
 		idx = next;
 	}
 }
 
 /* In which order its keys die within the revision is nobody's business. */
 static void
-do_end_lease(struct doing *doing, uint64_t id)
+do_end_lease(struct doing *doing, uint64_t id, enum kv_why why)
 {
 	struct kv *kv = doing->kv;
 	struct kv_lease *lease = lease_of(kv, id);
 	size_t at = (size_t)(lease - kv->leases);
 
 	while (lease->first != KV_NIL)
-		delete_version(doing, lease->first);
+		delete_version(doing, lease->first, why);
 	memmove(lease, lease + 1, (--kv->lease_count - at) * sizeof *lease);
 	doing->has_changed = true;
 }
@@ -350,8 +351,10 @@ do_change(struct doing *doing, const struct kv_part *part)
 		lease_of(doing->kv, part->lease)->renewals++;
 		return;
 	case KV_RELEASE:
+		do_end_lease(doing, part->lease, KV_WHY_RELEASED);
+		return;
 	case KV_EXPIRE:
-		do_end_lease(doing, part->lease);
+		do_end_lease(doing, part->lease, KV_WHY_EXPIRED);
 		return;
 	case KV_LIMITS:
 		doing->kv->limits = part->limits;

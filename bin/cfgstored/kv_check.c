@@ -13,6 +13,9 @@ check_version(const struct kv *kv, const struct kv_version *v)
 	ENSURE(v->created <= v->rev);
 	ENSURE(v->is_deletion == (v->created == 0));
 	ENSURE(v->is_kept || v->rev <= kv->compacted);
+	ENSURE(v->prev_rev < v->rev);
+	ENSURE(v->is_kept || v->before == KV_NIL);
+	ENSURE(!v->is_held || !v->is_current);
 }
 
 static size_t
@@ -54,6 +57,24 @@ check_keys(const struct kv *kv, size_t *cells)
 	return leased;
 }
 
+/* What it replaced is held for it alone. */
+static const struct kv_version *
+check_before(const struct kv *kv, const struct kv_version *v)
+{
+	const struct kv_version *before = kv_before(kv, v);
+	uint8_t key[KV_KEY_BYTES_MAX];
+
+	if (before == NULL) {
+		ENSURE(v->prev_rev == 0 || v->rev <= kv->floor);
+		return NULL;
+	}
+	check_version(kv, before);
+	ENSURE(before->is_held && before->rev == v->prev_rev);
+	kv_key(kv, before, key);
+	ENSURE(kv_table_compare(kv, v, key, before->key_len) == 0);
+	return before->is_kept ? NULL : before;
+}
+
 static void
 check_history(const struct kv *kv, size_t *cells)
 {
@@ -62,12 +83,18 @@ check_history(const struct kv *kv, size_t *cells)
 	uint32_t last = KV_NIL;
 
 	for (uint32_t i = kv->oldest; i != KV_NIL; i = kv->versions[i].newer) {
-		const struct kv_version *v = &kv->versions[i];
+		const struct kv_version *v = &kv->versions[i], *before;
 
 		check_version(kv, v);
 		ENSURE(v->is_kept && v->older == last && v->rev >= rev);
 		last = i;
 		rev = v->rev;
+		before = check_before(kv, v);
+		if (before != NULL) {
+			past++;
+			bytes += (uint64_t)before->key_len + before->value_len;
+			*cells += chain_len(kv, before->cell);
+		}
 		if (v->is_current)
 			continue;
 		past++;

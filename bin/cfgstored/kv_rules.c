@@ -84,6 +84,8 @@ may_decide(const struct kv_standing *standing, const struct kv_electorate *e,
 
 	if (more != 0 || e->count == 0)
 		return more > 0;
+	if (standing->tie == KV_TIE_NONE)
+		return false;
 	if (standing->tie == KV_TIE_NODE)
 		return has(here, e->voter[0].id);
 	return is_any(e, &standing->lasting) &&

@@ -33,7 +33,7 @@ struct kv_electorates {
 	struct kv_electorate next; /* count 0: no change is under way */
 };
 
-enum kv_tie { KV_TIE_NODE, KV_TIE_FENCE };
+enum kv_tie { KV_TIE_NONE, KV_TIE_NODE, KV_TIE_FENCE };
 
 /* A view's name, and the place of the group change in it. */
 struct kv_epoch {

@@ -2,12 +2,13 @@
 /*
  * Frames: {length 4, crc 4, kind 1, body}, the length being the body's, the
  * sum that of kind and body behind the frame before.  In this order:
- *	head	version 1, rev 8, compacted 8, turn 8, limits 4 * 8
+ *	head	version 1, rev 8, compacted 8, floor 8, turn 8, limits 4 * 8
  *	author	node 4, run 8, number 8, turn 8; nodes ascend
  *	lease	id 8, ttl_ns 8, renewals 8, node 4, run 8; ids ascend
- *	version	flags 1, rev 8, created 8, lease 8, node 4, value length 4, key;
- *		first those that are current and not in the history, by key,
- *		then the history, the oldest first
+ *	version	flags 1, rev 8, created 8, lease 8, prev 8, node 4, value
+ *		length 4, key; first those that are current and not in the
+ *		history, by key, then those not in it that it replaced, then
+ *		the history, the oldest first
  *	bytes	the next of the value, until it is whole
  *	end	frames before it 8
  */
@@ -30,6 +31,8 @@ enum {
 	FLAG_DELETION = 1,
 	FLAG_CURRENT = 2,
 	FLAG_KEPT = 4,
+	FLAG_HELD = 8, /* and nothing else */
+	WHY_SHIFT = 4,
 };
 
 enum frame {
@@ -46,6 +49,7 @@ enum stage {
 	STAGE_AUTHORS,
 	STAGE_LEASES,
 	STAGE_KEYS,
+	STAGE_HELD, /* version is the one that holds it */
 	STAGE_HISTORY,
 	STAGE_END,
 	STAGE_DONE
@@ -65,6 +69,7 @@ write_head(struct wrbuf *wr, const struct kv *kv)
 	wrbuf_u8(wr, VERSION);
 	wrbuf_u64(wr, kv->rev);
 	wrbuf_u64(wr, kv->compacted);
+	wrbuf_u64(wr, kv->floor);
 	wrbuf_u64(wr, kv->turn);
 	wrbuf_u64(wr, kv->limits.keys);
 	wrbuf_u64(wr, kv->limits.bytes);
@@ -99,21 +104,32 @@ write_version(struct wrbuf *wr, const struct kv *kv, const struct kv_version *v)
 	wrbuf_u8(wr,
 	    (uint8_t)((v->is_deletion ? FLAG_DELETION : 0) |
 		(v->is_current ? FLAG_CURRENT : 0) |
-		(v->is_kept ? FLAG_KEPT : 0)));
+		(v->is_kept ? FLAG_KEPT : 0) |
+		(v->is_current || v->is_kept ? 0 : FLAG_HELD) |
+		v->why << WHY_SHIFT));
 	wrbuf_u64(wr, v->rev);
 	wrbuf_u64(wr, v->created);
 	wrbuf_u64(wr, v->is_current ? v->lease : 0);
+	wrbuf_u64(wr, v->prev_rev);
 	wrbuf_u32(wr, v->node);
 	wrbuf_u32(wr, v->value_len);
 	kv_table_read(kv, v, 0, v->key_len, key);
 	wrbuf_bytes(wr, key, v->key_len);
 }
 
-/* The next piece of the value, and on to the next version behind the last. */
+static const struct kv_version *
+subject_of(const struct kv_writer *writer)
+{
+	return writer->stage == STAGE_HELD
+	    ? kv_before(writer->kv, writer->version)
+	    : writer->version;
+}
+
+/* The next piece of the value. */
 static void
 write_piece(struct wrbuf *wr, struct kv_writer *writer)
 {
-	const struct kv_version *v = writer->version;
+	const struct kv_version *v = subject_of(writer);
 	uint8_t piece[PIECE_BYTES];
 	size_t from = writer->at - 1;
 	size_t len = (size_t)num_min(sizeof piece, v->value_len - from);
@@ -138,6 +154,16 @@ skip_kept(const struct kv *kv, const struct kv_version *v)
 	return v;
 }
 
+/* The next that holds one that is not in the history itself. */
+static const struct kv_version *
+skip_idle(const struct kv *kv, const struct kv_version *v)
+{
+	while (v != NULL &&
+	    (v->before == KV_NIL || kv->versions[v->before].is_kept))
+		v = at_or_null(kv, v->newer);
+	return v;
+}
+
 static void
 enter_stage(struct kv_writer *writer, enum stage stage)
 {
@@ -148,6 +174,8 @@ enter_stage(struct kv_writer *writer, enum stage stage)
 	writer->version = NULL;
 	if (stage == STAGE_KEYS)
 		writer->version = skip_kept(kv, at_or_null(kv, kv->first[0]));
+	if (stage == STAGE_HELD)
+		writer->version = skip_idle(kv, at_or_null(kv, kv->oldest));
 	if (stage == STAGE_HISTORY)
 		writer->version = at_or_null(kv, kv->oldest);
 }
@@ -161,6 +189,8 @@ next_version(struct kv_writer *writer)
 	writer->at = 0;
 	if (writer->stage == STAGE_HISTORY)
 		writer->version = at_or_null(kv, v->newer);
+	else if (writer->stage == STAGE_HELD)
+		writer->version = skip_idle(kv, at_or_null(kv, v->newer));
 	else
 		writer->version = skip_kept(kv, at_or_null(kv, v->next[0]));
 }
@@ -173,11 +203,11 @@ write_of_version(struct wrbuf *wr, struct kv_writer *writer)
 
 	if (writer->at == 0) {
 		frame = FRAME_VERSION;
-		write_version(wr, writer->kv, writer->version);
+		write_version(wr, writer->kv, subject_of(writer));
 		writer->at = 1;
 	} else
 		write_piece(wr, writer);
-	if (writer->at - 1 == writer->version->value_len)
+	if (writer->at - 1 == subject_of(writer)->value_len)
 		next_version(writer);
 	return frame;
 }
@@ -191,6 +221,7 @@ is_stage_over(const struct kv_writer *writer)
 	case STAGE_LEASES:
 		return writer->at == writer->kv->lease_count;
 	case STAGE_KEYS:
+	case STAGE_HELD:
 	case STAGE_HISTORY:
 		return writer->version == NULL;
 	case STAGE_HEAD:
@@ -218,6 +249,7 @@ write_body(struct wrbuf *wr, struct kv_writer *writer)
 		write_lease(wr, &writer->kv->leases[writer->at++]);
 		return FRAME_LEASE;
 	case STAGE_KEYS:
+	case STAGE_HELD:
 	case STAGE_HISTORY:
 		return write_of_version(wr, writer);
 	case STAGE_END:
@@ -276,12 +308,14 @@ take_head(struct kv_reader *reader, struct rdbuf *rd)
 		return KV_READER_E_STATE;
 	kv->rev = rdbuf_u64(rd);
 	kv->compacted = rdbuf_u64(rd);
+	kv->floor = rdbuf_u64(rd);
 	kv->turn = rdbuf_u64(rd);
 	limits.keys = rdbuf_u64(rd);
 	limits.bytes = rdbuf_u64(rd);
 	limits.value_bytes = rdbuf_u64(rd);
 	limits.leases = rdbuf_u64(rd);
-	if (kv->compacted > kv->rev || kv->rev >= KV_LEASE_GRANTED - 1 ||
+	if (kv->compacted > kv->rev || kv->floor > kv->rev ||
+	    kv->rev >= KV_LEASE_GRANTED - 1 ||
 	    limits.value_bytes > KV_VALUE_BYTES_MAX)
 		return KV_READER_E_STATE;
 	if (limits.keys > room->keys || limits.bytes > room->bytes ||
@@ -333,8 +367,8 @@ take_lease(struct kv_reader *reader, struct rdbuf *rd)
 
 /* What the head of a version says. */
 struct found {
-	uint8_t flags;
-	uint64_t rev, created, lease;
+	uint8_t flags, why;
+	uint64_t rev, created, lease, prev;
 	uint32_t node, value_len;
 	const uint8_t *key;
 	size_t key_len;
@@ -346,16 +380,19 @@ is_possible(const struct kv_reader *reader, const struct found *f)
 	const struct kv *kv = reader->kv;
 	bool is_current = (f->flags & FLAG_CURRENT) != 0;
 	bool is_kept = (f->flags & FLAG_KEPT) != 0;
+	bool is_held = (f->flags & FLAG_HELD) != 0;
 	bool is_deletion = (f->flags & FLAG_DELETION) != 0;
 
-	if (f->flags > 7 || !(is_current || is_kept) ||
-	    (is_deletion && (is_current || f->value_len || f->created)))
+	if (is_held == (is_current || is_kept) || f->why > KV_WHY_RELEASED ||
+	    (is_deletion &&
+		(is_current || is_held || f->value_len || f->created)) ||
+	    (!is_deletion && f->why != 0))
 		return false;
 	if (f->key == NULL || f->key_len == 0 ||
 	    f->key_len > KV_KEY_BYTES_MAX || f->value_len > KV_VALUE_BYTES_MAX)
 		return false;
 	if (f->rev == 0 || f->rev > kv->rev || f->created > f->rev ||
-	    (!is_deletion && f->created == 0))
+	    f->prev >= f->rev || (!is_deletion && f->created == 0))
 		return false;
 	if (!is_kept && kv->oldest != KV_NIL)
 		return false;
@@ -367,21 +404,46 @@ is_possible(const struct kv_reader *reader, const struct found *f)
 	if (f->lease != 0 &&
 	    (!is_current || kv_lease_find(kv, f->lease) == NULL))
 		return false;
-	return !is_current || kv_table_find(kv, f->key, f->key_len) == KV_NIL;
+	return is_kept || kv_table_find(kv, f->key, f->key_len) == KV_NIL;
 }
 
-/* Makes room: history that does not fit here is left out, current never. */
+/* Makes room, by forgetting of the history what is older. */
 static bool
-has_room(struct kv *kv, const struct found *f)
+has_room(struct kv *kv, const struct found *f, uint32_t old)
 {
-	if ((f->flags & FLAG_CURRENT) &&
-	    (kv->key_count >= kv->cfg.room.keys ||
-		f->key_len + f->value_len > kv->cfg.room.bytes - kv->bytes))
+	const struct kv_limits *room = &kv->cfg.room;
+	uint64_t keys = kv->key_count, bytes = kv->bytes;
+
+	if (old != KV_NIL) {
+		keys--;
+		bytes -= (uint64_t)f->key_len + kv->versions[old].value_len;
+	}
+	if (!(f->flags & FLAG_DELETION) &&
+	    (keys >= room->keys ||
+		bytes + f->key_len + f->value_len > room->bytes))
 		return false;
 	while (!kv_table_has_room(kv, f->key_len, f->value_len))
 		if (!kv_table_forget(kv, f->rev))
 			return false;
 	return true;
+}
+
+/* There is no room for what was once: history begins behind it. */
+static int
+skip_version(struct kv_reader *reader, const struct found *f, uint32_t old)
+{
+	struct kv *kv = reader->kv;
+
+	if (f->flags & FLAG_CURRENT)
+		return KV_READER_E_ROOM;
+	while (kv_table_forget(kv, f->rev + 1))
+		;
+	kv->compacted = num_max(kv->compacted, f->rev);
+	if (old != KV_NIL && !kv->versions[old].is_kept)
+		kv_table_drop(kv, old);
+	reader->version = KV_NIL;
+	reader->missing = f->value_len;
+	return 0;
 }
 
 static void
@@ -399,41 +461,68 @@ attach(struct kv *kv, uint32_t idx)
 	lease->first = idx;
 }
 
+/* Puts it where it belongs; old is what it replaces, or KV_NIL. */
+static void
+place_version(
+    struct kv_reader *reader, const struct found *f, uint32_t old, uint32_t idx)
+{
+	struct kv *kv = reader->kv;
+	struct kv_version *v = &kv->versions[idx];
+
+	v->prev_rev = f->prev;
+	if (old != KV_NIL && kv->versions[old].rev == f->prev)
+		kv_table_replace(kv, old, idx);
+	else if (f->flags & FLAG_KEPT)
+		kv->floor =
+		    f->prev != 0 ? num_max(kv->floor, f->rev) : kv->floor;
+	if (!v->is_deletion)
+		kv_table_link(kv, idx);
+	if (f->flags & FLAG_KEPT) {
+		kv_table_keep(kv, idx);
+		reader->rev = f->rev;
+	}
+	if (v->lease != 0)
+		attach(kv, idx);
+}
+
 static int
 take_version(struct kv_reader *reader, struct rdbuf *rd)
 {
 	struct kv *kv = reader->kv;
 	struct found f;
 	struct kv_version *v;
-	uint32_t idx;
+	uint32_t idx, old;
 
 	f.flags = rdbuf_u8(rd);
+	f.why = f.flags >> WHY_SHIFT;
+	f.flags &= (1 << WHY_SHIFT) - 1;
 	f.rev = rdbuf_u64(rd);
 	f.created = rdbuf_u64(rd);
 	f.lease = rdbuf_u64(rd);
+	f.prev = rdbuf_u64(rd);
 	f.node = rdbuf_u32(rd);
 	f.value_len = rdbuf_u32(rd);
 	f.key_len = rdbuf_left(rd);
 	f.key = rdbuf_bytes(rd, f.key_len);
 	if (rd->is_short || !is_possible(reader, &f))
 		return KV_READER_E_STATE;
-	if (!has_room(kv, &f))
-		return KV_READER_E_ROOM;
+	old = kv_table_find(kv, f.key, f.key_len);
+	if (old != KV_NIL &&
+	    (kv->versions[old].is_last || kv->versions[old].rev > f.prev))
+		return KV_READER_E_STATE;
+	if (!has_room(kv, &f, old))
+		return skip_version(reader, &f, old);
 	idx = kv_table_add(kv, f.key, f.key_len, f.value_len);
 	v = &kv->versions[idx];
 	v->rev = f.rev;
 	v->created = f.created;
 	v->lease = f.lease;
 	v->node = f.node;
+	v->why = f.why;
 	v->is_deletion = (f.flags & FLAG_DELETION) != 0;
-	if (f.flags & FLAG_CURRENT)
-		kv_table_link(kv, idx);
-	if (f.flags & FLAG_KEPT) {
-		kv_table_keep(kv, idx);
-		reader->rev = f.rev;
-	}
-	if (v->lease != 0)
-		attach(kv, idx);
+	v->is_last = (f.flags & FLAG_CURRENT) != 0;
+	reader->last_count += v->is_last;
+	place_version(reader, &f, old, idx);
 	reader->version = idx;
 	reader->missing = f.value_len;
 	return 0;
@@ -447,6 +536,11 @@ take_bytes(struct kv_reader *reader, struct rdbuf *rd)
 
 	if (len == 0 || len > reader->missing)
 		return KV_READER_E_STATE;
+	if (reader->version == KV_NIL) {
+		(void)rdbuf_bytes(rd, len);
+		reader->missing -= len;
+		return 0;
+	}
 	v = &reader->kv->versions[reader->version];
 	kv_table_write(reader->kv, reader->version,
 	    v->key_len + v->value_len - reader->missing, rdbuf_bytes(rd, len),
@@ -458,7 +552,8 @@ take_bytes(struct kv_reader *reader, struct rdbuf *rd)
 static int
 take_end(struct kv_reader *reader, struct rdbuf *rd)
 {
-	if (rdbuf_u64(rd) != reader->frames)
+	if (rdbuf_u64(rd) != reader->frames ||
+	    reader->last_count != reader->kv->key_count)
 		return KV_READER_E_STATE;
 	kv_table_trim(reader->kv);
 	reader->is_done = true;

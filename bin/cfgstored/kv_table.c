@@ -31,6 +31,7 @@ kv_table_init(struct kv *kv)
 	kv->oldest = kv->newest = KV_NIL;
 	kv->key_count = kv->past_count = 0;
 	kv->bytes = kv->past_bytes = 0;
+	kv->floor = 0;
 }
 
 /* ---- cells ------------------------------------------------------------- */
@@ -210,6 +211,7 @@ kv_table_add(
 	v->value_len = (uint32_t)value_len;
 	v->cell = chain_take(kv, cells_for(key_len + value_len));
 	v->older = v->newer = v->lease_prev = v->lease_next = KV_NIL;
+	v->before = KV_NIL;
 	kv_table_write(kv, idx, 0, key, key_len);
 	return idx;
 }
@@ -219,7 +221,7 @@ kv_table_free(struct kv *kv, uint32_t idx)
 {
 	struct kv_version *v = &kv->versions[idx];
 
-	ENSURE(!v->is_current && !v->is_kept);
+	ENSURE(!v->is_current && !v->is_kept && !v->is_held);
 	chain_give(kv, v->cell);
 	v->next[0] = kv->version_free;
 	kv->version_free = idx;
@@ -313,14 +315,10 @@ kv_table_link(struct kv *kv, uint32_t idx)
 	v->is_current = true;
 	kv->key_count++;
 	kv->bytes += bytes_of(v);
-	if (v->is_kept) {
-		kv->past_count--;
-		kv->past_bytes -= bytes_of(v);
-	}
 }
 
-void
-kv_table_unlink(struct kv *kv, uint32_t idx)
+static void
+unlink_key(struct kv *kv, uint32_t idx)
 {
 	struct kv_version *v = &kv->versions[idx];
 	uint8_t key[KV_KEY_BYTES_MAX];
@@ -340,14 +338,61 @@ kv_table_unlink(struct kv *kv, uint32_t idx)
 	v->is_current = false;
 	kv->key_count--;
 	kv->bytes -= bytes_of(v);
-	if (v->is_kept) {
-		kv->past_count++;
-		kv->past_bytes += bytes_of(v);
-	} else
-		kv_table_free(kv, idx);
+}
+
+void
+kv_table_drop(struct kv *kv, uint32_t old)
+{
+	unlink_key(kv, old);
+	kv_table_free(kv, old);
 }
 
 /* ---- history ----------------------------------------------------------- */
+
+static void
+add_past(struct kv *kv, const struct kv_version *v)
+{
+	kv->past_count++;
+	kv->past_bytes += bytes_of(v);
+}
+
+static void
+free_past(struct kv *kv, uint32_t idx)
+{
+	kv->past_count--;
+	kv->past_bytes -= bytes_of(&kv->versions[idx]);
+	kv_table_free(kv, idx);
+}
+
+static bool
+is_beyond_budget(const struct kv *kv)
+{
+	return kv->past_count > kv->cfg.history_versions ||
+	    kv->past_bytes > kv->cfg.history_bytes;
+}
+
+void
+kv_table_replace(struct kv *kv, uint32_t old, uint32_t by)
+{
+	struct kv_version *was = &kv->versions[old];
+	struct kv_version *is = &kv->versions[by];
+
+	ENSURE(!is->is_kept && was->rev <= is->rev);
+	unlink_key(kv, old);
+	is->prev_rev = was->rev;
+	is->before = old;
+	was->is_held = true;
+	add_past(kv, was);
+	while (is_beyond_budget(kv) && kv_table_forget(kv, kv->rev + 1))
+		;
+	if (was->is_kept || !is_beyond_budget(kv))
+		return;
+	/* One change may replace more than there is room for. */
+	is->before = KV_NIL;
+	was->is_held = false;
+	kv->floor = num_max(kv->floor, is->rev);
+	free_past(kv, old);
+}
 
 void
 kv_table_keep(struct kv *kv, uint32_t idx)
@@ -363,10 +408,22 @@ kv_table_keep(struct kv *kv, uint32_t idx)
 	else
 		kv->versions[kv->newest].newer = idx;
 	kv->newest = idx;
-	if (!v->is_current) {
-		kv->past_count++;
-		kv->past_bytes += bytes_of(v);
-	}
+	if (!v->is_current)
+		add_past(kv, v);
+}
+
+/* Nobody holds what it replaced any longer. */
+static void
+release_before(struct kv *kv, struct kv_version *v)
+{
+	const uint32_t before = v->before;
+
+	if (before == KV_NIL)
+		return;
+	v->before = KV_NIL;
+	kv->versions[before].is_held = false;
+	if (!kv->versions[before].is_kept)
+		free_past(kv, before);
 }
 
 bool
@@ -386,19 +443,16 @@ kv_table_forget(struct kv *kv, uint64_t last_rev)
 	v->is_kept = false;
 	v->newer = KV_NIL;
 	kv->compacted = v->rev;
-	if (v->is_current)
-		return true;
-	kv->past_count--;
-	kv->past_bytes -= bytes_of(v);
-	kv_table_free(kv, idx);
+	release_before(kv, v);
+	if (!v->is_current && !v->is_held)
+		free_past(kv, idx);
 	return true;
 }
 
 void
 kv_table_trim(struct kv *kv)
 {
-	while (kv->past_count > kv->cfg.history_versions ||
-	    kv->past_bytes > kv->cfg.history_bytes)
+	while (is_beyond_budget(kv))
 		if (!kv_table_forget(kv, kv->rev))
 			break;
 }

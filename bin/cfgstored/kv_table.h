@@ -2,8 +2,10 @@
 /* What the store's state is made of, for kv*.c only.
  *
  * A version is current (in the ordered list of keys), kept (in the history),
- * or both; when it is neither, it is free.  Its key and value lie in a chain
- * of cells, so nothing ever has to be moved or gets into pieces.
+ * held (by the kept one that replaced it), or some of these; when it is none,
+ * it is free.  So what the history tells can always be undone.  Its key and
+ * value lie in a chain of cells, so nothing ever has to be moved or gets into
+ * pieces.
  */
 #ifndef RK_KV_TABLE_H
 #define RK_KV_TABLE_H
@@ -24,6 +26,8 @@ struct kv_version {
 	uint64_t rev;
 	uint64_t created;
 	uint64_t lease;
+	uint64_t prev_rev; /* of the one that this replaced; 0: none */
+	uint32_t before;   /* that one, while this is kept; or KV_NIL */
 	uint32_t node;
 	uint32_t cell; /* the first; of no bytes there is one, too */
 	uint32_t value_len;
@@ -31,6 +35,9 @@ struct kv_version {
 	bool is_deletion;
 	bool is_current;
 	bool is_kept;
+	bool is_held;
+	bool is_last; /* of its key, in a snapshot that is being read */
+	uint8_t why;  /* enum kv_why */
 	uint32_t older, newer;           /* in the history, while kept */
 	uint32_t lease_prev, lease_next; /* keys of a lease, while current */
 	uint32_t next[KV_LEVELS];        /* keys, while current; or free */
@@ -46,6 +53,7 @@ struct kv {
 	struct kv_limits limits;
 	uint64_t rev;
 	uint64_t compacted;
+	uint64_t floor; /* below it something replaced was not held */
 	uint64_t turn;
 
 	uint32_t *cell_next;
@@ -63,7 +71,7 @@ struct kv {
 
 	size_t key_count;
 	uint64_t bytes;    /* of keys that are current */
-	size_t past_count; /* kept, and not current */
+	size_t past_count; /* kept or held, and not current */
 	uint64_t past_bytes;
 
 	struct kv_lease *leases; /* ids ascend */
@@ -102,9 +110,15 @@ uint32_t kv_table_find(const struct kv *kv, const uint8_t *key, size_t len);
 /* The first current one not before the key, or KV_NIL. */
 uint32_t kv_table_seek(const struct kv *kv, const uint8_t *key, size_t len);
 
-/* Makes it current; its key has no current version.  And no longer. */
+/* Makes it current; its key has no current version. */
 void kv_table_link(struct kv *kv, uint32_t idx);
-void kv_table_unlink(struct kv *kv, uint32_t idx);
+/*
+ * old is current no longer: by, of the same key and not yet kept, replaced it.
+ * It is held if the budget of history allows.
+ */
+void kv_table_replace(struct kv *kv, uint32_t old, uint32_t by);
+/* The same, and it is gone. */
+void kv_table_drop(struct kv *kv, uint32_t old);
 
 /* Puts it at the end of the history. */
 void kv_table_keep(struct kv *kv, uint32_t idx);
