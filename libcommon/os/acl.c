@@ -278,6 +278,15 @@ acl_may_use_key(const struct cluster_conf *conf,
 	    is_matched(conf, peer, right, key, len);
 }
 
+bool
+acl_may_use_some(const struct cluster_conf *conf,
+    const struct unixsock_peer *peer, uint32_t right)
+{
+	return is_master(peer) ||
+	    (may_come_in(conf, peer, right) &&
+		has_right(conf, peer, right, true));
+}
+
 /* A glob that ends in ** and whose text before that begins the prefix. */
 static bool
 covers_prefix(const char *glob, const char *prefix, size_t len)

@@ -32,6 +32,10 @@ bool acl_may_use_key(const struct cluster_conf *conf,
     const struct unixsock_peer *peer, uint32_t right, const void *key,
     size_t len);
 
+/* It may do that with some key, whichever. */
+bool acl_may_use_some(const struct cluster_conf *conf,
+    const struct unixsock_peer *peer, uint32_t right);
+
 /* The same for all keys that begin so. */
 bool acl_may_use_prefix(const struct cluster_conf *conf,
     const struct unixsock_peer *peer, uint32_t right, const void *prefix,

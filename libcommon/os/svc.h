@@ -66,6 +66,9 @@ struct svc_config {
 	size_t verb_count;
 	uint32_t clients_max;
 	size_t pool_bytes; /* of queues, all clients together */
+	/* Requests of a client that has not read so much wait; 0: an eighth
+	 * of the pool.  For answers that are long themselves. */
+	size_t unread_bytes;
 	size_t data_max;   /* of one request */
 	uint32_t gathers;  /* requests too long for a client's buffer that
 			      may come in at once */

@@ -89,8 +89,13 @@ svc_serve_expire(struct svc *svc, uint64_t now_ns)
 bool
 svc_serve_is_open(const struct svc_client *client)
 {
+	const struct svc *svc = client->svc;
+	const size_t unread_bytes = svc->cfg.unread_bytes != 0
+	    ? svc->cfg.unread_bytes
+	    : svc->client_bytes_max / UNREAD_SHARE;
+
 	return !client->is_waiting && !client->is_closing && !client->is_gone &&
-	    client->queue.bytes <= client->svc->client_bytes_max / UNREAD_SHARE;
+	    client->queue.bytes <= unread_bytes;
 }
 
 /* Serves what is whole in the client's buffer. */

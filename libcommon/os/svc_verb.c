@@ -24,6 +24,8 @@ static const struct {
 	{ "busy", EXITCODE_TRYAGAIN },
 	{ "full", EXITCODE_TRYAGAIN },
 	{ "slow", EXITCODE_TRYAGAIN },
+	{ "notquorate", EXITCODE_TRYAGAIN },
+	{ "broken", EXITCODE_TRYAGAIN },
 	{ "leaving", EXITCODE_UNAVAILABLE },
 	{ "away", EXITCODE_UNAVAILABLE },
 	{ "version", EXITCODE_PROTOCOL },
