@@ -84,6 +84,31 @@ has_gained_again() { [ "$(grep -c 'quorum-gained yes' out.err)" = 2 ]; }
 		.node == 1 and .tags == ["rack:a b"])'
 }
 
+@test "a node that is started again at once is seen to be another" {
+	watch out -n 2 -e join,leave -N n3
+	kill -KILL "$(cut -d' ' -f1 "$NODES/3/ringd.pid")"
+	ringkit sandbox --start=3 "$NODES" 3>&-
+	wait "$WATCHER"
+	# Restarted; or lost, where the machine was slower than the detection.
+	grep -qE '^leave node=3 name=n3 inc=[0-9]+ reason=(restarted|lost) ' out
+	grep -qE '^join node=3 name=n3 .* was=(restarted|lost) ' out
+	local left came
+	left=$(sed -n 's/^leave .* inc=\([0-9]*\) .*/\1/p' out)
+	came=$(sed -n 's/^join .* inc=\([0-9]*\) .*/\1/p' out)
+	[ "$came" -gt "$left" ]
+}
+
+@test "a hook that changes what it is run for comes to an end" {
+	watch out -e update -- sh -c '
+		n=$(sed -n "s/.* key=tag\.n .*new=\([0-9]\) .*/\1/p" |
+			tail -n 1)
+		[ "${n:-9}" -ge 4 ] || ringkit tag n $((n + 1))
+		watch-membership --now -e exists -o tags'
+	ringkit tag n 1
+	await grep -q 'sh: n:4' out.err
+	kill "$WATCHER"
+}
+
 @test "memberd and quorumd agree, record by record" {
 	watch-membership --now --raw -e exists | sed 's/ since_ms.*//' >raw
 	watch-membership --now -e exists | sed 's/ since_ms.*//' | cmp - raw
