@@ -397,6 +397,47 @@ scenario_merge_always_in_vain(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Two of five go deaf, and accuse three who hear each other. */
+static void
+scenario_the_deaf_accuse(struct sim *sim)
+{
+	scenario_cluster(sim, 5);
+	uint64_t views = scenario_views(sim, 3);
+	scenario_cut_oneway(sim, "345", "12");
+	scenario_expect_ring(sim, "345", 400);
+	scenario_expect(
+	    sim, scenario_views(sim, 3) == views + 1, "the three part");
+	scenario_expect(
+	    sim, scenario_views(sim, 5) == views + 1, "the three part");
+	scenario_end(sim);
+}
+
+/* A newcomer has given up one of two, for it never answered, and asks only
+ * the other, again and again: the two stay together. */
+static void
+scenario_one_of_two_is_asked(struct sim *sim)
+{
+	scenario_world(sim, 3);
+	scenario_start(sim, "12");
+	scenario_expect_ring(sim, "12", 2000);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_JOIN, .from = 2, .to = 3 });
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_JOIN, .from = 1, .to = 3, .skip = 1 });
+	scenario_rule(sim,
+	    &(struct scenario_rule){ .kind = TOTEM_PACKET_COMMIT, .to = 3 });
+	scenario_start(sim, "3");
+	scenario_expect_state(sim, 1, TOTEM_STATE_GATHER, 1000);
+	scenario_expect_ring(sim, "12", 1000);
+	uint64_t views = scenario_views(sim, 1);
+	scenario_run_ms(sim, 400);
+	scenario_expect(sim, scenario_views(sim, 1) == views, "the two part");
+	scenario_rules_end(sim);
+	scenario_end(sim);
+}
+
 /* Who is given up while it agrees is told, and waits for no COMMIT. */
 static void
 scenario_given_up_is_told(struct sim *sim)
@@ -625,6 +666,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_commit_that_a_member_outgrew),
 		SCENARIO(scenario_merge_in_vain),
 		SCENARIO(scenario_merge_always_in_vain),
+		SCENARIO(scenario_the_deaf_accuse),
+		SCENARIO(scenario_one_of_two_is_asked),
 		SCENARIO(scenario_given_up_is_told),
 		SCENARIO(scenario_accusation_of_the_former_life),
 		SCENARIO(scenario_34_merge_while_merging),

@@ -244,6 +244,10 @@ static const struct {
 	    false, ALL, 7, false },
 	{ "one who merges", STRANGER, false, 0, TOTEM_REASON_MERGE, false, ALL,
 	    7, true },
+	{ "a newcomer that failed another", STRANGER, false, 1,
+	    TOTEM_REASON_START, true, ALL, 7, false },
+	{ "one who merges but failed another", STRANGER, false, 1,
+	    TOTEM_REASON_MERGE, false, ALL, 7, false },
 	{ "one who merges but does not hear all", STRANGER, false, 0,
 	    TOTEM_REASON_MERGE, false, ALL & ~1, 7, false },
 };
