@@ -240,6 +240,34 @@ await_votes() # I N
 	is_gapless seen
 }
 
+@test "allow_downscale: who leaves in order is expected no more, who dies is" {
+	cluster 4 'allow_downscale = yes' 'wait_for_all = yes'
+	all_become 1,2,3,4 'quorate=yes votes=4 needed=3 expected=4'
+	watching 1 seen
+	# The daemon tells the others before it ends, and they all agree.
+	kill -TERM "${Q[4]}"
+	wait "${Q[4]}"
+	appears seen '^ev 1 quorum quorate=yes prev=yes votes=3 needed=2 expected=3 .*reason=downscale'
+	all_become 1,2,3 'quorate=yes votes=3 needed=2 expected=3'
+	q 1 nodes | grep -E '^item node=4 .* voter=no'
+	leave 4
+	all_become 1,2,3 'quorate=yes votes=3 needed=2 expected=3 .*members=1,2,3 '
+	# One that is killed stays expected.
+	slay 3
+	all_become 1,2 'quorate=yes votes=2 needed=2 expected=3 .*members=1,2 '
+	# Without that node the rest would not be enough: nothing is agreed.
+	kill -TERM "${Q[2]}"
+	wait "${Q[2]}"
+	becomes 1 'quorate=no votes=1 needed=2 expected=3'
+	quorumd_starts 2
+	all_become 1,2 'quorate=yes votes=2 needed=2 expected=3'
+	# Who comes back is a voter again.
+	start 4
+	quorumd_starts 4
+	all_become 1,2,4 'quorate=yes votes=3 needed=3 expected=4 .*members=1,2,4 '
+	is_gapless seen
+}
+
 @test "votes and expected votes change at run time, and are refused" {
 	cluster 3
 	all_become 1,2,3 'quorate=yes votes=3 '
