@@ -45,7 +45,7 @@ enum {
 	REPLICA_PENDING_MAX = 4096,         /* requests not yet answered */
 	REPLICA_TEXT_BYTES = 256,
 	/* What a PUBLISH has beside one command, at most. */
-	REPLICA_HEAD_BYTES_MAX = 128,
+	REPLICA_HEAD_BYTES_MAX = 256,
 };
 
 struct replica_config {

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Leases by this node's clock: from when their last renewal was applied. */
+#include "libcommon/base/arena.h"
+#include "libcommon/base/num.h"
+
+#include "bin/cfgstored/replica_internal.h"
+
+/* What is new is looked for so often: that much longer may a lease live. */
+#define SWEEP_NS UINT64_C(100000000)
+
+void
+replica_lease_create(struct replica *r, struct arena *arena)
+{
+	r->leases.lease = arena_take(arena,
+	    (size_t)num_max(r->cfg.kv.room.leases, 1) *
+		sizeof(struct replica_lease));
+}
+
+void
+replica_lease_begin(struct replica *r)
+{
+	r->leases.count = 0;
+	r->leases.sweep_ns = r->now_ns;
+}
+
+static uint64_t
+due_ns(const struct replica *r, const struct kv_lease *lease)
+{
+	uint64_t slack_ns = lease->ttl_ns / 16;
+
+	if (lease->ttl_ns > UINT64_MAX / 2)
+		return REPLICA_NEVER;
+	return r->now_ns + lease->ttl_ns + slack_ns;
+}
+
+/* What the state has now: new or renewed ones begin. */
+static void
+note(struct replica *r)
+{
+	struct replica_leases *l = &r->leases;
+	size_t old = 0, count = 0;
+	const struct kv_lease *lease;
+
+	while ((lease = kv_lease_at(r->kv, count)) != NULL) {
+		struct replica_lease *to = &l->lease[count++];
+
+		while (old < l->count && l->lease[old].id < lease->id)
+			old++;
+		if (old < l->count && l->lease[old].id == lease->id &&
+		    l->lease[old].renewals == lease->renewals) {
+			*to = l->lease[old++];
+			continue;
+		}
+		if (old < l->count && l->lease[old].id == lease->id)
+			old++;
+		*to = (struct replica_lease){ .id = lease->id,
+			.renewals = lease->renewals,
+			.due_ns = due_ns(r, lease) };
+	}
+	l->count = count;
+}
+
+/* Everything that was ever granted it is off. */
+static bool
+is_fenced(const struct replica *r, const struct kv_lease *lease)
+{
+	const struct replica_run *off =
+	    replica_find_run(&r->fenced, lease->node);
+	const struct replica_run *met =
+	    replica_find_run(&r->meta.runs, lease->node);
+
+	return off != NULL && met != NULL && off->inc >= met->inc &&
+	    lease->run <= met->run &&
+	    !replica_has_node(&r->era.members, lease->node);
+}
+
+/* One after the other, that not all propose the same. */
+static uint64_t
+turn_ns(const struct replica *r)
+{
+	return r->era.self * r->cfg.silence_ns;
+}
+
+static bool
+expire(struct replica *r, const struct replica_lease *lease)
+{
+	struct kv_part part = {
+		.kind = KV_EXPIRE, .lease = lease->id, .number = lease->renewals
+	};
+	uint8_t bytes[64];
+	struct wrbuf wr;
+
+	wrbuf_init(&wr, bytes, sizeof bytes);
+	kv_command_begin(&wr, 0, 1);
+	kv_command_add(&wr, &part);
+	replica_log(r, "lease %llu is over: renewed %llu times",
+	    (unsigned long long)lease->id, (unsigned long long)lease->renewals);
+	return replica_client_add(r, bytes, wr.len);
+}
+
+void
+replica_lease_on_time(struct replica *r)
+{
+	struct replica_leases *l = &r->leases;
+
+	if (!r->era.is_complete || r->is_lacking ||
+	    r->leases.sweep_ns > r->now_ns)
+		return;
+	note(r);
+	l->sweep_ns = r->now_ns + SWEEP_NS;
+	if (r->era.acked < r->era.open_index)
+		return;
+	for (size_t i = 0; i < l->count; i++) {
+		struct replica_lease *lease = &l->lease[i];
+		uint64_t due = lease->due_ns;
+
+		if (lease->is_asked)
+			continue;
+		if (is_fenced(r, kv_lease_find(r->kv, lease->id)))
+			due = 0;
+		if (due <= num_sub(r->now_ns, turn_ns(r)))
+			lease->is_asked = expire(r, lease);
+	}
+}
+
+uint64_t
+replica_lease_deadline_ns(const struct replica *r)
+{
+	if (!r->era.is_complete || r->is_lacking ||
+	    kv_lease_at(r->kv, 0) == NULL)
+		return REPLICA_NEVER;
+	return r->leases.sweep_ns;
+}
+
+uint64_t
+replica_lease_due_ns(const struct replica *r, uint64_t id)
+{
+	for (size_t i = 0; i < r->leases.count; i++)
+		if (r->leases.lease[i].id == id)
+			return r->leases.lease[i].due_ns;
+	return REPLICA_NEVER;
+}
