@@ -97,7 +97,6 @@ replica_config_init(struct replica_config *cfg)
 		    .history_bytes = 64 * MIB },
 		.message_bytes_max = LIMIT_MESSAGE_BYTES_DEFAULT,
 		.tail_bytes = 16 * MIB,
-		.window_bytes = 32 * MIB,
 		.queue_bytes = 8 * MIB,
 		.snapshot_bytes = 32 * MIB,
 		.silence_ns = SECOND_NS,
@@ -123,6 +122,10 @@ take_memory(struct replica *r, struct arena *arena)
 {
 	const struct replica_config *cfg = &r->cfg;
 	size_t size = (size_t)cfg->window_bytes;
+
+	if (size == 0)
+		size = (size_t)cfg->tail_bytes + 8 * MIB +
+		    cfg->node_count * (cfg->message_bytes_max + MIB / 2);
 
 	replica_window_create(&r->win, arena, size);
 	replica_window_create(&r->live, arena, size / 4);
@@ -249,8 +252,10 @@ replica_next(struct replica *r, struct replica_effect *out)
 	}
 	if (r->is_dead)
 		return false;
+	/* What these do may be told, too. */
 	return replica_log_next_effect(r, out) ||
-	    replica_give_next_effect(r, out) || replica_say_next(r, out);
+	    replica_give_next_effect(r, out) || replica_say_next(r, out) ||
+	    next_told(r, out);
 }
 
 /* ---- inputs ------------------------------------------------------------ */
@@ -344,8 +349,11 @@ take(struct replica *r, const struct replica_input *in)
 void
 replica_step(struct replica *r, const struct replica_input *in)
 {
-	ENSURE(r->answer_at == r->answer_count && r->log_at == r->log_count);
-	r->answer_at = r->answer_count = r->log_at = r->log_count = 0;
+	ENSURE(r->answer_at == r->answer_count);
+	r->answer_at = r->answer_count = 0;
+	/* What the start had to say is still to be told. */
+	if (r->log_at == r->log_count)
+		r->log_at = r->log_count = 0;
 	r->now_ns = num_max(r->now_ns, in->now_ns);
 	if (r->is_dead) {
 		if (in->kind == REPLICA_IN_PROPOSE ||

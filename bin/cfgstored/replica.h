@@ -60,8 +60,10 @@ struct replica_config {
 	struct kv_config kv;
 	/* Of one PUBLISH: ringd's message_bytes_max. */
 	size_t message_bytes_max;
-	uint64_t tail_bytes;     /* not acknowledged, before writes are busy */
-	uint64_t window_bytes;   /* of records kept in memory */
+	uint64_t tail_bytes; /* not acknowledged, before writes are busy */
+	/* Of records kept in memory; 0: what is surely enough for the tail and
+	   for what all nodes may have under way beside it. */
+	uint64_t window_bytes;
 	uint64_t queue_bytes;    /* of commands not yet answered */
 	uint64_t snapshot_bytes; /* of records since the last, at least */
 	uint64_t silence_ns;     /* of a member, before others go on */
@@ -191,8 +193,8 @@ enum replica_effect_kind {
 	REPLICA_OUT_LOG, /* for a person */
 	/*
 	 * What is in memory is of no more use: the shell makes a new replica
-	 * of what is on disk, and gives it the view and the group.  All
-	 * requests have been answered.
+	 * of what is on disk, as at a start, leaves the group and joins it
+	 * anew.  All requests have been answered.
 	 */
 	REPLICA_OUT_RELOAD,
 	REPLICA_EFFECTS

@@ -37,7 +37,7 @@ check_era(const struct replica *r)
 		ENSURE(r->win.end == era->end + 1);
 	if (!era->is_complete)
 		return;
-	ENSURE(era->is_contiguous && r->is_verified && !r->is_blank);
+	ENSURE(era->is_contiguous && r->is_verified);
 	ENSURE(kv_epoch_compare(&r->lived, &era->id) == 0);
 	ENSURE(r->acked >= era->acked);
 }

@@ -191,6 +191,13 @@ replica_client_add(struct replica *r, const void *bytes, size_t len)
 	return add(r, &about, bytes);
 }
 
+static bool
+is_tail_full(const struct replica *r)
+{
+	return r->era.is_complete &&
+	    replica_window_behind(&r->win, r->acked) > r->cfg.tail_bytes;
+}
+
 /* Why it is refused at once; OK: it is not. */
 static enum replica_code
 find_refusal(const struct replica *r, const struct replica_input *in)
@@ -213,10 +220,7 @@ find_refusal(const struct replica *r, const struct replica_input *in)
 		return REPLICA_FULL;
 	if (in->deadline_ns <= r->now_ns)
 		return REPLICA_LATE;
-	if (r->era.is_complete &&
-	    replica_window_behind(&r->win, r->acked) > r->cfg.tail_bytes)
-		return REPLICA_BUSY;
-	return REPLICA_OK;
+	return is_tail_full(r) ? REPLICA_BUSY : REPLICA_OK;
 }
 
 /* The same request came before; true: it is taken care of. */
@@ -293,7 +297,10 @@ may_send(const struct replica *r)
 	const struct replica_client *c = &r->client;
 
 	if (!r->era.is_open || r->is_failed || !r->is_permitted ||
-	    c->flights >= REPLICA_FLIGHTS_MAX)
+	    c->flights >= REPLICA_FLIGHTS_MAX || is_tail_full(r))
+		return false;
+	/* One that is large goes alone. */
+	if (c->flights > 0 && c->is_large_sent)
 		return false;
 	/* What of ours is in the log has to be known first. */
 	return c->is_looked || c->next_sent == c->first;
@@ -369,6 +376,7 @@ replica_client_record(struct replica *r, struct wrbuf *wr)
 	/* These are not in question. */
 	c->is_looked = true;
 	c->next_sent = end;
+	c->is_large_sent = wr->len > 2 * REPLICA_BATCH_BYTES;
 	c->flights++;
 	return true;
 }

@@ -257,7 +257,7 @@ replica_fill_abort(struct replica *r)
 
 	if (fill->has_begun)
 		r->is_abort_due = true;
-	if (fill->is_spoilt && r->is_verified && !r->is_blank) {
+	if (fill->is_spoilt && r->is_verified) {
 		replica_log(r, "the takeover was cut off: reads its files");
 		r->is_reload_due = true;
 	} else if (fill->is_spoilt || (is_open && !r->is_verified)) {

@@ -50,6 +50,7 @@ struct replica_era {
 
 	/* The stream of the epoch's records. */
 	bool is_open;
+	bool is_virgin; /* nothing was ever acknowledged, for all we know */
 	uint32_t giver;
 	uint64_t open_index;
 	uint64_t end; /* index of the last */
@@ -143,6 +144,7 @@ struct replica_client {
 	size_t queue_size;
 	size_t head;
 	unsigned flights;
+	bool is_large_sent;
 	bool is_looked;       /* at the log of this epoch, for what is in it */
 	uint64_t deadline_ns; /* not above any of theirs */
 
@@ -190,7 +192,7 @@ struct replica {
 	/* The log; its end is the window's. */
 	bool is_verified;
 	bool is_blank;
-	bool is_founded; /* on disk, at least with nothing in it */
+	bool is_founding; /* an empty one */
 	struct replica_window win;
 	struct replica_window live; /* of the stream, while filling */
 	struct replica_meta meta;   /* at its end */
@@ -281,6 +283,8 @@ uint64_t replica_view_configured(const struct replica_config *cfg);
 
 /* What is to be proposed now; false: nothing, and why is set. */
 bool replica_open_propose(struct replica *r, struct replica_open *out);
+/* Somebody spoke. */
+void replica_open_found(struct replica *r);
 uint64_t replica_open_deadline_ns(const struct replica *r);
 void replica_open_deliver(
     struct replica *r, uint32_t sender, const void *bytes, size_t len);

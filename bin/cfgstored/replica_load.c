@@ -80,9 +80,8 @@ replica_loaded(struct replica *r, enum replica_health health,
 {
 	struct kv_tip end = replica_window_tip(&r->win);
 
-	r->is_founded = health == REPLICA_GOOD;
 	if (health == REPLICA_GOOD && kv_tip_compare(&end, tip) == 0 &&
-	    !r->is_kv_void && tip->index > 0) {
+	    !r->is_kv_void) {
 		r->is_verified = true;
 		r->acked = num_max(r->acked, num_min(acked, end.index));
 		r->given = end.index;
@@ -90,8 +89,7 @@ replica_loaded(struct replica *r, enum replica_health health,
 		return;
 	}
 	replica_forget_log(r);
-	r->is_blank = health == REPLICA_BLANK ||
-	    (health == REPLICA_GOOD && tip->index == 0);
+	r->is_blank = health == REPLICA_BLANK;
 	if (!r->is_blank)
 		replica_log(r,
 		    "the files are damaged: this node's log counts "

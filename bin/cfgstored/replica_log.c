@@ -265,6 +265,15 @@ told_held(const struct replica_synced *told)
 	return told->held;
 }
 
+static bool
+are_all(const struct kv_electorate *e, const struct kv_nodes *nodes)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (!replica_has_node(nodes, e->voter[i].id))
+			return false;
+	return true;
+}
+
 bool
 replica_log_is_durable(const struct replica *r, uint64_t index,
     uint64_t (*told)(const struct replica_synced *), uint64_t value)
@@ -275,6 +284,9 @@ replica_log_is_durable(const struct replica *r, uint64_t index,
 	for (size_t i = 0; i < era->members.count; i++)
 		if (told(&era->peer[i].synced) >= value)
 			nodes.id[nodes.count++] = era->members.id[i];
+	if (era->is_virgin && era->acked == 0)
+		return are_all(&era->e.now, &nodes) &&
+		    are_all(&era->e.next, &nodes);
 	return kv_rules_is_durable(
 	    index >= era->change_index ? &era->e : &era->e_before,
 	    &era->members, &nodes);
@@ -356,6 +368,11 @@ on_synced(struct replica *r, const struct kv_tip *tip)
 {
 	struct replica_era *era = &r->era;
 
+	if (r->is_founding && !r->is_found_due) {
+		r->is_founding = r->is_blank = false;
+		r->is_verified = true;
+		r->is_state_due = era->is_on && !era->is_open;
+	}
 	if (era->is_on && era->is_open &&
 	    kv_epoch_compare(&tip->epoch, &era->id) == 0 &&
 	    tip->index <= era->end)

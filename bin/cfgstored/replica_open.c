@@ -20,6 +20,15 @@ said_of(const struct replica *r, uint32_t node)
 	return &era->peer[i].said;
 }
 
+static void
+find_spoken(const struct replica *r, struct kv_nodes *out)
+{
+	out->count = 0;
+	for (size_t i = 0; i < r->era.members.count; i++)
+		if (r->era.peer[i].has_spoken)
+			replica_add_node(out, r->era.members.id[i]);
+}
+
 /* Better to take the log from. */
 static bool
 is_better(const struct replica_said *said, const struct replica_said *base)
@@ -29,7 +38,7 @@ is_better(const struct replica_said *said, const struct replica_said *base)
 	return order > 0 || (order == 0 && base->is_silent && !said->is_silent);
 }
 
-/* Of those with the highest log; NULL: none is verified. */
+/* Of those with the highest log; NULL: nobody has a record. */
 static const struct replica_said *
 find_base(
     const struct replica *r, const struct kv_nodes *counted, uint32_t *giver)
@@ -39,7 +48,7 @@ find_base(
 	for (size_t i = 0; i < counted->count; i++) {
 		const struct replica_said *said = said_of(r, counted->id[i]);
 
-		if (!said->is_verified)
+		if (!said->is_verified || said->tip.index == 0)
 			continue;
 		if (base == NULL || is_better(said, base)) {
 			base = said;
@@ -104,28 +113,66 @@ find_standing(const struct replica *r, const struct kv_nodes *counted,
 	find_fenced(r, counted, &open->meta.runs, &out->fenced);
 }
 
-/*
- * All configured nodes are here and know the same nodes, and none has more
- * than the OPEN that named the store: nothing was ever acknowledged.
- */
+/* Rule 6: all configured nodes are here, and agree on who that is. */
 static bool
-is_beginning(const struct replica *r, const struct kv_nodes *counted)
+are_all_here(const struct replica *r, const struct kv_nodes *counted)
 {
 	uint64_t configured = replica_view_configured(&r->cfg);
 
 	for (size_t i = 0; i < r->cfg.node_count; i++)
 		if (!replica_has_node(counted, r->cfg.node[i].id))
 			return false;
+	for (size_t i = 0; i < counted->count; i++)
+		if (said_of(r, counted->id[i])->configured != configured)
+			return false;
+	return true;
+}
+
+/* Blank, or founded and empty; an operator's word makes damaged blank. */
+static bool
+is_beginning(const struct replica *r, const struct kv_nodes *counted)
+{
 	for (size_t i = 0; i < counted->count; i++) {
 		const struct replica_said *said = said_of(r, counted->id[i]);
 
-		if (said->configured != configured)
+		if (said->is_verified && said->tip.index > 0)
 			return false;
-		if (!said->is_blank &&
-		    (!said->is_verified || said->tip.index > 1))
+		if (!said->is_verified && !said->is_blank && !r->era.is_init)
 			return false;
 	}
+	return counted->count > 0 &&
+	    (r->era.is_init || are_all_here(r, counted));
+}
+
+static bool
+are_founded(const struct replica *r, const struct kv_nodes *counted)
+{
+	for (size_t i = 0; i < counted->count; i++)
+		if (!said_of(r, counted->id[i])->is_verified)
+			return false;
 	return true;
+}
+
+static bool
+has_all(const struct kv_electorate *e, const struct kv_nodes *nodes)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (!replica_has_node(nodes, e->voter[i].id))
+			return false;
+	return true;
+}
+
+/* No log here knows of anything that was acknowledged. */
+static bool
+is_virgin(const struct replica *r, const struct kv_nodes *counted)
+{
+	for (size_t i = 0; i < counted->count; i++) {
+		const struct replica_said *said = said_of(r, counted->id[i]);
+
+		if (said->is_verified && said->acked > 0)
+			return false;
+	}
+	return !r->era.is_init;
 }
 
 /* ---- the rules --------------------------------------------------------- */
@@ -137,7 +184,7 @@ check_logs(const struct replica *r, const struct kv_nodes *counted,
 	for (size_t i = 0; i < counted->count; i++) {
 		const struct replica_said *said = said_of(r, counted->id[i]);
 
-		if (!said->is_verified)
+		if (!said->is_verified || said->tip.index == 0)
 			continue;
 		if (said->meta.store != base->meta.store)
 			return "stores";
@@ -147,14 +194,24 @@ check_logs(const struct replica *r, const struct kv_nodes *counted,
 	return NULL;
 }
 
-static void
+/* A new store is of all configured nodes; by init, of those who are here. */
+static const char *
 found(const struct replica *r, struct replica_open *out)
 {
+	struct kv_electorate *e = &out->meta.e.now;
+
+	if (!are_founded(r, &out->counted))
+		return "founding";
+	for (size_t i = 0; i < r->cfg.node_count; i++)
+		if (replica_has_node(&out->counted, r->cfg.node[i].id))
+			e->voter[e->count++] = r->cfg.node[i];
+	if (e->count == 0)
+		return "strangers";
 	out->is_first = true;
 	out->giver = out->counted.id[0];
-	out->meta.e.now.count = r->cfg.node_count;
-	memcpy(out->meta.e.now.voter, r->cfg.node, sizeof r->cfg.node);
 	out->meta.store = r->cfg.seed | 1;
+	merge_runs(&out->meta.runs, r, &out->counted);
+	return NULL;
 }
 
 /*
@@ -167,17 +224,14 @@ judge(const struct replica *r, struct replica_open *out)
 	const struct replica_said *base;
 	struct kv_standing standing;
 	const char *why;
-	bool is_beginning_here = is_beginning(r, &out->counted);
+	bool may_open;
 
 	out->is_init = r->era.is_init;
+	if (is_beginning(r, &out->counted))
+		return found(r, out);
 	base = find_base(r, &out->counted, &out->giver);
-	if (base == NULL) {
-		if (!is_beginning_here && !out->is_init)
-			return "blank";
-		found(r, out);
-		merge_runs(&out->meta.runs, r, &out->counted);
-		return NULL;
-	}
+	if (base == NULL)
+		return "blank";
 	why = check_logs(r, &out->counted, base);
 	if (why != NULL)
 		return why;
@@ -185,10 +239,26 @@ judge(const struct replica *r, struct replica_open *out)
 	out->meta = base->meta;
 	merge_runs(&out->meta.runs, r, &out->counted);
 	find_standing(r, &out->counted, out, &standing);
-	if (!is_beginning_here && !out->is_init &&
-	    !kv_rules_may_open(&standing, &out->meta.e))
-		return "electorate";
-	return NULL;
+	if (is_virgin(r, &out->counted))
+		may_open = has_all(&out->meta.e.now, &standing.verified) &&
+		    has_all(&out->meta.e.next, &standing.verified);
+	else
+		may_open = kv_rules_may_open(&standing, &out->meta.e);
+	return may_open || out->is_init ? NULL : "electorate";
+}
+
+/* Rule 6: an empty log, before it is said that there is one. */
+void
+replica_open_found(struct replica *r)
+{
+	struct kv_nodes spoken;
+
+	find_spoken(r, &spoken);
+	if (r->is_verified || r->is_founding || r->is_failed ||
+	    spoken.count < r->era.members.count || !is_beginning(r, &spoken))
+		return;
+	r->is_founding = r->is_found_due = true;
+	replica_log(r, "founds an empty log");
 }
 
 /* ---- proposing --------------------------------------------------------- */
@@ -207,15 +277,6 @@ find_rank(
 		*rank += !said->is_silent;
 	}
 	return false;
-}
-
-static void
-find_spoken(const struct replica *r, struct kv_nodes *out)
-{
-	out->count = 0;
-	for (size_t i = 0; i < r->era.members.count; i++)
-		if (r->era.peer[i].has_spoken)
-			replica_add_node(out, r->era.members.id[i]);
 }
 
 /* When nobody is waited for any longer. */
@@ -312,6 +373,7 @@ begin(struct replica *r, const struct replica_open *open)
 	era->e = era->e_before = open->meta.e;
 	era->elect_index = open->meta.elect_index;
 	era->change_index = era->open_index;
+	era->is_virgin = is_virgin(r, &open->counted);
 	replica_window_clear(&r->live, &open->base);
 }
 
@@ -321,10 +383,7 @@ has_base(const struct replica *r, const struct replica_open *open)
 {
 	struct kv_tip tip = replica_window_tip(&r->win);
 
-	if (open->is_first)
-		return r->is_blank;
-	return r->is_verified && !r->is_blank &&
-	    kv_tip_compare(&tip, &open->base) == 0;
+	return r->is_verified && kv_tip_compare(&tip, &open->base) == 0;
 }
 
 void
@@ -333,21 +392,14 @@ replica_open_deliver(
 {
 	struct replica_era *era = &r->era;
 	static struct replica_open open;
-	bool is_there;
 
 	if (sender == r->cfg.self)
 		era->is_open_sent = false;
 	if (era->is_open || !replica_wire_get_open(bytes, len, &open) ||
 	    !is_valid(r, sender, &open))
 		return;
-	is_there = has_base(r, &open);
 	begin(r, &open);
-	if (is_there) {
-		if (r->is_blank && !r->is_founded)
-			r->is_found_due = true;
-		r->is_founded = true;
-		era->is_contiguous = true;
-	}
+	era->is_contiguous = has_base(r, &open);
 	replica_log_add(r, bytes, len);
 	if (era->is_contiguous)
 		replica_log_complete(r);

@@ -167,12 +167,11 @@ hear_state(struct replica *r, size_t member, struct rdbuf *rd)
 	era->peer[member].has_spoken = true;
 	era->is_judged = false;
 	era->why = NULL;
-	if (era->spoken_ns != 0)
-		return;
 	for (size_t i = 0; i < era->members.count; i++)
 		if (!era->peer[i].has_spoken)
 			return;
-	era->spoken_ns = num_max(r->now_ns, 1);
+	era->spoken_ns = num_max(era->spoken_ns, num_max(r->now_ns, 1));
+	replica_open_found(r);
 }
 
 static void
@@ -256,6 +255,7 @@ hear(struct replica *r, size_t member, const struct replica_head *head,
 	case REPLICA_WIRE_INIT:
 		r->era.is_init = !r->era.is_open;
 		r->era.is_judged = false;
+		replica_open_found(r);
 		return;
 	case REPLICA_WIRE_PIECE:
 	case REPLICA_WIRES:

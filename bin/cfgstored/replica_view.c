@@ -24,7 +24,7 @@ replica_view_say(const struct replica *r, struct replica_said *out)
 	const struct replica_run *self = replica_find_run(&r->inc, r->cfg.self);
 
 	*out = (struct replica_said){
-		.is_verified = r->is_verified && !r->is_blank,
+		.is_verified = r->is_verified,
 		.is_blank = r->is_blank,
 		.is_silent = r->is_failed,
 		.tip = replica_window_tip(&r->win),
