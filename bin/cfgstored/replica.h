@@ -311,6 +311,9 @@ uint64_t replica_deadline_ns(const struct replica *r);
 /* The state as applied, for reading; NULL: there is none to be read now. */
 const struct kv *replica_kv(const struct replica *r);
 
+/* Forgets history up to rev, here only; while there is a state to be read. */
+void replica_compact(struct replica *r, uint64_t rev);
+
 struct replica_status {
 	enum replica_state state;
 	const char *why; /* a word: why it is not open */

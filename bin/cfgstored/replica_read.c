@@ -176,3 +176,9 @@ replica_read_on_time(struct replica *r)
 	}
 	c->reading_count = kept;
 }
+
+void
+replica_compact(struct replica *r, uint64_t rev)
+{
+	kv_compact(r->kv, rev);
+}
