@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The verbs of cfg.sock that change something: each becomes one command. */
+#include <stdio.h>
+#include <string.h>
+
+#include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
+#include "libcommon/os/acl.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/cluster.h"
+#include "libcommon/os/serve.h"
+
+#include "bin/cfgstored/cfgstored.h"
+#include "bin/cfgstored/kv_txn.h"
+
+#define TIMEOUT_NS (30 * CLOCK_S_NS)
+
+/* A write in the making; cmd is written when its parts are known. */
+struct write {
+	struct cfgstored *d;
+	struct svc_request *req;
+	struct wrbuf cmd;
+	enum replica_durability durability;
+	uint64_t deadline_ns;
+	const char *mistake; /* of the request; NULL: none yet */
+	struct kv_part condition, change, grant;
+	bool has_condition, has_grant;
+};
+
+/* ---- words ------------------------------------------------------------- */
+
+static void
+misuse(struct write *w, const char *what)
+{
+	if (w->mistake == NULL)
+		w->mistake = what;
+}
+
+static bool
+is_yes(struct write *w, const char *name)
+{
+	const struct word_pair *pair = word_get(w->req->word, name);
+
+	if (pair != NULL && strcmp(pair->value, "yes") != 0)
+		misuse(w, "if_absent, if_exists: expected yes");
+	return pair != NULL;
+}
+
+/* false: absent. */
+static bool
+get_number(
+    struct write *w, const char *name, uint64_t *out, const char *mistake)
+{
+	const struct word_pair *pair = word_get(w->req->word, name);
+
+	if (pair != NULL &&
+	    parse_u64(pair->value, pair->len, 0, UINT64_MAX - 1, out) != 0)
+		misuse(w, mistake);
+	return pair != NULL;
+}
+
+static void
+begin(struct write *w, struct cfgstored *d, struct svc_request *req)
+{
+	const struct word_pair *kind = word_get(req->word, "durability");
+	const struct word_pair *timeout = word_get(req->word, "timeout");
+	uint64_t wait_ns = TIMEOUT_NS;
+
+	*w = (struct write){ .d = d, .req = req };
+	wrbuf_init(&w->cmd, d->command, KV_COMMAND_BYTES_MAX);
+	w->durability = d->serve->conf->store.is_in_memory ? REPLICA_IN_MEMORY
+							   : REPLICA_ON_DISK;
+	if (kind != NULL && strcmp(kind->value, "memory") == 0)
+		w->durability = REPLICA_IN_MEMORY;
+	else if (kind != NULL && strcmp(kind->value, "disk") == 0)
+		w->durability = REPLICA_ON_DISK;
+	else if (kind != NULL)
+		misuse(w, "durability: expected disk or memory");
+	if (timeout != NULL &&
+	    parse_duration(timeout->value, timeout->len, &wait_ns) != 0)
+		misuse(w, "timeout: expected a duration");
+	w->deadline_ns =
+	    wait_ns < UINT64_MAX - d->now_ns ? d->now_ns + wait_ns : UINT64_MAX;
+}
+
+static void
+get_key(struct write *w, const char *name, struct kv_part *part)
+{
+	const struct word_pair *pair = word_get(w->req->word, name);
+
+	if (pair == NULL || pair->len == 0 || pair->len > KV_KEY_BYTES_MAX) {
+		misuse(w, "key: expected 1 to 512 bytes");
+		return;
+	}
+	part->key = (const uint8_t *)pair->value;
+	part->key_len = pair->len;
+}
+
+/* ---- rights ------------------------------------------------------------ */
+
+/* Who may change all keys that die with it. */
+static bool
+may_use_lease(const struct write *w, uint64_t id)
+{
+	const struct cluster_conf *conf = w->d->serve->conf;
+	const struct unixsock_peer *peer = svc_client_peer(w->req->client);
+	const struct kv *kv = cfgstored_kv(w->d);
+	const struct kv_version *v = kv != NULL ? kv_lease_key(kv, id) : NULL;
+
+	for (; v != NULL; v = kv_lease_key_after(kv, v)) {
+		uint8_t key[KV_KEY_BYTES_MAX];
+		struct kv_about about;
+
+		kv_about(v, &about);
+		kv_key(kv, v, key);
+		if (!acl_may_use_key(conf, peer, CLUSTER_RIGHT_CFG_WRITE, key,
+			about.key_len))
+			return false;
+	}
+	return acl_may_use_some(conf, peer, CLUSTER_RIGHT_CFG_WRITE);
+}
+
+/* A condition tells of what is there, so it needs the right to read. */
+static bool
+may(const struct write *w, const struct kv_part *part)
+{
+	const struct cluster_conf *conf = w->d->serve->conf;
+	const struct unixsock_peer *peer = svc_client_peer(w->req->client);
+
+	switch (part->kind) {
+	case KV_IF_REV:
+	case KV_IF_VALUE:
+	case KV_IF_EXISTS:
+		return acl_may_use_key(conf, peer, CLUSTER_RIGHT_CFG_READ,
+		    part->key, part->key_len);
+	case KV_PUT:
+	case KV_DEL:
+		return acl_may_use_key(conf, peer, CLUSTER_RIGHT_CFG_WRITE,
+		    part->key, part->key_len);
+	case KV_DEL_PREFIX:
+		return acl_may_use_prefix(conf, peer, CLUSTER_RIGHT_CFG_WRITE,
+		    part->key, part->key_len);
+	case KV_GRANT:
+		return acl_may_use_some(conf, peer, CLUSTER_RIGHT_CFG_WRITE);
+	case KV_RENEW:
+	case KV_RELEASE:
+		return may_use_lease(w, part->lease);
+	case KV_EXPIRE:
+	case KV_LIMITS:
+	case KV_PART_KINDS:
+		break;
+	}
+	return false;
+}
+
+/* ---- off it goes ------------------------------------------------------- */
+
+static void
+note_key(struct cfgstored_request *request, const struct kv_part *part)
+{
+	uint8_t *at = request->keys + request->keys_len;
+
+	/* They go by their place: none may be left out between others. */
+	if (sizeof request->keys - request->keys_len < 2 + part->key_len)
+		request->has_more_keys = true;
+	if (request->has_more_keys)
+		return;
+	at[0] = (uint8_t)(part->key_len >> 8);
+	at[1] = (uint8_t)part->key_len;
+	memcpy(at + 2, part->key, part->key_len);
+	request->keys_len += 2 + part->key_len;
+}
+
+static void
+propose(struct write *w, const struct cfgstored_request *request)
+{
+	struct replica_input in = { .kind = REPLICA_IN_PROPOSE,
+		.cookie = request->cookie,
+		.deadline_ns = w->deadline_ns };
+
+	w->d->stats.writes++;
+	in.propose.durability = w->durability;
+	in.propose.bytes = w->cmd.bytes;
+	in.propose.len = w->cmd.len;
+	cfgstored_step(w->d, &in);
+}
+
+static bool
+is_value_too_long(const struct write *w, const struct kv_part *part)
+{
+	const struct kv *kv = cfgstored_kv(w->d);
+	struct kv_limits limits = w->d->cfg.kv.room;
+
+	if (kv != NULL)
+		kv_limits_now(kv, &limits);
+	return part->value_len > limits.value_bytes;
+}
+
+static enum svc_result
+tell_too_long(const struct write *w)
+{
+	svc_err(w->req->client, w->req->tag, "toolong",
+	    "a value, or all of it, is longer than the store's limits");
+	return SVC_DONE;
+}
+
+static void
+add_parts(struct write *w)
+{
+	kv_command_begin(&w->cmd, w->has_condition, 1U + w->has_grant);
+	if (w->has_condition)
+		kv_command_add(&w->cmd, &w->condition);
+	if (w->has_grant)
+		kv_command_add(&w->cmd, &w->grant);
+	kv_command_add(&w->cmd, &w->change);
+}
+
+/* What is simpler than a transaction. */
+static enum svc_result
+finish(struct write *w, enum cfgstored_want want)
+{
+	struct cfgstored_request *request;
+
+	if (cfgstored_svc_must_wait(w->req))
+		return SVC_WAIT;
+	if (w->mistake != NULL)
+		return cfgstored_svc_misused(w->req, w->mistake);
+	if (!may(w, &w->change) || (w->has_condition && !may(w, &w->condition)))
+		return cfgstored_svc_denied(w->req, "this key");
+	if (is_value_too_long(w, &w->change))
+		return tell_too_long(w);
+	add_parts(w);
+	if (w->cmd.is_full)
+		return tell_too_long(w);
+	request = cfgstored_request_take(w->d, w->req, want);
+	if (request == NULL)
+		return SVC_DONE;
+	request->lease = w->change.lease;
+	request->has_grant = w->has_grant || w->change.kind == KV_GRANT;
+	request->ttl_ns = w->change.kind == KV_GRANT ? w->change.number : 0;
+	request->is_del =
+	    w->change.kind == KV_DEL || w->change.kind == KV_DEL_PREFIX;
+	if (w->has_condition)
+		note_key(request, &w->condition);
+	propose(w, request);
+	return SVC_DONE;
+}
+
+/* ---- set and del ------------------------------------------------------- */
+
+static void
+take_condition(struct write *w)
+{
+	struct kv_part *part = &w->condition;
+	unsigned count = 0;
+
+	part->key = w->change.key;
+	part->key_len = w->change.key_len;
+	part->kind = KV_IF_REV;
+	count += get_number(
+	    w, "if_rev", &part->number, "if_rev: expected a revision");
+	if (is_yes(w, "if_absent")) {
+		part->number = 0;
+		count++;
+	}
+	if (is_yes(w, "if_exists")) {
+		part->kind = KV_IF_EXISTS;
+		count++;
+	}
+	if (part->value != NULL) {
+		part->kind = KV_IF_VALUE;
+		count++;
+	}
+	if (count > 1)
+		misuse(w, "expected one condition; txn takes more");
+	w->has_condition = count > 0;
+}
+
+/* The bytes: what has to be there first, if if_len= says so, then the new. */
+static void
+take_value(struct write *w)
+{
+	const uint8_t *data = (const uint8_t *)w->req->data;
+	uint64_t old_len = 0;
+
+	if (data == NULL) {
+		misuse(w, "expected len=");
+		return;
+	}
+	if (get_number(w, "if_len", &old_len, "if_len: expected a number")) {
+		if (old_len > w->req->data_len) {
+			misuse(w, "if_len: expected at most len");
+			return;
+		}
+		w->condition.value = data;
+		w->condition.value_len = (size_t)old_len;
+	}
+	w->change.value = data + old_len;
+	w->change.value_len = w->req->data_len - (size_t)old_len;
+}
+
+static void
+take_lease(struct write *w)
+{
+	const struct word_pair *ttl = word_get(w->req->word, "ttl");
+	const bool has_lease = get_number(
+	    w, "lease", &w->change.lease, "lease: expected the number of one");
+
+	if (has_lease && w->change.lease == 0)
+		misuse(w, "lease: expected the number of one");
+	if (ttl == NULL)
+		return;
+	if (has_lease)
+		misuse(w, "expected lease= or ttl=");
+	w->has_grant = true;
+	w->grant.kind = KV_GRANT;
+	w->change.lease = KV_LEASE_GRANTED;
+	if (!kv_txn_get_ttl(ttl->value, ttl->len, &w->grant.number))
+		misuse(w, "ttl: expected 100ms to a year");
+}
+
+enum svc_result
+cfgstored_svc_set(void *arg, struct svc_request *req)
+{
+	struct write w;
+
+	begin(&w, arg, req);
+	w.change.kind = KV_PUT;
+	get_key(&w, "key", &w.change);
+	take_value(&w);
+	take_condition(&w);
+	take_lease(&w);
+	return finish(&w, CFGSTORED_WANT_REV);
+}
+
+enum svc_result
+cfgstored_svc_del(void *arg, struct svc_request *req)
+{
+	const bool is_prefix = word_get(req->word, "prefix") != NULL;
+	struct write w;
+
+	begin(&w, arg, req);
+	w.change.kind = is_prefix ? KV_DEL_PREFIX : KV_DEL;
+	get_key(&w, is_prefix ? "prefix" : "key", &w.change);
+	if (is_prefix && word_get(req->word, "key") != NULL)
+		misuse(&w, "expected key= or prefix=");
+	take_condition(&w);
+	if (is_prefix && w.has_condition)
+		misuse(&w, "prefix: expected no condition; txn takes some");
+	return finish(&w, CFGSTORED_WANT_REV);
+}
+
+/* ---- leases ------------------------------------------------------------ */
+
+enum svc_result
+cfgstored_svc_lease(void *arg, struct svc_request *req)
+{
+	const struct word_pair *ttl = word_get(req->word, "ttl");
+	struct write w;
+
+	begin(&w, arg, req);
+	w.change.kind = KV_GRANT;
+	if (ttl == NULL ||
+	    !kv_txn_get_ttl(ttl->value, ttl->len, &w.change.number))
+		misuse(&w, "ttl: expected 100ms to a year");
+	return finish(&w, CFGSTORED_WANT_LEASE);
+}
+
+static enum svc_result
+use_lease(void *arg, struct svc_request *req, enum kv_part_kind kind,
+    enum cfgstored_want want)
+{
+	struct write w;
+
+	begin(&w, arg, req);
+	w.change.kind = kind;
+	if (!get_number(&w, "lease", &w.change.lease,
+		"lease: expected the number of one"))
+		misuse(&w, "lease: expected the number of one");
+	return finish(&w, want);
+}
+
+enum svc_result
+cfgstored_svc_renew(void *arg, struct svc_request *req)
+{
+	return use_lease(arg, req, KV_RENEW, CFGSTORED_WANT_RENEWAL);
+}
+
+enum svc_result
+cfgstored_svc_release(void *arg, struct svc_request *req)
+{
+	return use_lease(arg, req, KV_RELEASE, CFGSTORED_WANT_COUNT);
+}
+
+enum svc_result
+cfgstored_svc_sync(void *arg, struct svc_request *req)
+{
+	struct replica_input in = { .kind = REPLICA_IN_READ };
+	struct cfgstored_request *request;
+	struct write w;
+
+	begin(&w, arg, req);
+	if (cfgstored_svc_must_wait(req))
+		return SVC_WAIT;
+	if (w.mistake != NULL)
+		return cfgstored_svc_misused(req, w.mistake);
+	request = cfgstored_request_take(w.d, req, CFGSTORED_WANT_SYNC);
+	if (request == NULL)
+		return SVC_DONE;
+	w.d->stats.syncs++;
+	in.cookie = request->cookie;
+	in.deadline_ns = w.deadline_ns;
+	cfgstored_step(w.d, &in);
+	return SVC_DONE;
+}
+
+/* ---- txn --------------------------------------------------------------- */
+
+struct txn_sum {
+	size_t conditions, changes;
+	bool is_denied, is_long, has_grant;
+};
+
+static enum kv_txn_result
+look_at_txn(struct write *w, struct kv_txn *txn, struct txn_sum *sum)
+{
+	enum kv_txn_result result;
+	struct kv_part part;
+
+	*sum = (struct txn_sum){ 0 };
+	kv_txn_init(txn, w->req->data, w->req->data_len);
+	while ((result = kv_txn_next(txn, &part)) == KV_TXN_PART) {
+		const bool is_change = part.kind >= KV_PUT;
+
+		sum->conditions += !is_change;
+		sum->changes += is_change;
+		sum->has_grant = sum->has_grant || part.kind == KV_GRANT;
+		sum->is_denied = sum->is_denied || !may(w, &part);
+		sum->is_long = sum->is_long || is_value_too_long(w, &part);
+	}
+	return result;
+}
+
+/* The same again, into bytes, and the conditions' keys. */
+static void
+write_txn(struct write *w, struct kv_txn *txn,
+    struct cfgstored_request *request, const struct txn_sum *sum)
+{
+	struct kv_part part;
+
+	kv_command_begin(&w->cmd, sum->conditions, sum->changes);
+	kv_txn_init(txn, w->req->data, w->req->data_len);
+	while (kv_txn_next(txn, &part) == KV_TXN_PART) {
+		kv_command_add(&w->cmd, &part);
+		if (part.kind < KV_PUT)
+			note_key(request, &part);
+	}
+}
+
+static enum svc_result
+tell_txn(struct write *w, const struct kv_txn *txn)
+{
+	svc_err(w->req->client, w->req->tag, "usage", "line %u: %s", txn->line,
+	    txn->mistake);
+	return SVC_DONE;
+}
+
+static enum svc_result
+tell_bad(struct write *w, int error)
+{
+	if (error == KV_COMMAND_E_LIMIT)
+		return tell_too_long(w);
+	return cfgstored_svc_misused(w->req,
+	    error == KV_COMMAND_E_TWICE
+		? "a key is changed twice, or prefix stands not alone, or "
+		  "lease=new has no grant before it"
+		: "no transaction");
+}
+
+/* As one that is never asked again: the request is made when all is well. */
+static enum svc_result
+send_txn(struct write *w, struct kv_txn *txn, const struct txn_sum *sum)
+{
+	struct cfgstored_request *request, draft;
+	struct kv_command command;
+	int error;
+
+	draft.keys_len = 0;
+	draft.has_more_keys = false;
+	write_txn(w, txn, &draft, sum);
+	error = w->cmd.is_full
+	    ? KV_COMMAND_E_LIMIT
+	    : kv_command_open(&command, w->cmd.bytes, w->cmd.len);
+	if (error != 0)
+		return tell_bad(w, error);
+	request = cfgstored_request_take(w->d, w->req, CFGSTORED_WANT_REV);
+	if (request == NULL)
+		return SVC_DONE;
+	request->is_txn = true;
+	request->has_grant = sum->has_grant;
+	request->keys_len = draft.keys_len;
+	memcpy(request->keys, draft.keys, draft.keys_len);
+	propose(w, request);
+	return SVC_DONE;
+}
+
+enum svc_result
+cfgstored_svc_txn(void *arg, struct svc_request *req)
+{
+	static struct kv_txn txn;
+	struct txn_sum sum;
+	struct write w;
+
+	begin(&w, arg, req);
+	if (cfgstored_svc_must_wait(req))
+		return SVC_WAIT;
+	if (req->data == NULL)
+		misuse(&w, "expected len=");
+	if (w.mistake != NULL)
+		return cfgstored_svc_misused(req, w.mistake);
+	if (look_at_txn(&w, &txn, &sum) == KV_TXN_MISTAKE)
+		return tell_txn(&w, &txn);
+	if (sum.is_denied)
+		return cfgstored_svc_denied(req, "one of the keys");
+	if (sum.is_long || sum.conditions > KV_PARTS_MAX ||
+	    sum.changes > KV_PARTS_MAX)
+		return tell_too_long(&w);
+	return send_txn(&w, &txn, &sum);
+}

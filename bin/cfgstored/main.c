@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cfgstored: options, configuration, privileges, the files, then the loop. */
+#include <stdio.h>
+#include <string.h>
+
+#include "libcommon/base/text.h"
+#include "libcommon/os/box.h"
+#include "libcommon/os/daemon.h"
+#include "libcommon/os/serve.h"
+
+#include "bin/cfgstored/cfgstored.h"
+
+enum { WHY_BYTES = 512 };
+
+/* Large, and lives as long as the process. */
+static struct cfgstored cfgstored;
+static struct serve serve;
+
+static const struct serve_program program = {
+	.name = "cfgstored",
+	.socket = "cfg",
+	.summary = "Keeps the cluster's configuration: a replicated store.",
+};
+
+static void
+open_files(void)
+{
+	char bytes[WHY_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	if (cfgstored_count_run(&cfgstored, &why) < 0)
+		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
+	if (!cfgstored_create(&cfgstored))
+		daemon_die(EXITCODE_OS, "not enough memory");
+	if (cfgstored_load(&cfgstored, &why) < 0)
+		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
+}
+
+static void
+leave(void *arg, uint64_t now_ns)
+{
+	cfgstored_leave(arg, now_ns);
+}
+
+static void
+dump(void *arg, uint64_t now_ns)
+{
+	cfgstored_tick(arg, now_ns);
+	cfgstored_svc_dump(arg);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct serve_handler handler = {
+		.arg = &cfgstored, .leave = leave, .dump = dump
+	};
+	int code;
+
+	if (!serve_options(&serve, &program, argc, argv, &code))
+		return code;
+	serve_configure(&serve);
+	cfgstored.serve = &serve;
+	if (box_init() < 0)
+		daemon_die(EXITCODE_OS, "libsodium cannot start");
+	serve_listen(&serve);
+	serve_become(&serve);
+	open_files();
+	if (cfgstored_open(&cfgstored) < 0)
+		daemon_die(EXITCODE_OS, "loop");
+	code = serve_run(&serve, cfgstored.loop, &handler, "");
+	cfgstored_close(&cfgstored);
+	unixsock_close(&serve.sock);
+	return code;
+}
