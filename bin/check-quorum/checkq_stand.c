@@ -267,8 +267,8 @@ count_from_here(struct stand *s)
 	return arm(s);
 }
 
-static enum step
-be_away(struct stand *s, int rc)
+static void
+hang_up(struct stand *s)
 {
 	ask_close(s->ask);
 	s->ask = NULL;
@@ -276,6 +276,12 @@ be_away(struct stand *s, int rc)
 	s->ask_ns = later(s->now_ns, RETRY_NS);
 	known_lose(&s->known);
 	s->known.has_nodes = false;
+}
+
+static enum step
+be_away(struct stand *s, int rc)
+{
+	hang_up(s);
 	/* All there is to know is known. */
 	if (is_about_daemon(s))
 		return arm(s) == STEP_ON ? look_at_condition(s) : STEP_END;
@@ -329,6 +335,11 @@ on_refusal(struct stand *s, const struct ask_line *line)
 {
 	int code = (int)ask_line_exitcode(line);
 
+	/* It is there, and what it learns from is not: that may come yet. */
+	if (!s->is_held && strcmp(ask_value(line, "code"), "away") == 0) {
+		hang_up(s);
+		return STEP_ON;
+	}
 	tool_warn("quorumd: %s", ask_value(line, "msg"));
 	if (s->has_tree && s->options->is_hold)
 		return end(s, EXITCODE_LOST);

@@ -156,6 +156,19 @@ view 1.8  members 1  coordinator 1  this is 1 (alpha)' ]
 	((${EPOCHREALTIME/./} - ${start/./} < 6000000))
 }
 
+@test "a daemon that lacks another one is waited for, and 69 at once" {
+	fake answer 'err code=away n=69 msg=memberd\0040is\0040not\0040there'
+	run -69 check-quorum
+	run -69 check-quorum quorate
+	run -124 check-quorum --wait quorate -t 500ms
+	check-quorum --wait quorate all -t 20s &
+	WAITER=$!
+	fake clients
+	fake answer "ok quorate=yes $MEMBERS_ALL waiting_for= why=x"
+	wait "$WAITER"
+	check-quorum --hold -t 20s -- sh -c 'exit 7' || [ $? = 7 ]
+}
+
 @test "a daemon that answers, but with an error, is not a verdict" {
 	fake answer 'err code=denied n=77 msg=no'
 	run -77 check-quorum
