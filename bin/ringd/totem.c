@@ -209,7 +209,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_JOIN] = totem_gather_on_join,
 		[TOTEM_PACKET_COMMIT] = totem_gather_on_commit,
 		[TOTEM_PACKET_LEAVE] = on_leave,
-		[TOTEM_PACKET_MERGE_DETECT] = ignore,
+		[TOTEM_PACKET_MERGE_DETECT] = totem_gather_on_merge,
 	},
 	[TOTEM_STATE_COMMIT] = {
 		[TOTEM_PACKET_DATA] = foreign_data, /* the store is frozen */

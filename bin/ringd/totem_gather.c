@@ -122,8 +122,11 @@ begin_episode(struct totem *t, enum totem_reason reason)
 	t->gather.began_ns = t->now_ns;
 	t->gather.proc = 0;
 	t->gather.fail = 0;
-	for (uint32_t i = 0; i < t->table.count; i++)
+	for (uint32_t i = 0; i < t->table.count; i++) {
 		t->gather.why[i] = TOTEM_REASON_NONE;
+		t->peer[i].join_seq =
+		    t->inst->members >> i & 1 ? t->inst->id.seq : 0;
+	}
 	totem_gather_add(t, t->inst->members);
 }
 

@@ -165,6 +165,9 @@ struct totem_peer {
 	uint16_t part_len[LIMIT_CONTROL_PARTS];
 	uint8_t *part_bytes;
 	uint64_t join_seen; /* highest id of a JOIN processed */
+	/* The highest ring_seq that it told in this Gather, or of the ring
+	   that we had together; 0: none. */
+	uint64_t join_seq;
 };
 
 struct totem_gather {
@@ -420,7 +423,7 @@ typedef void totem_rx_fn(struct totem *t, const struct totem_rx *rx);
 
 totem_rx_fn totem_operational_on_data, totem_operational_on_token,
     totem_operational_on_hold_cancel, totem_operational_on_join,
-    totem_operational_on_merge;
+    totem_operational_on_merge, totem_gather_on_merge;
 totem_rx_fn totem_gather_on_data, totem_gather_on_join, totem_gather_on_commit;
 totem_rx_fn totem_commit_on_commit, totem_commit_on_join;
 totem_rx_fn totem_recovery_on_data, totem_recovery_on_token,

@@ -258,6 +258,8 @@ totem_join_process(
 	uint64_t theirs = join->proc & ~join->fail;
 
 	ENSURE(t->state == TOTEM_STATE_GATHER);
+	t->peer[from].join_seq =
+	    num_max(t->peer[from].join_seq, join->ring_seq);
 	bool is_behind = (join->proc & ~gather->proc) == 0 &&
 	    (join->fail & ~gather->fail) == 0;
 	if (!is_behind && !(gather->fail >> from & 1)) {

@@ -116,19 +116,51 @@ totem_merge_timer(struct totem *t)
 	totem_send_ctl(t, to, &wr);
 }
 
+static bool
+read_merge(
+    struct totem *t, const struct totem_rx *rx, struct totem_merge *merge)
+{
+	if (!totem_wire_get_merge(&t->table, rx->bytes, rx->len, merge)) {
+		t->count[TOTEM_COUNT_PACKETS_MALFORMED]++;
+		return false;
+	}
+	t->max_seq = num_max(t->max_seq, merge->ring_seq);
+	totem_need_seq(t);
+	t->peer[rx->from].company = merge->members;
+	return true;
+}
+
+/* Who has formed another ring since will not answer my JOINs. */
+void
+totem_gather_on_merge(struct totem *t, const struct totem_rx *rx)
+{
+	struct totem_merge merge;
+	uint64_t gone = 0;
+
+	if (!read_merge(t, rx, &merge) ||
+	    !(merge.members & TOTEM_BIT(rx->from)) ||
+	    (merge.members & TOTEM_BIT(t->self)))
+		return;
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if ((merge.members & t->gather.proc & ~t->gather.fail) >> i &
+			1 &&
+		    t->peer[i].join_seq != 0 &&
+		    t->peer[i].join_seq < merge.ring.seq)
+			gone |= TOTEM_BIT(i);
+	if (gone == 0)
+		return;
+	totem_gather_fail(t, gone, TOTEM_REASON_CONSENSUS);
+	totem_gather_check(t);
+}
+
 void
 totem_operational_on_merge(struct totem *t, const struct totem_rx *rx)
 {
 	struct totem_merge merge;
 	uint64_t from = TOTEM_BIT(rx->from);
 
-	if (!totem_wire_get_merge(&t->table, rx->bytes, rx->len, &merge)) {
-		t->count[TOTEM_COUNT_PACKETS_MALFORMED]++;
+	if (!read_merge(t, rx, &merge))
 		return;
-	}
-	t->max_seq = num_max(t->max_seq, merge.ring_seq);
-	totem_need_seq(t);
-	t->peer[rx->from].company = merge.members;
 	uint64_t strangers = merge.members & ~t->inst->members;
 	if (t->inst->order[0] != t->self || rx->from < t->self ||
 	    !(merge.members & from) || (t->inst->members & from) ||

@@ -438,6 +438,20 @@ scenario_one_of_two_is_asked(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* JOINs that came while it stood still are of one who has gone on since, and
+ * says so: it waits for no COMMIT. */
+static void
+scenario_36_joins_of_who_went_on(struct sim *sim)
+{
+	scenario_cluster(sim, 2);
+	scenario_pause(sim, "2");
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_run_ms(sim, 300);
+	scenario_resume(sim, "2");
+	scenario_expect_ring(sim, "2", 20);
+	scenario_end(sim);
+}
+
 /* Who is given up while it agrees is told, and waits for no COMMIT. */
 static void
 scenario_given_up_is_told(struct sim *sim)
@@ -668,6 +682,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_merge_always_in_vain),
 		SCENARIO(scenario_the_deaf_accuse),
 		SCENARIO(scenario_one_of_two_is_asked),
+		SCENARIO(scenario_36_joins_of_who_went_on),
 		SCENARIO(scenario_given_up_is_told),
 		SCENARIO(scenario_accusation_of_the_former_life),
 		SCENARIO(scenario_34_merge_while_merging),
