@@ -339,7 +339,8 @@ test_tree_ends_by_itself_at_its_time(void)
 	tree_until(&tree, from_now(100), UINT64_MAX);
 	/* Told again in time. */
 	tree_until(&tree, from_now(300), UINT64_MAX);
-	CHECK_EQ(tree_wait(&tree, TREE_ENDED, SOON), TREE_ENDED);
+	/* What it started may be gone, too, when we look. */
+	CHECK(tree_wait(&tree, TREE_ENDED, SOON) >= TREE_ENDED);
 	CHECK(tree.is_stopping);
 	CHECK_EQ(tree_code(&tree), 4);
 	CHECK(clock_boot_ns() - start_ns >= 300 * CLOCK_MS_NS);
