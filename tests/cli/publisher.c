@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Publishes messages at one node and writes down which, for evscheck.
  *
- *	publisher [-e] [-n COUNT] [-r RATE] [-s SEED] [-w OPEN] [-x BYTES] [-z]
- *	    RUNDIR NAME PREFIX
+ *	publisher [-e] [-g BASE] [-n COUNT] [-r RATE] [-s SEED] [-w OPEN] [-x
+ *BYTES] [-z] RUNDIR NAME PREFIX
  *
  * Sends until SIGTERM, or COUNT messages; RATE a second at most, OPEN of them
- * unanswered at most, of up to BYTES bytes: most are short, or with -e each
- * is as long as that.  Every fourth is safe.  A message is one line that begins
- *with NAME and a number, so no two are equal, nor are those of publishers with
- *other names.  -z: the first is empty.  When the connection ends it tries again
- *until there is another.
+ * unanswered at most, to groups BASE/N (load), of up to BYTES bytes: most are
+ *short, or with -e each is as long as that.  Every fourth is safe.  A message
+ *is one line that begins with NAME and a number, so no two are equal, nor are
+ *those of publishers with other names.  -z: the first is empty.  When the
+ *connection ends it tries again until there is another.
  *
  * PREFIX.accepted has those that were answered ok, PREFIX.submitted those
  * that were not answered, both in the order in which they were sent.  Ends
@@ -49,7 +49,7 @@ struct pending {
 };
 
 static struct {
-	const char *rundir, *name, *prefix;
+	const char *rundir, *name, *prefix, *base;
 	uint64_t count, rate, seed, open_max, size_max;
 	bool is_first_empty, is_every_long;
 	struct rng rng;
@@ -61,9 +61,12 @@ static struct {
 	uint64_t end_ns; /* of the drain; 0: not draining */
 	FILE *accepted_log, *submitted_log;
 	char body[SIZE_MAX_ + 64];
-} publisher = {
-	.rate = 100, .seed = 1, .open_max = 16, .size_max = 1024, .talk.fd = -1
-};
+} publisher = { .base = "load",
+	.rate = 100,
+	.seed = 1,
+	.open_max = 16,
+	.size_max = 1024,
+	.talk.fd = -1 };
 
 static volatile sig_atomic_t is_stopped;
 
@@ -117,14 +120,14 @@ publish(void)
 	uint64_t number = publisher.next++;
 	struct pending *message = &publisher.pending[number % OPEN_MAX];
 	bool is_safe = rng_below(&publisher.rng, 4) == 0;
-	char head[128];
+	char head[192];
 	int head_len;
 
 	*message = (struct pending){ number, draw_len(number) };
 	compose(message);
 	publisher.body[message->len] = '\n';
 	head_len = snprintf(head, sizeof head,
-	    "pub group=load/%u confirm=%s len=%zu\n",
+	    "pub group=%.64s/%u confirm=%s len=%zu\n", publisher.base,
 	    (unsigned)rng_below(&publisher.rng, GROUPS),
 	    is_safe ? "safe" : "agreed", message->len);
 	return talk_send(&publisher.talk, head, (size_t)head_len) == 0 &&
@@ -284,11 +287,13 @@ main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = on_term };
 	int option;
 
-	while ((option = getopt(argc, argv, "en:r:s:w:x:z")) != -1) {
+	while ((option = getopt(argc, argv, "eg:n:r:s:w:x:z")) != -1) {
 		uint64_t *number = number_option(option);
 
 		if (number != NULL)
 			*number = strtoull(optarg, NULL, 10);
+		else if (option == 'g')
+			publisher.base = optarg;
 		else if (option == 'e')
 			publisher.is_every_long = true;
 		else if (option == 'z')

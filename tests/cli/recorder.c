@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes down all that ring.sock of one node says, for evscheck.
  *
- *	recorder [-e GROUP] [-l] RUNDIR PREFIX
+ *	recorder [-e GROUP] [-g GLOB] [-l] RUNDIR PREFIX
  *
- * Subscribes to `views` and to every message on one connection, and writes
- * what comes to PREFIX.N, N counted up from 1: a file a connection.  When the
- * connection ends it tries again until there is another, for ever.  Ends 0
+ * Subscribes to `views` and to every message (of GLOB) on one connection, and
+ *writes what comes to PREFIX.N, N counted up from 1: a file a connection.  When
+ *the connection ends it tries again until there is another, for ever.  Ends 0
  * when it has recorded a message of GROUP, or at SIGTERM; prints "ready" when
  * the first connection is subscribed.  -l: lossless, so that a reader that is
  * too slow shows as the end of the connection and not as a gap.
@@ -27,11 +27,11 @@
 enum { USAGE = 64, NO_OUTPUT = 73, GROUP_BYTES = 600 };
 
 static struct {
-	const char *rundir, *prefix, *until;
+	const char *rundir, *prefix, *until, *glob;
 	bool is_lossless, is_ready;
 	unsigned connections;
 	FILE *out;
-} recorder;
+} recorder = { .glob = "**" };
 
 static volatile sig_atomic_t is_stopped;
 
@@ -86,13 +86,14 @@ note(const struct talk_record *record)
 static bool
 record(struct talk *talk)
 {
-	const char *ask = recorder.is_lossless
-	    ? "views id=1\nlisten id=2 members=yes lossless=yes\n"
-	    : "views id=1\nlisten id=2 members=yes\n";
+	char ask[GROUP_BYTES + 64];
+	int ask_len = snprintf(ask, sizeof ask,
+	    "views id=1\nlisten id=2 group=%s members=yes%s\n", recorder.glob,
+	    recorder.is_lossless ? " lossless=yes" : "");
 	struct talk_record record;
 	bool is_done = false;
 
-	if (talk_send(talk, ask, strlen(ask)) < 0)
+	if (talk_send(talk, ask, (size_t)ask_len) < 0)
 		return false;
 	while (!is_done && !is_stopped && talk_fill(talk) > 0)
 		while (!is_done && talk_next(talk, &record))
@@ -131,9 +132,11 @@ main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = on_term };
 	int option;
 
-	while ((option = getopt(argc, argv, "e:l")) != -1) {
+	while ((option = getopt(argc, argv, "e:g:l")) != -1) {
 		if (option == 'e')
 			recorder.until = optarg;
+		else if (option == 'g' && strlen(optarg) < GROUP_BYTES)
+			recorder.glob = optarg;
 		else if (option == 'l')
 			recorder.is_lossless = true;
 		else
