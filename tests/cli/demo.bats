@@ -4,8 +4,9 @@ load helpers
 
 @test "the demo tells of a crash, a return and both sides of a partition" {
 	DEMO_PORT=$(test_port) \
-		run -0 bash "$BATS_TEST_DIRNAME/../../examples/demo.sh" 3>&-
+		run bash "$BATS_TEST_DIRNAME/../../examples/demo.sh" 3>&-
 	echo "$output"
+	[ "$status" = 0 ]
 	# In this order, with anything in between.
 	local want from=0 line
 	while read -r want; do
