@@ -115,7 +115,9 @@ is_counted(const char *key)
 		"len", "lost", "ms", "pid", "uid", "n", "link", "votes",
 		"groups", "clients", "subs", "pending", "window", "aru", "high",
 		"delivered", "stable", "value", "seq", "coordinator", "needed",
-		"expected", "by", "self" };
+		"expected", "by", "self", "rev", "created", "lease", "prev",
+		"store_rev", "compacted", "keys", "bytes", "index", "acked",
+		"renewals" };
 	const char *unit = strrchr(key, '_');
 
 	return is_one_of(key, numbers, ARRAY_COUNT(numbers)) ||
@@ -157,6 +159,12 @@ record_put_json(struct out *out, const char *event_key, const char *event,
 	out_put_string(out, "\":\"");
 	out_put_string(out, event);
 	out_put_string(out, "\"");
+	record_put_json_more(out, word);
+}
+
+void
+record_put_json_more(struct out *out, struct word *word)
+{
 	for (size_t i = 0; i < word->pair_count; i++)
 		put_pair(out, word, i);
 }

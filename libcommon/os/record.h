@@ -23,6 +23,9 @@ void record_put(struct out *out, const char *event, struct word *word);
 void record_put_json(struct out *out, const char *event_key, const char *event,
     struct word *word);
 
+/* The members of another line: ,"key":value,… */
+void record_put_json_more(struct out *out, struct word *word);
+
 /* One more member: ,"key":"bytes" or ,"key_b64":"…". */
 void record_put_json_bytes(
     struct out *out, const char *key, const void *bytes, size_t len);
