@@ -43,6 +43,7 @@ static const struct {
 	bool is_first, is_list;
 } of_context[] = {
 	{ "CURSOR", "cursor", false, false },
+	{ "OP", "op", false, false },
 	{ "SNAPSHOT", "snapshot", false, false },
 	{ "SELF_ID", "self", false, false },
 	{ "SELF_NAME", "self_name", false, false },
