@@ -103,13 +103,23 @@ every_option() # SHELL
 	same_options "$1" msgsend
 	same_options "$1" check-quorum
 	same_options "$1" watch-membership
+	same_options "$1" cfgstore
+	for command in $(verbs_of_cfgstore); do
+		same_options "$1" cfgstore "$command"
+	done
 	same_options "$1" ringkit
 	for command in status members tag forget fence-confirm keygen \
 		check-config up down sandbox \
-		check-quorum memberd msgcat msgsend quorumd ringd \
-			watch-membership; do
+		cfgstore check-quorum memberd msgcat msgsend quorumd \
+		ringd watch-membership; do
 		same_options "$1" ringkit $command
 	done
+}
+
+verbs_of_cfgstore()
+{
+	cfgstore --help | sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   *.*/\1/p' |
+		tr -d , | tr ' ' '\n' | sort
 }
 
 every_command() # SHELL
@@ -118,11 +128,14 @@ every_command() # SHELL
 		ringkit --help |
 			sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 			tr -d ,
-		echo check-quorum memberd msgcat msgsend quorumd ringd \
-			watch-membership
+		echo cfgstore check-quorum memberd msgcat msgsend quorumd \
+			ringd watch-membership
 	} | tr ' ' '\n' | sort >help
 	grep -qx sandbox help
 	offers "$1" 'ringkit ' | diff help -
+	verbs_of_cfgstore >help
+	grep -qx export help
+	offers "$1" 'cfgstore ' | diff help -
 }
 
 # Groups, nodes, words, and silence.

@@ -169,28 +169,44 @@ same_options() # PAGE COMMAND...
 }
 
 @test "ringkit.1 has the options of ringkit and of each command" {
-	local command
 	same_options ringkit.1 ringkit
-	for command in $(commands_of_ringkit); do
-		options_of_help ringkit "$command" >help
+	same_options_of_commands ringkit
+}
+
+@test "cfgstore.1 has the options of cfgstore and of each verb" {
+	same_options cfgstore.1 cfgstore
+	same_options_of_commands cfgstore
+}
+
+same_options_of_commands() # PROGRAM
+{
+	local command
+	for command in $(commands_of "$1"); do
+		options_of_help "$1" "$command" >help
 		{
-			options_of_page ringkit.1 '.Sh DESCRIPTION'
-			options_of_page ringkit.1 ".Ss $command"
+			options_of_page "$1.1" '.Sh DESCRIPTION'
+			options_of_page "$1.1" ".Ss $command"
 		} | sort >page
 		diff help page
 	done
 }
 
-commands_of_ringkit()
+commands_of() # PROGRAM
 {
-	ringkit --help | sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
+	"$1" --help | sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 		tr -d ,
 }
 
-@test "ringkit.1 has a section for each command of ringkit" {
-	commands_of_ringkit | tr ' ' '\n' | sort >help
-	sed -n 's/^\.Ss //p' "$man/ringkit.1" | sort >page
-	grep -qx sandbox help
+@test "ringkit.1 and cfgstore.1 have a section for each command" {
+	same_sections ringkit sandbox
+	same_sections cfgstore export
+}
+
+same_sections() # PROGRAM COMMAND-IT-HAS
+{
+	commands_of "$1" | tr ' ' '\n' | sort >help
+	sed -n 's/^\.Ss //p' "$man/$1.1" | sort >page
+	grep -qx "$2" help
 	diff help page
 }
 
@@ -220,7 +236,9 @@ exit_codes() # PAGE
 
 @test "every program's page lists its exit codes, once and in order" {
 	local page
-	for page in ringd.8 memberd.8 quorumd.8 msgsend.1 msgcat.1 check-quorum.1 watch-membership.1 ringkit.1 ringkit.7; do
+	for page in ringd.8 memberd.8 quorumd.8 msgsend.1 msgcat.1 \
+		check-quorum.1 watch-membership.1 cfgstore.1 ringkit.1 \
+		ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes
 		sort -nu codes | diff codes -
