@@ -307,10 +307,10 @@ pair(const char *kept, void **memory)
 	return q;
 }
 
-#define OWN(unsure, new, run)                                                     \
-	"state own=1 waiting=no fresh=no unsure=" unsure                          \
-	" new=" new " view=1.4 members=1,2 vouched= now=0.0:0.0/2/start/1:1,2:1/" \
-		    " round=0.0:0.0 run=" run
+#define SAME " view=1.4 members=1,2 vouched= now=0.0:0.0/2/start/1:1,2:1/"
+#define OWN(unsure, new, run)                                             \
+	"state own=1 waiting=no fresh=no unsure=" unsure " new=" new SAME \
+	    " round=0.0:0.0 run=" run
 
 /* Ordered when it died, and read by the one that came after it. */
 static void
