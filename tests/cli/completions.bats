@@ -61,7 +61,7 @@ offers() # bash|zsh|fish LINE [DIR]
 	case $1 in
 	bash) bash "$BATS_TEST_DIRNAME/completes.bash" "$dir" "$2" ;;
 	zsh)
-		timeout 30 zsh -f "$BATS_TEST_DIRNAME/completes.zsh" "$dir" \
+		timeout 60 zsh -f "$BATS_TEST_DIRNAME/completes.zsh" "$dir" \
 			"$2" "$BATS_FILE_TMPDIR/dump$(($# - 2))" 3>&-
 		;;
 	fish)
@@ -169,7 +169,7 @@ silence() # SHELL
 	[ "$(RINGKIT_RUNDIR=$NODES/2 offered "$1" 'msgsend d' 2>&1)" = '' ] ||
 		begun=-100
 	kill -CONT "$(node_pid 2)"
-	[ $((SECONDS - begun)) -lt 10 ]
+	[ $((SECONDS - begun)) -lt 25 ]
 }
 
 # ---- bash -------------------------------------------------------------------

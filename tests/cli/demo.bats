@@ -17,13 +17,13 @@ load helpers
 	done <<-'END'
 		^demo: first: 10000 lines, sent by 3 nodes
 		^demo: kill -9 of node 3: after [0-9]+ ms
-		^demo:   leave node=3 name=n3 inc=[0-9]+ reason=lost
-		^demo:   view view=.* members=1,2 joined= left=3 reasons=3:lost .* quorate=yes
+		^demo:   leave node=3 name=n3 inc=[0-9]+ reason=(lost|partition)
+		^demo:   view view=.* members=1,2 joined= left=3 reasons=3:(lost|partition) .* quorate=yes
 		^demo: node 3 is back
-		^demo:   join node=3 name=n3 .* was=lost
+		^demo:   join node=3 name=n3 .* was=(lost|restarted)
 		^demo:   view view=.* members=1,2,3 joined=3 .* quorate=yes
 		^demo: node 3 cut off
-		^demo:   leave node=3 name=n3 inc=[0-9]+ reason=lost
+		^demo:   leave node=3 name=n3 inc=[0-9]+ reason=(lost|partition)
 		^demo:   node 1: check-quorum ends with 0: quorate  2/3
 		^demo:   node 3: check-quorum ends with 1: not quorate  1/3
 		^demo: node 3 is let in

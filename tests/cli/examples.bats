@@ -52,7 +52,7 @@ parses()
 	# shellcheck disable=SC2059 # that is the format
 	values+=("$(printf "$bytes.")")
 	printf '%s|' "${values[@]}" >wanted
-	listen records -l -n ${#values[@]} -t 10s hostile
+	listen records -l -n ${#values[@]} -t 60s hostile
 	printf '%s\0' "${values[@]}" | msgsend -0 hostile
 	heard
 	each_shell parses
@@ -266,7 +266,7 @@ done'
 	# At once: the minority has nothing to wait for.
 	SECONDS=0
 	LIMIT=30s run -1 fence_peer
-	[ $SECONDS -lt 10 ]
+	[ $SECONDS -lt 25 ]
 	world fenced unknown
 	run -1 fence_peer
 	world lost no
@@ -290,7 +290,7 @@ done'
 	fake_start
 	stub_fence
 	world lost
-	LIMIT=5s run -7 fence_peer
+	LIMIT=60s run -7 fence_peer
 	called 'off beta
 ringkit fence-confirm --method=fence-peer beta'
 }
@@ -299,11 +299,11 @@ ringkit fence-confirm --method=fence-peer beta'
 	fake_start
 	stub_fence 'exit 1'
 	world lost
-	run -1 fence_peer
+	LIMIT=60s run -1 fence_peer
 	called 'off beta'
 	: >calls
 	stub_fence 'exec tail -f /dev/null'
-	run -1 fence_peer
+	LIMIT=2s run -1 fence_peer
 	called 'off beta'
 }
 
@@ -325,7 +325,7 @@ read -r confirmed <&9'
 	fake_start
 	world lost
 	unset RINGKIT_FENCE
-	LIMIT=10s fence_peer 3>&- 8>&- 9<&- &
+	LIMIT=60s fence_peer 3>&- 8>&- 9<&- &
 	local handler=$! code=0
 	while kill -0 $handler 2>/dev/null; do
 		fake ev "fenced node=2 inc=4 by=3 method=manual"
@@ -359,7 +359,7 @@ read -r confirmed <&9'
 		world lost
 		: >calls
 		DRBD_PEER_NODE_ID=1 DRBD_NODE_ID_1=beta \
-			RINGKIT_FENCE_TIMEOUT=5s \
+			RINGKIT_FENCE_TIMEOUT=60s \
 			killed_at $n "$examples/drbd-fence-peer.sh"
 	do
 		# On record only after the shot.
@@ -367,7 +367,7 @@ read -r confirmed <&9'
 			[ "$(head -n 1 calls)" = 'off beta' ]
 		fi
 		# Whoever comes next ends it well.
-		LIMIT=5s run -7 fence_peer
+		LIMIT=60s run -7 fence_peer
 		n=$((n + 1))
 	done
 	[ $n -gt 8 ]

@@ -3,7 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 PATH=${RINGKIT_BIN:?}:$PATH
-export LC_ALL=C RINGKIT_TIMEOUT=10s
+export LC_ALL=C RINGKIT_TIMEOUT=30s
 
 # A port of its own for every file of tests, below those that are given out.
 test_port() { echo $((20000 + 16 * ${RINGKIT_TEST_SLOT:-0})); }
@@ -21,7 +21,7 @@ start_nodes()
 		</dev/null >"$BATS_FILE_TMPDIR/sandbox.log" 2>&1 3>&- &
 	SANDBOX=$!
 	export SANDBOX
-	timeout 20 cat "$ready" >/dev/null || {
+	timeout 60 cat "$ready" >/dev/null || {
 		cat "$BATS_FILE_TMPDIR/sandbox.log"
 		return 1
 	}
@@ -63,16 +63,16 @@ listen()
 	[ -p "$ready" ] || mkfifo "$ready"
 	msgcat --ready-fd=4 "$@" >"$output" 2>"$output.err" 3>&- 4>"$ready" &
 	LISTENER=$!
-	timeout 10 cat "$ready" >/dev/null
+	timeout 60 cat "$ready" >/dev/null
 }
 
 # heard: waits for $LISTENER; its exit code.
 heard() { wait "$LISTENER"; }
 
-# await COMMAND...: until it holds, at most 10 s; for what no event tells.
+# await COMMAND...: until it holds, at most 60 s; for what no event tells.
 await()
 {
-	local end=$((SECONDS + 10))
+	local end=$((SECONDS + 60))
 	until "$@"; do
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.02 # no event: that is what await is for

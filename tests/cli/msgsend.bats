@@ -15,7 +15,7 @@ setup()
 # that nothing is hidden; COUNT messages are awaited.
 sends()
 {
-	listen out --framed -n "$1" -t 10s "$group"
+	listen out --framed -n "$1" -t 60s "$group"
 	shift
 	msgsend "$@" || return
 	heard
@@ -82,7 +82,7 @@ framed() # MESSAGE...
 }
 
 @test "a NUL in a line is refused with 65, and what came before was sent" {
-	listen out -n 1 -t 10s "$group"
+	listen out -n 1 -t 60s "$group"
 	run -65 msgsend "$group" < <(printf 'good\nb\0d\nnever\n')
 	[[ $output == *"standard input:2: binary input"* ]]
 	heard
@@ -143,11 +143,11 @@ framed() # MESSAGE...
 		echo
 	done >in
 	printf 'len=13\n"quote" \\\n\001\xc3\xa4\n' >>in
-	listen second --framed -n 9 -t 10s "$group/2"
+	listen second --framed -n 9 -t 60s "$group/2"
 	second=$LISTENER
-	listen json -j -n 9 -t 10s "$group"
+	listen json -j -n 9 -t 60s "$group"
 	json=$LISTENER
-	listen out --framed -n 9 -t 10s "$group"
+	listen out --framed -n 9 -t 60s "$group"
 	msgsend --framed "$group" <in
 	heard
 	cmp in out
@@ -155,7 +155,7 @@ framed() # MESSAGE...
 	wait "$second"
 	cmp in second
 	wait "$json"
-	listen third --framed -n 9 -t 10s "$group/3"
+	listen third --framed -n 9 -t 60s "$group/3"
 	msgsend --json "$group/3" <json
 	heard
 	cmp in third
@@ -194,7 +194,7 @@ framed() # MESSAGE...
 
 @test "a line is sent at once while the input stays open" {
 	mkfifo in
-	listen out -n 1 -t 10s "$group"
+	listen out -n 1 -t 60s "$group"
 	msgsend "$group" <in 3>&- &
 	exec 5>in
 	echo first >&5
@@ -206,9 +206,9 @@ framed() # MESSAGE...
 
 @test "ten thousand lines arrive in order at both nodes, safe as well" {
 	seq 10000 >in
-	listen out -n 10000 -t 20s --lossless "$group"
+	listen out -n 10000 -t 60s --lossless "$group"
 	one=$LISTENER
-	listen two -n 10000 -t 20s --lossless --rundir="$NODES/2" "$group"
+	listen two -n 10000 -t 60s --lossless --rundir="$NODES/2" "$group"
 	msgsend --confirm=safe "$group" <in
 	heard
 	wait "$one"
@@ -253,7 +253,7 @@ framed() # MESSAGE...
 	seq 40 | msgsend --rate 100 "$group"
 	us=$((${EPOCHREALTIME/./} - ${start/./}))
 	[ $us -gt 350000 ]
-	[ $us -lt 5000000 ]
+	[ $us -lt 10000000 ]
 }
 
 @test "names and messages of any bytes round-trip in four shells" {
@@ -269,7 +269,7 @@ done
 EOF
 	for shell in dash bash mksh "busybox sh"; do
 		command -v "${shell%% *}" >/dev/null || continue
-		listen out -F '%t=%p' -0 -n 13 -t 10s
+		listen out -F '%t=%p' -0 -n 13 -t 60s
 		$shell script
 		heard
 		cmp want out
@@ -354,7 +354,7 @@ EOF
 	fake_daemon quorum.sock < <(echo "$greeting"
 		echo "ok quorate=yes view=1.1")
 	mkfifo in
-	listen out -n 3 -t 10s "$group"
+	listen out -n 3 -t 60s "$group"
 	msgsend --rundir="$PWD" --require-quorum "$group" <in 3>&- &
 	sender=$!
 	exec 5>in
@@ -373,7 +373,7 @@ stalls()
 {
 	rm -f in
 	mkfifo in
-	listen out -n 1 -t 10s "$group"
+	listen out -n 1 -t 60s "$group"
 	RINGKIT_TIMEOUT=$2 msgsend -t "$1" "$group" <in 2>err 3>&- &
 	sender=$!
 	exec 5>in
@@ -396,7 +396,7 @@ stalls()
 	kill -CONT "$(node_pid 1)"
 	await_ring
 	[ "$one" = 69 ]
-	[ $((SECONDS - start)) -le 5 ]
+	[ $((SECONDS - start)) -le 20 ]
 
 	stalls 300ms 10s
 	[ $code = 124 ]
@@ -416,7 +416,7 @@ has_read_since() { [ "$(bytes_read "$1")" != "$2" ]; }
 	msgsend "$group" <in 2>err 3>&- &
 	sender=$!
 	exec 5>in
-	listen out -n 1 -t 10s --rundir="$NODES/2" "$group"
+	listen out -n 1 -t 60s --rundir="$NODES/2" "$group"
 	echo a >&5
 	heard
 	kill -STOP "$(node_pid 1)"
@@ -435,7 +435,7 @@ has_read_since() { [ "$(bytes_read "$1")" != "$2" ]; }
 
 @test "--retry sends everything at least once over a kill -9" {
 	seq 20000 >numbers
-	listen out -t 30s -n 20000 --lossless -F '%I %p' \
+	listen out -t 60s -n 20000 --lossless -F '%I %p' \
 		--rundir="$NODES/2" "$group"
 	msgsend --retry 20s --rate 40000 "$group" <numbers 2>err 3>&- &
 	sender=$!

@@ -28,7 +28,7 @@ daemon()
 		--rundir "run$2" --statedir "state$2" --ready-fd 8 \
 		8>&"$ready" 2>>"log.$1$2" </dev/null 3>&- &
 	PIDS+=($!)
-	read -r -t 20 -u "$ready" || {
+	read -r -t 60 -u "$ready" || {
 		echo "$1 of node $2 did not start"
 		return 1
 	}
@@ -78,14 +78,14 @@ q()
 {
 	local i=$1
 	shift
-	printf '%s\n' "$@" quit | timeout 10 nc -U "run$i/quorum.sock" |
+	printf '%s\n' "$@" quit | timeout 60 nc -U "run$i/quorum.sock" |
 		sed '1d;$d'
 }
 
 # becomes I PATTERN: until quorumd of node I answers that to `quorum`.
 becomes()
 {
-	local end=$((SECONDS + 15))
+	local end=$((SECONDS + 60))
 	until q "$1" quorum | grep -E "^ok .*$2"; do
 		[ $SECONDS -lt $end ] || {
 			echo "node $1: $(q "$1" quorum)"

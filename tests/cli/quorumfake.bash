@@ -35,7 +35,7 @@ fake()
 {
 	local confirmed
 	printf '%s\n' "$*" >&8
-	read -r -t 10 confirmed <&9
+	read -r -t 60 confirmed <&9
 }
 
 fake_lose_quorum()

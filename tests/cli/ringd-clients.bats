@@ -123,23 +123,23 @@ megabytes()
 
 @test "a line of a million bytes" {
 	head -c 1000000 /dev/zero | tr '\0' a |
-		timeout 10 nc -N -U run1/ring.sock >said || :
+		timeout 60 nc -N -U run1/ring.sock >said || :
 	grep '^err code=toolong n=65' said
 	# as a value, too
 	{
 		printf 'pub group=g data='
 		head -c 1000000 /dev/zero | tr '\0' a
 		echo
-	} | timeout 10 nc -N -U run1/ring.sock >said || :
+	} | timeout 60 nc -N -U run1/ring.sock >said || :
 	grep '^err code=toolong n=65' said
 	unnoticed
 }
 
 @test "more data than a message may have, or less than was said" {
 	printf 'pub group=g len=99999999999\n' |
-		timeout 10 nc -U run1/ring.sock | grep '^err code=toolong n=65'
+		timeout 60 nc -U run1/ring.sock | grep '^err code=toolong n=65'
 	printf 'pub group=g len=3\nabcdef\nping\n' |
-		timeout 10 nc -U run1/ring.sock >said
+		timeout 60 nc -U run1/ring.sock >said
 	tail -n 1 said | grep '^err code=usage n=64'
 	unnoticed
 }
@@ -148,12 +148,12 @@ megabytes()
 	local i
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		head -c 200000 /dev/urandom |
-			timeout 10 nc -N -U run1/ring.sock >"said$i" || :
+			timeout 60 nc -N -U run1/ring.sock >"said$i" || :
 	done
 	grep -a '^err code=\(usage\|unknown\|toolong\)' said1
 	# lines of noise, that are not too long
 	head -c 300000 /dev/urandom | tr '\0-\037' '\n' |
-		timeout 10 nc -N -U run1/ring.sock >said || :
+		timeout 60 nc -N -U run1/ring.sock >said || :
 	[ "$(grep -ac '^err code=' said)" -gt 1000 ]
 	unnoticed
 }

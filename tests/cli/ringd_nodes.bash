@@ -115,7 +115,7 @@ start()
 	done
 	for i; do
 		ready=${fds[$i]}
-		read -r -t 20 -u "$ready" || {
+		read -r -t 60 -u "$ready" || {
 			echo "node $i did not start"
 			return 1
 		}
@@ -161,7 +161,7 @@ ask()
 {
 	local i=$1
 	shift
-	printf '%s\n' "$@" quit | timeout 10 nc -U "run$i/ring.sock" |
+	printf '%s\n' "$@" quit | timeout 60 nc -U "run$i/ring.sock" |
 		sed '1d;$d'
 }
 
@@ -199,7 +199,7 @@ first_match()
 # what node I says after REQUEST (views).
 await()
 {
-	local i=$1 pattern=$2 limit=${3:-10}
+	local i=$1 pattern=$2 limit=${3:-60}
 	shift $(($# > 3 ? 3 : $#))
 	[ $# -gt 0 ] || set -- views
 	printf '%s\n' "$@" >input
@@ -213,7 +213,7 @@ await()
 appears()
 {
 	: >input
-	first_match "$2" "${3:-10}" tail -n +1 -F "$1" || {
+	first_match "$2" "${3:-60}" tail -n +1 -F "$1" || {
 		echo "in $1"
 		return 1
 	}
@@ -224,7 +224,7 @@ together()
 {
 	local i
 	for i in ${1//,/ }; do
-		await "$i" "(ready|phase=regular).* members=$1 " "${2:-15}" \
+		await "$i" "(ready|phase=regular).* members=$1 " "${2:-60}" \
 			>/dev/null || {
 			echo "node $i: not in a view of $1"
 			return 1

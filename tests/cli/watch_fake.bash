@@ -68,7 +68,7 @@ watch()
 	watch-membership --ready-fd=4 "$@" >"$output" 2>"$output.err" \
 		3>&- 9>&- 4>"$ready" &
 	WATCHER=$!
-	timeout 10 cat "$ready" >/dev/null
+	timeout 60 cat "$ready" >/dev/null
 }
 
 # The watcher's exit code is this.

@@ -2,7 +2,8 @@
 # From the death of a ringd to hooks that have run, a few times: `make bench`
 # measures it properly.  FAILOVER_KILLS is how often.
 
-# failover KIND COUNT P50_MS: half of them are not slower.
+# failover KIND COUNT P50_MS: half of them are not slower; ten times what it
+# takes when nothing else runs.
 failover()
 {
 	local row p50
@@ -17,11 +18,11 @@ failover()
 }
 
 @test "a kill: the hooks of the others run" {
-	failover kill "${FAILOVER_KILLS:-10}" 600
+	failover kill "${FAILOVER_KILLS:-10}" 1700
 }
 
 @test "a loss of power" {
-	failover power "${FAILOVER_KILLS:-3}" 600
+	failover power "${FAILOVER_KILLS:-3}" 1500
 }
 
 @test "a leave" {

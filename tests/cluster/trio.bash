@@ -191,7 +191,7 @@ heal()
 tells()
 {
 	: >input
-	first_match "$2" "${3:-10}" tail -n "+$((MARK[$1] + 1))" -F \
+	first_match "$2" "${3:-60}" tail -n "+$((MARK[$1] + 1))" -F \
 		"watch$1" >/dev/null || {
 		echo "node $1; last: $(tail -n 1 "watch$1")"
 		return 1
@@ -204,7 +204,7 @@ tells()
 comes_to()
 {
 	local fd tail line members quorate number=0 code=1
-	local end=$((SECONDS + 40))
+	local end=$((SECONDS + 90))
 	members="" quorate=""
 	exec {fd}< <(exec tail -n +1 -F "watch$1" 2>/dev/null)
 	tail=$!
