@@ -132,12 +132,13 @@ check_leases(const struct kv *kv, size_t leased)
 void
 kv_check(const struct kv *kv)
 {
-	size_t cells = 0, free = 0;
+	size_t cells = 0, free = kv->version_count - kv->version_fresh;
+	size_t fresh = kv->cell_count - kv->cell_fresh;
 	size_t leased = check_keys(kv, &cells);
 
 	check_history(kv, &cells);
 	check_leases(kv, leased);
-	ENSURE(chain_len(kv, kv->cell_free) == kv->cells_free);
+	ENSURE(chain_len(kv, kv->cell_free) + fresh == kv->cells_free);
 	ENSURE(cells + kv->cells_free == kv->cell_count);
 	for (uint32_t i = kv->version_free; i != KV_NIL;
 	     i = kv->versions[i].next[0])

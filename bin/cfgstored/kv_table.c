@@ -17,14 +17,10 @@ kv_table_idx(const struct kv *kv, const struct kv_version *version)
 void
 kv_table_init(struct kv *kv)
 {
-	for (uint32_t i = 0; i < kv->cell_count; i++)
-		kv->cell_next[i] = i + 1 < kv->cell_count ? i + 1 : KV_NIL;
-	kv->cell_free = 0;
+	/* What is never used is never touched, and takes no memory. */
+	kv->cell_free = kv->version_free = KV_NIL;
+	kv->cell_fresh = kv->version_fresh = 0;
 	kv->cells_free = kv->cell_count;
-	for (uint32_t i = 0; i < kv->version_count; i++)
-		kv->versions[i].next[0] =
-		    i + 1 < kv->version_count ? i + 1 : KV_NIL;
-	kv->version_free = 0;
 	kv->versions_free = kv->version_count;
 	for (size_t i = 0; i < KV_LEVELS; i++)
 		kv->first[i] = KV_NIL;
@@ -49,16 +45,29 @@ cells_for(size_t bytes)
 }
 
 static uint32_t
+cell_take(struct kv *kv)
+{
+	uint32_t cell = kv->cell_free;
+
+	if (cell == KV_NIL)
+		return kv->cell_fresh++;
+	kv->cell_free = kv->cell_next[cell];
+	return cell;
+}
+
+static uint32_t
 chain_take(struct kv *kv, size_t count)
 {
-	uint32_t first = kv->cell_free, last = first;
+	uint32_t first = KV_NIL;
 
 	ENSURE(count > 0 && count <= kv->cells_free);
-	for (size_t i = 1; i < count; i++)
-		last = kv->cell_next[last];
-	kv->cell_free = kv->cell_next[last];
-	kv->cell_next[last] = KV_NIL;
 	kv->cells_free -= (uint32_t)count;
+	while (count-- > 0) {
+		const uint32_t cell = cell_take(kv);
+
+		kv->cell_next[cell] = first;
+		first = cell;
+	}
 	return first;
 }
 
@@ -191,6 +200,18 @@ kv_table_has_room(const struct kv *kv, size_t key_len, size_t value_len)
 	    cells_for(key_len + value_len) <= kv->cells_free;
 }
 
+static uint32_t
+version_take(struct kv *kv)
+{
+	uint32_t idx = kv->version_free;
+
+	kv->versions_free--;
+	if (idx == KV_NIL)
+		return kv->version_fresh++;
+	kv->version_free = kv->versions[idx].next[0];
+	return idx;
+}
+
 uint32_t
 kv_table_add(
     struct kv *kv, const uint8_t *key, size_t key_len, size_t value_len)
@@ -202,10 +223,8 @@ kv_table_add(
 	ENSURE(value_len <= KV_VALUE_BYTES_MAX);
 	while (!kv_table_has_room(kv, key_len, value_len))
 		ENSURE(kv_table_forget(kv, kv->rev + 1));
-	idx = kv->version_free;
+	idx = version_take(kv);
 	v = &kv->versions[idx];
-	kv->version_free = v->next[0];
-	kv->versions_free--;
 	memset(v, 0, sizeof *v);
 	v->key_len = (uint16_t)key_len;
 	v->value_len = (uint32_t)value_len;

@@ -59,12 +59,14 @@ struct kv {
 	uint32_t *cell_next;
 	uint8_t *cells;
 	uint32_t cell_count;
-	uint32_t cell_free;
+	uint32_t cell_free;  /* given back; KV_NIL: none */
+	uint32_t cell_fresh; /* from here on none has ever been used */
 	uint32_t cells_free;
 
 	struct kv_version *versions;
 	uint32_t version_count;
 	uint32_t version_free;
+	uint32_t version_fresh;
 	uint32_t versions_free;
 	uint32_t first[KV_LEVELS];
 	uint32_t oldest, newest;
