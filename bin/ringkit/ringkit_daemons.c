@@ -9,7 +9,7 @@
 #include "bin/ringkit/ringkit_find.h"
 
 static const char *const names[RINGKIT_DAEMONS] = { "ringd", "memberd",
-	"quorumd" };
+	"quorumd", "cfgstored" };
 
 const char *
 ringkit_daemon_name(uint32_t daemon)

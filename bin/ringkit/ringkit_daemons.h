@@ -16,10 +16,11 @@ enum {
 	RINGKIT_DAEMON_RING,
 	RINGKIT_DAEMON_MEMBER,
 	RINGKIT_DAEMON_QUORUM,
+	RINGKIT_DAEMON_STORE,
 	RINGKIT_DAEMONS
 };
 
-/* "ringd", "memberd", "quorumd" */
+/* "ringd", "memberd", "quorumd", "cfgstored" */
 const char *ringkit_daemon_name(uint32_t daemon);
 
 /* Sets of them have bit N for daemon N. */

@@ -30,7 +30,7 @@ void ringkit_nodes_check_stopped(const struct ringkit_nodes *nodes);
 RK_MUST_CHECK enum exitcode ringkit_nodes_start(
     const struct ringkit_nodes *nodes, uint64_t deadline_ns);
 
-/* Asks all to leave, quorumd before memberd before ringd, waits for them, and
+/* Asks all to leave, each before those it uses, waits for them, and
  * kills those that do not. */
 void ringkit_nodes_stop(const struct ringkit_layout *layout);
 

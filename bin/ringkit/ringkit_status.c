@@ -34,7 +34,7 @@ static const struct opt opts[] = {
 static const struct opt_program program = {
 	.name = "ringkit status",
 	.operands = "",
-	.summary = "Show the state of this node's ring and quorum.",
+	.summary = "Show the state of this node's ring, quorum and store.",
 	.opts = opts,
 	.opt_count = ARRAY_COUNT(opts),
 };
@@ -286,6 +286,46 @@ gather_quorum(struct summary *sum, const char *rundir)
 	ask_close(ask);
 }
 
+/* "store  open  revision 7  keys 3  …", in a human's lines. */
+static void
+show_store(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "state", "store  ");
+	put_word(&sum->rest, line, "why", "  ");
+	put_word(&sum->rest, line, "rev", "  revision ");
+	put_word(&sum->rest, line, "keys", "  keys ");
+	put_word(&sum->rest, line, "bytes", "  bytes ");
+	put_word(&sum->rest, line, "electorate", "  voters ");
+	out_put(&sum->rest, "\n", 1);
+	out_end(&sum->rest);
+}
+
+/* What cfgstored says, if it is there. */
+static void
+gather_store(struct summary *sum, const char *rundir)
+{
+	uint64_t deadline_ns = ask_deadline_ns();
+	struct ask_line line;
+	struct ask *ask;
+	int rc = ask_open(&ask, rundir, "cfg", deadline_ns);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		return;
+	if (rc == 0)
+		rc = ask_put(ask, "status\n", strlen("status\n"));
+	if (rc == 0)
+		rc = ask_next(ask, &line, deadline_ns);
+	if (rc != 0)
+		tool_warn("cfg.sock: %s", ask_strerror(rc));
+	else if (line.kind != ASK_OK)
+		tool_warn("cfg.sock: %s", ask_value(&line, "msg"));
+	else if (given.is_json || given.is_record)
+		pass_on_as(sum, "store", line.word);
+	else
+		show_store(sum, &line);
+	ask_close(ask);
+}
+
 /* 4d02h, 3h07m, 12m05s, 9s: two units of four, the rest does not matter. */
 static void
 put_span(struct out *out, uint64_t ms)
@@ -425,6 +465,7 @@ ringkit_status(int argc, char **argv)
 	gather_quorum(&sum, rundir);
 	code = gather(&sum, ask);
 	ask_close(ask);
+	gather_store(&sum, rundir);
 	if (code == EXITCODE_OK)
 		print(&sum);
 	forget(&sum);
