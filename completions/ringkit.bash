@@ -270,8 +270,8 @@ _ringkit_front()
 			;;
 		check-config) _ringkit_check_config $i ;;
 		fence-confirm) _ringkit_fence_confirm $i ;;
-		cfgstore | check-quorum | memberd | msgcat | msgsend | quorumd |\
-		ringd | watch-membership)
+		cfgstore | cfgstored | check-quorum | memberd | msgcat |\
+		msgsend | quorumd | ringd | watch-membership)
 			_ringkit_program "${COMP_WORDS[i]}" $i
 			;;
 		esac
@@ -283,8 +283,8 @@ _ringkit_front()
 	*)
 		_ringkit_reply check-config down fence-confirm forget keygen \
 			members sandbox status tag up \
-			cfgstore check-quorum memberd msgcat msgsend quorumd \
-			ringd watch-membership
+			cfgstore cfgstored check-quorum memberd msgcat \
+			msgsend quorumd ringd watch-membership
 		;;
 	esac
 }

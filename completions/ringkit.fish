@@ -54,7 +54,7 @@ function __ringkit_known_nodes
         string replace -rf '^exists node=\d+ name=([^ ]*) .*' '$1' | sort -u
 end
 
-set -l programs cfgstore check-quorum memberd msgcat msgsend quorumd ringd watch-membership
+set -l programs cfgstore cfgstored check-quorum memberd msgcat msgsend quorumd ringd watch-membership
 
 complete -c ringkit -f
 complete -c ringkit -n 'not __ringkit_command' -a status -d 'Show the state of this node'
@@ -68,6 +68,7 @@ complete -c ringkit -n 'not __ringkit_command' -a sandbox -d 'Run a cluster on t
 complete -c ringkit -n 'not __ringkit_command' -a keygen -d 'Make a key file'
 complete -c ringkit -n 'not __ringkit_command' -a check-config -d 'Say what is wrong with the configuration'
 complete -c ringkit -n 'not __ringkit_command' -a cfgstore -d 'Read, write and watch the configuration store'
+complete -c ringkit -n 'not __ringkit_command' -a cfgstored -d 'Keep the configuration of the cluster'
 complete -c ringkit -n 'not __ringkit_command' -a check-quorum -d 'Tell, wait for or hold a condition'
 complete -c ringkit -n 'not __ringkit_command' -a memberd -d 'Tell which nodes are members'
 complete -c ringkit -n 'not __ringkit_command' -a msgcat -d 'Print the messages of groups'

@@ -100,6 +100,7 @@ every_option() # SHELL
 	same_options "$1" ringd
 	same_options "$1" memberd
 	same_options "$1" quorumd
+	same_options "$1" cfgstored
 	same_options "$1" msgsend
 	same_options "$1" check-quorum
 	same_options "$1" watch-membership
@@ -110,8 +111,8 @@ every_option() # SHELL
 	same_options "$1" ringkit
 	for command in status members tag forget fence-confirm keygen \
 		check-config up down sandbox \
-		cfgstore check-quorum memberd msgcat msgsend quorumd \
-		ringd watch-membership; do
+		cfgstore cfgstored check-quorum memberd msgcat msgsend \
+		quorumd ringd watch-membership; do
 		same_options "$1" ringkit $command
 	done
 }
@@ -128,8 +129,8 @@ every_command() # SHELL
 		ringkit --help |
 			sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 			tr -d ,
-		echo cfgstore check-quorum memberd msgcat msgsend quorumd \
-			ringd watch-membership
+		echo cfgstore cfgstored check-quorum memberd msgcat msgsend \
+			quorumd ringd watch-membership
 	} | tr ' ' '\n' | sort >help
 	grep -qx sandbox help
 	offers "$1" 'ringkit ' | diff help -

@@ -5,7 +5,12 @@
 
 load helpers
 
-setup_file() { start_nodes 3; }
+setup_file()
+{
+	start_nodes 3
+	await store_is_open
+}
+store_is_open() { ringkit status | grep -q '^store  open'; }
 teardown_file() { stop_nodes; }
 
 setup()
@@ -61,6 +66,10 @@ examples() # PAGE
 
 @test "the examples of quorumd.8 do what is shown" {
 	examples quorumd.8
+}
+
+@test "the examples of cfgstored.8 do what is shown" {
+	examples cfgstored.8
 }
 
 @test "the examples of watch-membership.1 do what is shown" {
@@ -152,6 +161,10 @@ same_options() # PAGE COMMAND...
 	same_options quorumd.8 quorumd
 }
 
+@test "cfgstored.8 has the options of cfgstored" {
+	same_options cfgstored.8 cfgstored
+}
+
 @test "msgsend.1 has the options of msgsend" {
 	same_options msgsend.1 msgsend
 }
@@ -236,8 +249,8 @@ exit_codes() # PAGE
 
 @test "every program's page lists its exit codes, once and in order" {
 	local page
-	for page in ringd.8 memberd.8 quorumd.8 msgsend.1 msgcat.1 \
-		check-quorum.1 watch-membership.1 cfgstore.1 ringkit.1 \
+	for page in ringd.8 memberd.8 quorumd.8 cfgstored.8 \
+		msgsend.1 msgcat.1 check-quorum.1 watch-membership.1 cfgstore.1 ringkit.1 \
 		ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes
@@ -292,6 +305,19 @@ exit_codes() # PAGE
 	diff answered page
 }
 
+@test "ringkit-protocol.7 has the verbs that cfgstored answers" {
+	printf 'help\nquit\n' | nc -U "$RINGKIT_RUNDIR/cfg.sock" |
+		sed -n 's/^item verb=\([a-z-]*\).*/\1/p' | sort >answered
+	awk '/^\.S[hs] / { here = $0 == ".Sh CFG.SOCK" }
+	here && /^\.It Ic/ {
+		print $3
+		for (i = 4; $(i) == ","; i += 2)
+			print $(i + 1)
+	}' "$man/ringkit-protocol.7" | sort -u >page
+	grep -qx txn answered
+	diff answered page
+}
+
 # The events that a program logs, one a line.
 logged_by() # PROGRAM
 {
@@ -316,6 +342,15 @@ logged_by() # PROGRAM
 	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
 		"$man/quorumd.8" | sort >page
 	grep -qx no-quorum code
+	diff code page
+}
+
+@test "cfgstored.8 has the events that cfgstored logs" {
+	(logged_by cfgstored) >code
+	awk '/^\.Sh / { here = $0 == ".Sh DIAGNOSTICS" }
+	here && /^\.It Li/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' \
+		"$man/cfgstored.8" | sort >page
+	grep -qx disk-full code
 	diff code page
 }
 

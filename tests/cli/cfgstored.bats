@@ -1,0 +1,453 @@
+#!/usr/bin/env bats
+# The store with real rings: first start, writes and reads everywhere, kills,
+# lost disks, minorities, watches, transactions, leases, rights.
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+
+bats_require_minimum_version 1.5.0
+load cfgstored_nodes
+
+setup()
+{
+	store_begin
+}
+
+teardown()
+{
+	nodes_end
+}
+
+@test "three nodes: asked with nothing but nc" {
+	store 3
+	run bash -c "printf 'set key=a len=2\nhi\nget key=a\nquit\n' |
+		nc -U run2/cfg.sock"
+	[ "${#lines[@]}" = 5 ]
+	[[ ${lines[0]} =~ ^ringkit\ proto=1\ min=1\ daemon=cfgstored\ .*node=2\ name=n2\ epoch=[0-9a-f]{8}\ .*max_data=1310720 ]]
+	[ "${lines[1]}" = "ok rev=1 n=1" ]
+	[ "${lines[2]}" = "ok key=a rev=1 created=1 by=2 store_rev=1 age_ms=0 len=2" ]
+	[ "${lines[3]}" = hi ]
+	[ "${lines[4]}" = ok ]
+}
+
+@test "what is written at one node is read at all, with sync at once" {
+	local i
+	store 3
+	for i in 1 2 3; do
+		set_key "$i" "from/$i" "value $i" | grep -x "ok rev=$i n=1"
+	done
+	for i in 1 2 3; do
+		[ "$(value_at "$i" from/1 sync=yes)" = 'value 1' ]
+		[ "$(value_at "$i" from/3)" = 'value 3' ]
+		c "$i" 'list prefix=from/ keys=yes' | grep -x 'ok n=3 rev=3 more=no'
+	done
+}
+
+@test "values are exact bytes, keys too" {
+	store 1
+	c 1 'set key=odd\\0040key len=4\n\n\0000\\n' | grep -x 'ok rev=1 n=1'
+	c 1 'get key=odd\\0040key' >seen
+	head -n 1 seen | grep -F 'key=odd\0040key '
+	sed 1d seen | od -An -tx1 | tr -d ' \n' | grep -x '0a005c6e0a'
+	c 1 'set key=empty len=0\n' 'get key=empty' | grep ' len=0$'
+	c 1 'get key=none' | grep -x 'no code=absent store_rev=2 age_ms=0'
+}
+
+@test "compare and set: by revision, by absence, by existence, by value" {
+	store 1
+	set_key 1 k one if_absent=yes | grep -x 'ok rev=1 n=1'
+	set_key 1 k two if_absent=yes |
+		grep -x 'no code=conflict key=k rev=1 store_rev=1'
+	set_key 1 k two if_rev=7 |
+		grep -x 'no code=conflict key=k rev=1 store_rev=1'
+	set_key 1 k two if_rev=1 | grep -x 'ok rev=2 n=1'
+	set_key 1 other two if_exists=yes |
+		grep -x 'no code=conflict key=other rev=0 store_rev=2'
+	c 1 'set key=k if_len=3 len=8\ntwothree' | grep -x 'ok rev=3 n=1'
+	c 1 'set key=k if_len=3 len=8\ntwothree' |
+		grep -x 'no code=conflict key=k rev=3 store_rev=3'
+	[ "$(value_at 1 k)" = three ]
+	c 1 'del key=k if_rev=1' |
+		grep -x 'no code=conflict key=k rev=3 store_rev=3'
+	c 1 'del key=k if_rev=3' 'del key=k' >seen
+	diff seen - <<-'END'
+		ok rev=4 n=1
+		no code=absent
+	END
+}
+
+@test "a transaction is all or nothing, and tells which line failed" {
+	store 3
+	txn 1 <<-'END' | grep -x 'ok rev=1 n=2'
+		if key=a absent=yes
+		put key=a len=1
+		x
+		put key=b len=1
+		y
+	END
+	txn 2 <<-'END' | grep -x 'no code=conflict at=2 key=b rev=1 store_rev=1'
+		if key=a rev=1
+		if key=b rev=9
+		put key=c len=1
+		z
+		del key=a
+	END
+	[ "$(value_at 3 a sync=yes)" = x ]
+	txn 3 <<-'END' | grep -x 'ok rev=2 n=2'
+		if key=a len=1
+		x
+		del key=a
+		put key=c len=1
+		z
+	END
+	c 1 'list keys=yes sync=yes' | grep -c '^item key=[bc] ' | grep -x 2
+	txn 1 <<<'put key=a' |
+		grep -x 'err code=usage n=64 msg=line\\00401:\\0040expected\\0040len='
+	txn 1 <<<$'del key=a\ndel key=a' | grep '^err code=usage n=64 '
+}
+
+@test "kill -9 of all nodes at once loses nothing that was acknowledged" {
+	local i
+	store 3
+	for i in {1..20}; do
+		set_key $((i % 3 + 1)) "k$i" "v$i" | grep -qx "ok rev=$i n=1"
+	done
+	all_gone
+	start 1 2 3
+	cfgstored_starts 1 2 3
+	opens 1 2 3
+	c 2 'list keys=yes' | grep -x 'ok n=20 rev=20 more=no'
+	for i in 1 7 20; do
+		[ "$(value_at 3 "k$i")" = "v$i" ]
+	done
+	set_key 1 more x | grep -x 'ok rev=21 n=1'
+}
+
+@test "a node that was away is current again, also one with a blank disk" {
+	store 3
+	set_key 1 a 1 | grep -q '^ok'
+	gone "${C[3]}"
+	set_key 1 b 2 | grep -x 'ok rev=2 n=1'
+	cfgstored_starts 3
+	opens 3
+	[ "$(value_at 3 b)" = 2 ]
+	gone "${C[2]}"
+	rm -r state2/cfg
+	set_key 1 c 3 | grep -x 'ok rev=3 n=1'
+	cfgstored_starts 2
+	opens 2
+	grep -c 'files health=blank' log.cfgstored2 | grep -x 2
+	[ "$(value_at 2 a)$(value_at 2 b)$(value_at 2 c)" = 123 ]
+	# And it counts again: it and one other are a majority.
+	gone "${C[1]}"
+	opens 2 3
+	set_key 2 d 4 | grep -x 'ok rev=4 n=1'
+}
+
+@test "files that are damaged count nothing until they have been fetched anew" {
+	local log
+	store 3
+	set_key 1 a 1 | grep -q '^ok'
+	gone "${C[3]}"
+	log=$(echo state3/cfg/log-*1)
+	truncate -s 5000 "$log"
+	cfgstored_starts 3
+	opens 3
+	grep 'files health=bad' log.cfgstored3
+	[ "$(value_at 3 a)" = 1 ]
+}
+
+@test "a minority refuses writes at once, and still reads" {
+	store 3
+	set_key 1 a 1 | grep -q '^ok'
+	gone "${C[2]}"
+	gone "${C[3]}"
+	stored 1 'state=closed'
+	set_key 1 a 2 | grep '^err code=notquorate n=75 '
+	c 1 'del key=a' sync 'get key=a sync=yes' >seen
+	[ "$(grep -c '^err code=notquorate n=75 ' seen)" = 3 ]
+	c 1 'get key=a' >seen
+	grep -E '^ok key=a rev=1 .* store_rev=1 age_ms=[0-9]+ len=1$' seen
+	[ "$(sed -n 2p seen)" = 1 ]
+	cfgstored_starts 2
+	opens 1 2
+	[ "$(value_at 2 a sync=yes)" = 1 ]
+	set_key 2 a 3 | grep -x 'ok rev=2 n=1'
+}
+
+@test "of two nodes neither goes on alone, but with tie = node the lower one" {
+	store 2
+	gone "${C[1]}"
+	stored 2 'state=closed'
+	set_key 2 a 1 | grep '^err code=notquorate'
+}
+
+@test "with tie = node the lower of two goes on alone, the higher does not" {
+	store 2 'tie = node'
+	set_key 2 a 1 | grep -x 'ok rev=1 n=1'
+	gone "${C[2]}"
+	stored 1 'state=open .*tie=node'
+	set_key 1 a 2 | grep -x 'ok rev=2 n=1'
+	gone "${C[1]}"
+	cfgstored_starts 2
+	stored 2 'state=closed'
+	cfgstored_starts 1
+	opens 1 2
+	[ "$(value_at 2 a sync=yes)" = 2 ]
+}
+
+@test "a first start waits for all; init begins without those that never come" {
+	config 3
+	start 1 2
+	cfgstored_starts 1 2
+	stored 1 'state=closed .*members=1,2'
+	set_key 1 a 1 | grep '^err code=notquorate'
+	c 1 init | grep '^err code=usage'
+	c 1 'init yes=yes' | grep -x ok
+	opens 1 2
+	set_key 1 a 1 | grep -x 'ok rev=1 n=1'
+	start 3
+	cfgstored_starts 3
+	opens 3
+	[ "$(value_at 3 a sync=yes)" = 1 ]
+}
+
+@test "a node that ends in good order leaves the voters, and comes back" {
+	store 3
+	kill -TERM "${C[3]}"
+	wait "${C[3]}"
+	stored 1 'state=open .*electorate=1:1,2:1 '
+	grep 'left code=ok' log.cfgstored3
+	cfgstored_starts 3
+	stored 1 'electorate=1:1,2:1,3:1 '
+}
+
+@test "a watch: the keys, then every change with what was there before" {
+	store 3
+	set_key 1 app/a 1 | grep -q '^ok'
+	set_key 1 other 1 | grep -q '^ok'
+	reads 3 seen prefix=app/
+	appears seen '^ev 1 ready rev=2$'
+	set_key 2 app/a 22 | grep -q '^ok'
+	txn 1 <<-'END' | grep -q '^ok'
+		put key=app/b len=1
+		x
+		put key=other len=1
+		y
+		del key=app/a
+	END
+	appears seen '^ev 1 del '
+	sed 1,2d seen | head -n 10 >told
+	diff told - <<-'END'
+		ev 1 exists key=app/a rev=1 created=1 by=1 len=1
+		1
+		ev 1 ready rev=2
+		ev 1 put key=app/a rev=3 prev=1 by=2 old_len=1 len=3
+		221
+		ev 1 put key=app/b rev=4 prev=0 by=1 more=yes len=1
+		x
+		ev 1 del key=app/a rev=4 prev=3 by=1 why=del old_len=2 len=2
+		22
+	END
+}
+
+@test "a watch since a revision misses nothing; of what is forgotten it tells" {
+	store 3
+	local i
+	for i in {1..6}; do
+		set_key 1 "k$i" "$i" | grep -q '^ok'
+	done
+	reads 2 seen since=3
+	appears seen '^ev 1 ready rev=6$'
+	grep -oE '^ev 1 [a-z]+ (key=k[0-9]|rev=[0-9])' seen | tr '\n' ' ' |
+		grep -x 'ev 1 put key=k4 ev 1 put key=k5 ev 1 put key=k6 ev 1 ready rev=6 '
+	c 2 'compact rev=5' | grep -x 'ok compacted=5'
+	reads 2 later since=3
+	appears later '^ev 1 ready rev=6$'
+	sed -n 3p later | grep -x 'ev 1 gap compacted=5'
+	grep -c '^ev 1 exists ' later | grep -x 6
+	c 2 'get key=k1 rev=3' | grep -x 'no code=compacted rev=5'
+	c 2 'list at=3' | grep -x 'no code=compacted rev=5'
+	c 1 'get key=k1 rev=3' | grep '^ok key=k1 rev=1 '
+	c 1 'get key=k6 rev=3' | grep '^no code=absent store_rev=3 '
+	c 1 'list at=2 keys=yes' | grep -x 'ok n=2 rev=2 more=no'
+}
+
+@test "a watcher is told when writes are no longer taken, and when again" {
+	store 3
+	reads 1 seen snapshot=no
+	appears seen '^ev 1 ready rev=0$'
+	gone "${C[2]}"
+	gone "${C[3]}"
+	appears seen '^ev 1 away why='
+	cfgstored_starts 2
+	appears seen '^ev 1 here rev=0$'
+}
+
+@test "a slow watcher of large values loses nothing" {
+	local i
+	store 1 'history_bytes = 64MiB'
+	head -c 600000 /dev/zero | tr '\0' v >value
+	mkfifo in
+	exec {fd}<>in
+	printf 'watch\n' >&"$fd"
+	# Reads nothing until all has been written.
+	background sh -c 'nc -U run1/cfg.sock <in | { read -r line
+		read -r line <go; cat; } >seen'
+	mkfifo go
+	for i in {1..40}; do
+		{
+			printf 'set key=k%s len=600000\n' $((i % 7))
+			cat value
+			printf '\nquit\n'
+		} | nc -U run1/cfg.sock | grep -qx "ok rev=$i n=1"
+	done
+	echo >go
+	appears seen '^ev 1 put key=k5 rev=40 ' 20
+	grep -a -oE '^ev 1 put key=k[0-9] rev=[0-9]+' seen | word rev |
+		diff - <(seq 40)
+	exec {fd}>&-
+}
+
+@test "history: newest first, deletions too" {
+	store 1
+	set_key 1 k a | grep -q '^ok'
+	set_key 1 k b | grep -q '^ok'
+	c 1 'del key=k' | grep -q '^ok'
+	set_key 1 k c | grep -q '^ok'
+	c 1 'history key=k' >seen
+	diff seen - <<-'END'
+		item rev=4 by=1 deleted=no len=1
+		c
+		item rev=3 by=1 deleted=yes len=0
+
+		item rev=2 by=1 deleted=no len=1
+		b
+		item rev=1 by=1 deleted=no len=1
+		a
+		ok n=4 more=no compacted=0
+	END
+	c 1 'history key=k n=1 before=3' | grep -x 'ok n=1 more=yes compacted=0'
+}
+
+@test "a key dies with its lease, unless that is renewed" {
+	store 3
+	c 1 'set key=short ttl=1s len=0\n' | grep -x 'ok rev=1 n=1 lease=1'
+	c 2 'lease ttl=5m' | grep -x 'ok lease=2 ttl_ms=300000'
+	c 3 'set key=long lease=2 len=0\n' | grep -x 'ok rev=3 n=1 lease=2'
+	reads 2 seen prefix=short
+	appears seen '^ev 1 del key=short rev=[0-9]* prev=1 by=[0-9]* why=expired ' 20
+	c 3 'get key=long sync=yes' | grep '^ok key=long .* lease=2 '
+	c 1 leases | grep -E '^item lease=2 ttl_ms=300000 left_ms=[0-9]+ by=2 renewals=0 keys=1$'
+	c 1 'renew lease=2' | grep -x 'ok renewals=1 ttl_ms=300000'
+	c 1 'renew lease=1' | grep -x 'no code=nolease'
+	c 1 'set key=x lease=1 len=0\n' | grep -x 'no code=nolease'
+	c 1 'release lease=2' | grep -E '^ok n=1 rev=[0-9]+$'
+	c 1 'get key=long' | grep '^no code=absent'
+}
+
+@test "limits are told, and what is beyond them is refused" {
+	store 1 'keys_max = 16' 'value_max = 64' 'bytes_max = 1MiB' \
+		'leases_max = 1'
+	local i
+	for i in {1..16}; do
+		set_key 1 "k$i" x | grep -q '^ok'
+	done
+	set_key 1 k17 x | grep '^err code=full n=75 '
+	set_key 1 k1 y | grep -q '^ok'
+	set_key 1 k1 "$(printf '%065d' 0)" | grep '^err code=toolong n=65 '
+	c 1 'lease ttl=1m' | grep -q '^ok'
+	c 1 'lease ttl=1m' | grep '^err code=full n=75 '
+	c 1 limits | grep -x 'ok keys=16 bytes=1048576 value=64 leases=1'
+	c 1 'limits keys=17' | grep '^err code=usage'
+	c 1 'limits value=8' | grep '^ok rev='
+	set_key 1 k1 123456789 | grep '^err code=toolong'
+	c 1 'limits keys=15' | grep -x 'no code=room'
+}
+
+@test "[acl]: who may read and change which keys" {
+	[ ${#AS_NOBODY[@]} -gt 0 ] || skip "needs root to be somebody else"
+	# shellcheck disable=SC2317 # called below
+	as() # UID REQUEST...
+	{
+		local uid=$1
+		shift
+		printf '%b\n' "$@" quit | timeout 20 setpriv "--reuid=$uid" \
+			--regid=4009 --clear-groups -- nc -U run1/cfg.sock |
+			sed '1d;$d'
+	}
+	store 1 '[acl]' 'cfg-write app/** = user:4001' \
+		'cfg-read app/** = user:4001,user:4002'
+	chmod 777 run1/cfg.sock
+	as 4001 'set key=app/a len=1\nx' | grep -x 'ok rev=1 n=1'
+	as 4001 'set key=b len=1\nx' | grep '^err code=denied n=77 '
+	as 4002 'set key=app/a len=1\ny' | grep '^err code=denied n=77 '
+	as 4002 'get key=app/a' | grep '^ok key=app/a '
+	as 4003 'get key=app/a' | grep '^err code=denied n=77 '
+	set_key 1 b secret | grep -q '^ok'
+	as 4002 'list keys=yes' | grep -x 'ok n=1 rev=2 more=no'
+	as 4001 'del prefix=app/' | grep -x 'ok rev=3 n=1'
+	as 4001 'del prefix=a' | grep '^err code=denied n=77 '
+	as 4002 'lease ttl=1m' | grep '^err code=denied n=77 '
+	as 4001 'init yes=yes' | grep '^err code=denied n=77 '
+}
+
+@test "a stopped node does not hold up the others, and is current afterwards" {
+	store 3
+	kill -STOP "${C[3]}"
+	set_key 1 a 1 | grep -x 'ok rev=1 n=1'
+	set_key 2 b 2 | grep -x 'ok rev=2 n=1'
+	kill -CONT "${C[3]}"
+	[ "$(value_at 3 b sync=yes)" = 2 ]
+}
+
+@test "quorumd can forbid writes, and no more" {
+	config 3 '[quorum]' 'wait_for_all = always'
+	start 1 2 3
+	cfgstored_starts 1 2 3
+	opens 1 2 3
+	memberd_starts 1 2
+	quorumd_starts 1 2
+	stored 1 'permitted=no'
+	set_key 1 a 1 | grep '^err code=notquorate n=75 '
+	memberd_starts 3
+	quorumd_starts 3
+	stored 1 'state=open .*permitted=yes'
+	set_key 1 a 1 | grep -x 'ok rev=1 n=1'
+}
+
+@test "writes with tags are many at once, and in their order" {
+	local i
+	store 3
+	for i in {1..200}; do
+		printf '#w%s set key=k len=%s\n%s\n' "$i" "${#i}" "$i"
+	done >requests
+	{
+		cat requests
+		printf 'quit\n'
+	} | timeout 20 nc -U run2/cfg.sock | sed '1d;$d' >seen
+	for i in {1..200}; do
+		echo "#w$i ok rev=$i n=1"
+	done | diff - seen
+	[ "$(value_at 1 k sync=yes)" = 200 ]
+}
+
+@test "USR1 logs the state, HUP is ignored" {
+	store 1
+	kill -USR1 "${C[1]}"
+	appears log.cfgstored1 '^status state=open .*electorate=1:1 '
+	kill -HUP "${C[1]}"
+	appears log.cfgstored1 '^reload-ignored '
+}
+
+@test "it does not start with a bad configuration" {
+	config 1 '[store]' 'tie = lowest'
+	run "$BIN/cfgstored" --check -c ringkit.conf
+	[ "$status" = 78 ]
+	[[ $output == *"tie = lowest: expected none or node or fence"* ]]
+	run "$BIN/cfgstored" --nonsense
+	[ "$status" = 64 ]
+	config 1
+	mkdir run1
+	: >state1
+	run "$BIN/cfgstored" -c ringkit.conf --rundir=run1 --statedir=state1 --node=n1
+	[ "$status" = 73 ]
+}
