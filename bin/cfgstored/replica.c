@@ -106,7 +106,7 @@ replica_config_init(struct replica_config *cfg)
 void
 replica_forget_log(struct replica *r)
 {
-	static const struct kv_tip none;
+	const struct kv_tip none = { 0 };
 
 	replica_window_clear(&r->win, &none);
 	kv_clear(r->kv);
@@ -118,45 +118,49 @@ replica_forget_log(struct replica *r)
 }
 
 static void
-take_memory(struct replica *r, struct arena *arena)
+take_memory(struct replica_memory *m, const struct replica_config *cfg,
+    struct arena *arena)
 {
-	const struct replica_config *cfg = &r->cfg;
 	size_t size = (size_t)cfg->window_bytes;
 
 	if (size == 0)
 		size = (size_t)cfg->tail_bytes + 8 * MIB +
 		    cfg->node_count * (cfg->message_bytes_max + MIB / 2);
-
-	replica_window_create(&r->win, arena, size);
-	replica_window_create(&r->live, arena, size / 4);
-	r->answer = arena_take(
+	m->kv = kv_create(arena, &cfg->kv);
+	replica_window_create(&m->win, arena, size);
+	replica_window_create(&m->live, arena, size / 4);
+	m->answer = arena_take(
 	    arena, REPLICA_ANSWERS_MAX * sizeof(struct replica_effect));
-	r->out_size = (size_t)num_max(
+	m->out_size = (size_t)num_max(
 	    cfg->message_bytes_max, 2 * REPLICA_WORDS_BYTES_MAX);
-	r->out = arena_take(arena, r->out_size);
-	r->chunk = arena_take(arena, REPLICA_CHUNK_BYTES_MAX);
-	r->large = arena_take(arena, cfg->node_count * KV_LOG_RECORD_BYTES_MAX);
-	replica_client_create(r, arena);
-	replica_lease_create(r, arena);
+	m->out = arena_take(arena, m->out_size);
+	m->chunk = arena_take(arena, REPLICA_CHUNK_BYTES_MAX);
+	replica_client_create(&m->client, cfg, arena);
+	replica_lease_create(&m->leases, cfg, arena);
 }
 
 struct replica *
 replica_create(struct arena *arena, const struct replica_config *cfg)
 {
-	static struct replica measured;
 	struct replica *r = arena_take(arena, sizeof *r);
-	bool is_measured = r == NULL;
+	struct replica_memory memory = { 0 };
 
-	if (is_measured)
-		r = &measured;
-	memset(r, 0, sizeof *r);
 	ENSURE(cfg->node_count > 0 && cfg->node_count <= LIMIT_NODES);
 	ENSURE(cfg->message_bytes_max >= 2 * REPLICA_CHUNK_BYTES_MAX);
-	r->cfg = *cfg;
-	r->kv = kv_create(arena, &cfg->kv);
-	take_memory(r, arena);
-	if (is_measured)
+	take_memory(&memory, cfg, arena);
+	if (r == NULL)
 		return NULL;
+	memset(r, 0, sizeof *r);
+	r->cfg = *cfg;
+	r->kv = memory.kv;
+	r->win = memory.win;
+	r->live = memory.live;
+	r->client = memory.client;
+	r->leases = memory.leases;
+	r->answer = memory.answer;
+	r->out = memory.out;
+	r->out_size = memory.out_size;
+	r->chunk = memory.chunk;
 	replica_forget_log(r);
 	r->is_permitted = true;
 	r->state_told = REPLICA_AWAY;

@@ -256,7 +256,7 @@ find_returned(const struct replica *r, struct replica_elect *out)
 bool
 replica_admin_record(struct replica *r, struct wrbuf *wr)
 {
-	static struct replica_elect elect;
+	struct replica_elect elect;
 	const struct replica_era *era = &r->era;
 	bool is_due;
 

@@ -14,8 +14,8 @@ check_log(const struct replica *r)
 	ENSURE(r->given <= end);
 	if (!r->is_kv_void)
 		ENSURE(r->applied <= end);
-	ENSURE(r->acked <= end || r->fill.phase != REPLICA_FILL_NOT ||
-	    r->fill.has_begun || r->fill.is_begin_due);
+	ENSURE(r->acked <= end || r->fill.has_begun || r->fill.is_begin_due ||
+	    r->is_kv_void);
 	ENSURE(!(r->is_verified && r->is_blank));
 }
 
@@ -35,11 +35,14 @@ check_era(const struct replica *r)
 	ENSURE(era->acked <= era->end && era->synced <= era->end);
 	if (era->is_contiguous)
 		ENSURE(r->win.end == era->end + 1);
-	if (!era->is_complete)
+	ENSURE(era->is_complete == (era->is_ours && era->is_contiguous));
+	if (!era->is_ours)
 		return;
-	ENSURE(era->is_contiguous && r->is_verified);
+	ENSURE(r->is_verified && !r->is_blank);
+	ENSURE(r->win.end > era->open_index);
 	ENSURE(kv_epoch_compare(&r->lived, &era->id) == 0);
-	ENSURE(r->acked >= era->acked);
+	if (era->is_complete)
+		ENSURE(r->acked >= era->acked);
 }
 
 static void

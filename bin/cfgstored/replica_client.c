@@ -13,10 +13,9 @@
 #include "bin/cfgstored/replica_internal.h"
 
 void
-replica_client_create(struct replica *r, struct arena *arena)
+replica_client_create(struct replica_client *c,
+    const struct replica_config *cfg, struct arena *arena)
 {
-	struct replica_client *c = &r->client;
-
 	c->pending = arena_take(
 	    arena, REPLICA_PENDING_MAX * sizeof(struct replica_pending));
 	c->reading = arena_take(
@@ -24,7 +23,7 @@ replica_client_create(struct replica *r, struct arena *arena)
 	c->recent =
 	    arena_take(arena, REPLICA_RECENT * sizeof(struct replica_recent));
 	c->queue_size =
-	    (size_t)num_max(r->cfg.queue_bytes, 2 * KV_COMMAND_BYTES_MAX);
+	    (size_t)num_max(cfg->queue_bytes, 2 * KV_COMMAND_BYTES_MAX);
 	c->queue = arena_take(arena, c->queue_size);
 	c->first = c->next_sent = c->end = 1;
 	c->deadline_ns = REPLICA_NEVER;

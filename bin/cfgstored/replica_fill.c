@@ -7,6 +7,13 @@
 
 #include "bin/cfgstored/replica_internal.h"
 
+/* What is fetched follows what the window has. */
+static bool
+has_begun(const struct replica *r)
+{
+	return r->fill.has_begun || r->fill.is_begin_due || r->era.is_ours;
+}
+
 static void
 ask(struct replica *r)
 {
@@ -54,7 +61,7 @@ replica_fill_begin(struct replica *r)
 	if (r->is_failed)
 		return;
 	/* One that had not come to its end goes on. */
-	if (!fill->has_begun && !fill->is_begin_due) {
+	if (!has_begun(r)) {
 		*fill = (struct replica_fill){ .number = number };
 		fill->old_tip = replica_window_tip(&r->win);
 		fill->old_meta = r->meta;
@@ -118,7 +125,7 @@ begin_records(struct replica *r, const struct kv_tip *after)
 	struct replica_fill *fill = &r->fill;
 	struct kv_tip tip = replica_window_tip(&r->win);
 
-	if (fill->has_begun || fill->is_begin_due)
+	if (has_begun(r))
 		return true;
 	if (fill->is_spoilt || !is_common(r, after))
 		return false;
@@ -129,7 +136,21 @@ begin_records(struct replica *r, const struct kv_tip *after)
 	return true;
 }
 
-static void
+static bool
+take_record(struct replica *r, const struct kv_tip *tip, const uint8_t *bytes,
+    size_t len)
+{
+	if (tip->index != r->win.end ||
+	    !replica_window_push(
+		&r->win, tip, bytes, len, replica_log_may_go(r)))
+		return false;
+	replica_log_follow(&r->meta, tip->index, bytes, len);
+	r->fill.bytes += len;
+	return true;
+}
+
+/* false: there will never be room for what comes before OPEN. */
+static bool
 take_records(struct replica *r, const struct replica_part *part)
 {
 	struct rdbuf items = part->items;
@@ -138,14 +159,10 @@ take_records(struct replica *r, const struct replica_part *part)
 	while (rdbuf_left(&items) > 0 && replica_wire_get_item(&items, &item)) {
 		if (item.tip.index < r->win.end)
 			continue;
-		if (item.tip.index != r->win.end ||
-		    !replica_window_push(&r->win, &item.tip, item.bytes,
-			item.len, replica_log_may_go(r)))
-			return;
-		replica_log_follow(
-		    &r->meta, item.tip.index, item.bytes, item.len);
-		r->fill.bytes += item.len;
+		if (!take_record(r, &item.tip, item.bytes, item.len))
+			return item.tip.index > r->era.open_index;
 	}
+	return true;
 }
 
 /* ---- the state --------------------------------------------------------- */
@@ -217,7 +234,10 @@ replica_fill_part(struct replica *r, const struct replica_part *part)
 			ask_anew(r, true);
 			return;
 		}
-		take_records(r, part);
+		if (!take_records(r, part)) {
+			ask_anew(r, true);
+			return;
+		}
 		replica_fill_join(r);
 	}
 	if (part->is_end && !r->era.is_contiguous)
@@ -228,25 +248,22 @@ void
 replica_fill_join(struct replica *r)
 {
 	struct replica_record record;
+	struct kv_tip tip;
 
-	if (r->era.is_contiguous ||
-	    !(r->fill.has_begun || r->fill.is_begin_due))
+	if (r->era.is_contiguous || !has_begun(r))
 		return;
 	while (r->win.end <= r->era.end &&
-	    replica_window_get(&r->live, r->win.end, &record)) {
-		if (!replica_window_push(&r->win, &record.tip, record.bytes,
-			record.len, replica_log_may_go(r)))
-			return;
-		replica_log_follow(
-		    &r->meta, record.tip.index, record.bytes, record.len);
+	    replica_window_get(&r->live, r->win.end, &record))
+		if (!take_record(r, &record.tip, record.bytes, record.len))
+			break;
+	if (r->win.end > r->era.end) {
+		r->era.is_contiguous = true;
+		r->fill.phase = REPLICA_FILL_NOT;
+		r->fill.is_fetch_due = false;
+		tip = replica_window_tip(&r->win);
+		replica_window_clear(&r->live, &tip);
 	}
-	if (r->win.end <= r->era.end)
-		return;
-	r->era.is_contiguous = true;
-	r->fill.phase = REPLICA_FILL_NOT;
-	r->fill.is_fetch_due = false;
-	record.tip = replica_window_tip(&r->win);
-	replica_window_clear(&r->live, &record.tip);
+	replica_log_go_on(r);
 }
 
 void

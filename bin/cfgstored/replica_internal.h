@@ -65,8 +65,9 @@ struct replica_era {
 	bool is_change_sent; /* an ELECT or CUT of ours */
 
 	/* This node in it. */
-	bool is_contiguous; /* the window reaches the end */
-	bool is_complete;   /* and it is the log that counts */
+	bool is_ours;       /* the log that counts has OPEN */
+	bool is_contiguous; /* the window reaches the end of the stream */
+	bool is_complete;   /* both */
 	uint64_t synced;    /* of our log, in this epoch; an index */
 	struct replica_synced told;
 	bool is_synced_sent;
@@ -244,8 +245,18 @@ struct replica {
 	uint8_t *out; /* one message, or words */
 	size_t out_size;
 	uint8_t *chunk;
-	uint8_t *large; /* pieces of records, by place in the configuration */
-	size_t large_len[LIMIT_NODES];
+};
+
+/* What is taken at the start. */
+struct replica_memory {
+	struct kv *kv;
+	struct replica_window win, live;
+	struct replica_client client;
+	struct replica_leases leases;
+	struct replica_effect *answer;
+	uint8_t *out;
+	size_t out_size;
+	uint8_t *chunk;
 };
 
 /* ---- replica.c --------------------------------------------------------- */
@@ -298,8 +309,10 @@ void replica_log_deliver(
     struct replica *r, uint32_t sender, const void *bytes, size_t len);
 /* The next of the stream, which has just got its index. */
 void replica_log_add(struct replica *r, const void *bytes, size_t len);
-/* The log is ours up to the end of the stream. */
-void replica_log_complete(struct replica *r);
+/* The log that counts has OPEN now. */
+void replica_log_own(struct replica *r);
+/* More of the log, or of what is known of it, is here. */
+void replica_log_go_on(struct replica *r);
 void replica_log_on_synced(
     struct replica *r, size_t member, const struct replica_synced *synced);
 void replica_log_on_disk(struct replica *r, const struct replica_input *in);
@@ -340,7 +353,8 @@ uint64_t replica_give_pin(const struct replica *r);
 
 /* ---- replica_client.c -------------------------------------------------- */
 
-void replica_client_create(struct replica *r, struct arena *arena);
+void replica_client_create(struct replica_client *c,
+    const struct replica_config *cfg, struct arena *arena);
 void replica_client_propose(struct replica *r, const struct replica_input *in);
 void replica_client_cancel(struct replica *r, uint64_t cookie);
 /* Our command was applied. */
@@ -386,7 +400,8 @@ uint64_t replica_admin_deadline_ns(const struct replica *r);
 
 /* ---- replica_lease.c --------------------------------------------------- */
 
-void replica_lease_create(struct replica *r, struct arena *arena);
+void replica_lease_create(struct replica_leases *l,
+    const struct replica_config *cfg, struct arena *arena);
 /* An epoch was opened: all have their full time. */
 void replica_lease_begin(struct replica *r);
 void replica_lease_on_time(struct replica *r);

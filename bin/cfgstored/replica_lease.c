@@ -9,10 +9,11 @@
 #define SWEEP_NS UINT64_C(100000000)
 
 void
-replica_lease_create(struct replica *r, struct arena *arena)
+replica_lease_create(struct replica_leases *l, const struct replica_config *cfg,
+    struct arena *arena)
 {
-	r->leases.lease = arena_take(arena,
-	    (size_t)num_max(r->cfg.kv.room.leases, 1) *
+	l->lease = arena_take(arena,
+	    (size_t)num_max(cfg->kv.room.leases, 1) *
 		sizeof(struct replica_lease));
 }
 

@@ -12,8 +12,8 @@ void
 replica_log_follow(
     struct replica_meta *meta, uint64_t index, const void *bytes, size_t len)
 {
-	static struct replica_open open;
-	static struct replica_elect elect;
+	struct replica_open open;
+	struct replica_elect elect;
 	uint64_t cut;
 
 	switch (replica_wire_record_kind(bytes, len)) {
@@ -99,7 +99,7 @@ replica_log_add(struct replica *r, const void *bytes, size_t len)
 static bool
 is_elect_valid(const struct replica *r, const void *bytes, size_t len)
 {
-	static struct replica_elect elect;
+	struct replica_elect elect;
 	const struct replica_era *era = &r->era;
 
 	return replica_wire_get_elect(bytes, len, &elect) &&
@@ -121,8 +121,8 @@ static void
 change_electorate(struct replica *r, const void *bytes, size_t len)
 {
 	struct replica_era *era = &r->era;
-	static struct replica_meta meta;
-	static struct replica_elect elect;
+	struct replica_meta meta = { 0 };
+	struct replica_elect elect;
 
 	era->e_before = era->e;
 	era->change_index = era->end + 1;
@@ -168,19 +168,36 @@ replica_log_deliver(
 	replica_log_add(r, bytes, len);
 }
 
-void
-replica_log_complete(struct replica *r)
+static void
+complete(struct replica *r)
 {
-	ENSURE(r->era.is_open && r->era.is_contiguous);
 	r->era.is_complete = true;
+	replica_client_look(r);
+	replica_lease_begin(r);
+}
+
+void
+replica_log_go_on(struct replica *r)
+{
+	struct replica_era *era = &r->era;
+	uint64_t acked = num_max(era->acked, r->fill.giver_acked);
+
+	if (!era->is_ours)
+		return;
+	r->acked = num_max(r->acked, num_min(acked, r->win.end - 1));
+	if (era->is_contiguous && !era->is_complete)
+		complete(r);
+	replica_log_apply(r);
+}
+
+void
+replica_log_own(struct replica *r)
+{
+	r->era.is_ours = true;
 	r->is_verified = true;
 	r->is_blank = false;
 	r->lived = r->era.id;
-	r->acked = num_max(r->acked, num_min(r->fill.giver_acked, r->era.end));
-	r->acked = num_max(r->acked, r->era.acked);
-	replica_client_look(r);
-	replica_lease_begin(r);
-	replica_log_apply(r);
+	replica_log_go_on(r);
 }
 
 /* ---- the state --------------------------------------------------------- */
@@ -223,12 +240,13 @@ apply_record(struct replica *r, const struct replica_record *record)
 	}
 }
 
+/* Of what is durable only: a log could still take the place of ours. */
 static bool
 wants_save(const struct replica *r)
 {
 	if (r->is_saving || r->is_lacking || r->is_disk_full ||
-	    r->applied > r->acked || r->applied > r->given ||
-	    !r->era.is_complete)
+	    r->applied > r->acked || !r->era.is_complete ||
+	    r->applied > r->era.synced)
 		return false;
 	return r->unsaved_bytes >=
 	    num_max(r->cfg.snapshot_bytes, kv_bytes_used(r->kv) / 2);
@@ -240,7 +258,7 @@ replica_log_apply(struct replica *r)
 	struct replica_record record;
 	uint64_t target = r->acked;
 
-	if (r->era.is_open && !r->era.is_complete)
+	if (r->era.is_open && !r->era.is_ours)
 		return;
 	if (r->era.is_complete)
 		target = num_max(target, r->era.acked_in_memory);
@@ -353,11 +371,9 @@ replica_log_on_synced(
 	told->held = num_max(told->held, num_min(synced->held, era->end));
 	told->marks = num_max(told->marks, num_min(synced->marks, era->marks));
 	era->acked = find_acked(r, era->acked, told_synced);
-	if (!era->is_complete)
-		return;
-	note_held(r);
-	r->acked = num_max(r->acked, era->acked);
-	replica_log_apply(r);
+	if (era->is_complete)
+		note_held(r);
+	replica_log_go_on(r);
 	replica_admin_acked(r);
 }
 
@@ -474,7 +490,7 @@ static bool
 is_end_due(const struct replica *r)
 {
 	return r->fill.has_begun && !r->fill.is_unsaved &&
-	    r->era.is_contiguous && r->given >= r->era.open_index;
+	    r->given >= r->era.open_index;
 }
 
 static bool
@@ -482,7 +498,7 @@ next_end(struct replica *r, struct replica_effect *out)
 {
 	r->fill.has_begun = false;
 	r->fill.is_spoilt = false;
-	replica_log_complete(r);
+	replica_log_own(r);
 	out->kind = REPLICA_OUT_END;
 	out->end_acked = r->acked;
 	return true;

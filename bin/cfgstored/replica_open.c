@@ -391,7 +391,7 @@ replica_open_deliver(
     struct replica *r, uint32_t sender, const void *bytes, size_t len)
 {
 	struct replica_era *era = &r->era;
-	static struct replica_open open;
+	struct replica_open open;
 
 	if (sender == r->cfg.self)
 		era->is_open_sent = false;
@@ -402,7 +402,7 @@ replica_open_deliver(
 	era->is_contiguous = has_base(r, &open);
 	replica_log_add(r, bytes, len);
 	if (era->is_contiguous)
-		replica_log_complete(r);
+		replica_log_own(r);
 	else
 		replica_fill_begin(r);
 }

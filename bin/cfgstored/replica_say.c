@@ -21,7 +21,7 @@ begin(struct replica *r, struct wrbuf *wr, enum replica_wire_kind kind)
 static bool
 say_state(struct replica *r, struct wrbuf *wr)
 {
-	static struct replica_said said;
+	struct replica_said said;
 
 	if (!r->is_state_due)
 		return false;
@@ -45,7 +45,7 @@ say_init(struct replica *r, struct wrbuf *wr)
 static bool
 say_open(struct replica *r, struct wrbuf *wr)
 {
-	static struct replica_open open;
+	struct replica_open open;
 
 	if (!replica_open_propose(r, &open))
 		return false;
@@ -159,7 +159,7 @@ static void
 hear_state(struct replica *r, size_t member, struct rdbuf *rd)
 {
 	struct replica_era *era = &r->era;
-	static struct replica_said said;
+	struct replica_said said;
 
 	if (era->is_open || !replica_wire_get_said(rd, &said))
 		return;

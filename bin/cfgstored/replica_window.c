@@ -17,7 +17,7 @@ void
 replica_window_create(
     struct replica_window *w, struct arena *arena, size_t size)
 {
-	static const struct kv_tip none;
+	const struct kv_tip none = { 0 };
 
 	w->size = num_round_up(size, 64);
 	w->ring = arena_take(arena, w->size);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Several replicas over a model of ringd's groups, with clients and faults.
+ *
+ * What is modelled is virtual synchrony and no more: whoever goes from one
+ * view to the next together has seen the same messages, each leaves the
+ * regular phase at a place of its own, sides differ in what they saw at the
+ * end.  What must hold is checked as it happens (ENSURE, with the seed told):
+ *  - a record that was applied is the only one of its index, for ever;
+ *  - states after the same record are equal;
+ *  - revisions agree with what came before what, and so do reads with sync;
+ *  - what was refused is never applied;
+ *  - no lease is over before its time.
+ */
+#ifndef RK_REPLICA_WORLD_H
+#define RK_REPLICA_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bin/cfgstored/kv_rules.h"
+
+enum { REPLICA_WORLD_NODES = 6 };
+
+struct replica_world {
+	unsigned node_count;
+	enum kv_tie tie;
+	unsigned steps;
+	unsigned ops;       /* of clients, in a hundred steps */
+	bool has_losses;    /* of disks */
+	bool has_elections; /* votes change */
+	bool is_in_memory;  /* then nobody loses what was not durable */
+	bool is_telling;
+};
+
+struct replica_world_tally {
+	uint64_t opens, oks, refused, unknown, reads, fills, reloads, lends;
+	uint64_t expired, cuts, saves;
+};
+
+/*
+ * Plays one game, the same for the same seed.  NULL, or a sentence: what did
+ * not hold.
+ */
+const char *replica_world_play(const struct replica_world *world, uint64_t seed,
+    struct replica_world_tally *tally);
+
+#endif

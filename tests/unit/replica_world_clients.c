@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Clients of the world of replicas, and what they may expect. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcommon/base/crc32c.h"
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+
+#include "bin/cfgstored/replica_internal.h"
+#include "tests/unit/replica_world_internal.h"
+
+#define MS_NS UINT64_C(1000000)
+
+#define w replica_w
+
+enum { KEYS = 6 };
+
+static unsigned
+draw(unsigned bound)
+{
+	return replica_world_draw(bound);
+}
+
+/* ---- asking ------------------------------------------------------------ */
+
+static struct world_op *
+op_begin(struct world_node *n, enum world_op_kind kind)
+{
+	struct world_op *op;
+
+	if (w.op == NULL)
+		w.op = calloc(OPS_MAX, sizeof *w.op);
+	if (w.op_count == OPS_MAX)
+		return NULL;
+	op = &w.op[w.op_count++];
+	*op = (struct world_op){ .kind = kind,
+		.node = n->id,
+		.is_open = true,
+		.begin_ns = w.now_ns,
+		.rev_before = w.rev_told };
+	return op;
+}
+
+static void
+send(struct world_node *n, struct replica_input *in)
+{
+	in->cookie = w.op_count;
+	in->deadline_ns = w.now_ns + n->skew_ns + (20 + draw(2000)) * MS_NS;
+	replica_world_step(n, in);
+}
+
+static void
+put_part(struct wrbuf *wr, uint8_t key, const uint8_t value[4], uint64_t lease)
+{
+	uint8_t bytes[2] = { 'k', key };
+	struct kv_part part = { .kind = KV_PUT,
+		.key = bytes,
+		.key_len = 2,
+		.value = value,
+		.value_len = 4,
+		.lease = lease };
+
+	kv_command_add(wr, &part);
+}
+
+static void
+put_if_rev(struct world_node *n, struct wrbuf *wr, uint8_t key)
+{
+	uint8_t bytes[2] = { 'k', key };
+	const struct kv *kv = replica_kv(n->replica);
+	struct kv_part part = { .kind = KV_IF_REV, .key = bytes, .key_len = 2 };
+	struct kv_about about;
+	const struct kv_version *version =
+	    kv == NULL ? NULL : kv_get(kv, bytes, 2);
+
+	if (version != NULL) {
+		kv_about(version, &about);
+		part.number = about.rev;
+	}
+	kv_command_add(wr, &part);
+}
+
+static void
+ask_write(struct world_node *n)
+{
+	struct world_op *op = op_begin(n, WORLD_WRITE);
+	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
+	uint8_t bytes[256], value[4];
+	uint8_t key = (uint8_t)draw(KEYS);
+	bool is_cas = draw(3) == 0;
+	bool is_grant = !is_cas && draw(8) == 0;
+	struct wrbuf wr;
+
+	if (op == NULL)
+		return;
+	memcpy(value, &(uint32_t){ (uint32_t)w.op_count }, 4);
+	wrbuf_init(&wr, bytes, sizeof bytes);
+	kv_command_begin(&wr, is_cas, 1 + is_grant);
+	if (is_cas)
+		put_if_rev(n, &wr, key);
+	if (is_grant) {
+		struct kv_part grant = { .kind = KV_GRANT };
+
+		op->ttl_ns = grant.number = (100 + draw(400)) * MS_NS;
+		kv_command_add(&wr, &grant);
+	}
+	put_part(&wr, key, value, is_grant ? KV_LEASE_GRANTED : 0);
+	in.propose.bytes = bytes;
+	in.propose.len = wr.len;
+	in.propose.durability =
+	    w.rules.is_in_memory ? REPLICA_IN_MEMORY : REPLICA_ON_DISK;
+	if (draw(4) == 0)
+		in.propose.id.word[0] = w.op_count;
+	send(n, &in);
+}
+
+static void
+ask_renew(struct world_node *n)
+{
+	struct world_op *op;
+	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
+	struct world_lease *lease;
+	uint8_t bytes[256], value[4];
+	struct kv_part part = { .kind = KV_RENEW };
+	struct wrbuf wr;
+
+	if (w.lease_count == 0)
+		return;
+	lease = &w.lease[draw((unsigned)w.lease_count)];
+	op = op_begin(n, WORLD_RENEW);
+	if (op == NULL)
+		return;
+	op->lease = part.lease = lease->id;
+	op->ttl_ns = lease->ttl_ns;
+	memcpy(value, &(uint32_t){ (uint32_t)w.op_count }, 4);
+	wrbuf_init(&wr, bytes, sizeof bytes);
+	kv_command_begin(&wr, 0, 2);
+	kv_command_add(&wr, &part);
+	put_part(&wr, KEYS, value, 0);
+	in.propose.bytes = bytes;
+	in.propose.len = wr.len;
+	send(n, &in);
+}
+
+static void
+ask_read(struct world_node *n)
+{
+	struct replica_input in = { .kind = REPLICA_IN_READ };
+
+	if (op_begin(n, WORLD_READ) != NULL)
+		send(n, &in);
+}
+
+static void
+ask_admin(struct world_node *n)
+{
+	struct replica_input in = { .kind = REPLICA_IN_ADMIN };
+	static const enum replica_admin whats[] = { REPLICA_ADMIN_SHRINK,
+		REPLICA_ADMIN_FORGET, REPLICA_ADMIN_LEAVE };
+
+	if (op_begin(n, WORLD_ADMIN) == NULL)
+		return;
+	in.admin.what = whats[draw(3)];
+	in.admin.node = 1 + draw(w.rules.node_count);
+	send(n, &in);
+}
+
+void
+replica_world_ask(struct world_node *n)
+{
+	unsigned choice = draw(100);
+
+	if (draw(100) >= w.rules.ops)
+		return;
+	if (choice < 3 && w.rules.has_elections)
+		ask_admin(n);
+	else if (choice < 25)
+		ask_read(n);
+	else if (choice < 35)
+		ask_renew(n);
+	else
+		ask_write(n);
+}
+
+/* ---- being answered ---------------------------------------------------- */
+
+static void
+note_lease(const struct world_op *op, uint64_t rev)
+{
+	uint64_t id = op->kind == WORLD_RENEW ? op->lease : rev;
+
+	for (size_t i = 0; i < w.lease_count; i++) {
+		if (w.lease[i].id == id) {
+			w.lease[i].until_ns = num_max(
+			    w.lease[i].until_ns, op->begin_ns + op->ttl_ns);
+			return;
+		}
+	}
+	if (w.lease_count < LEASES_MAX)
+		w.lease[w.lease_count++] = (struct world_lease){ .id = id,
+			.ttl_ns = op->ttl_ns,
+			.until_ns = op->begin_ns + op->ttl_ns };
+}
+
+static void
+on_ok(struct world_op *op, uint64_t rev)
+{
+	bool is_late = op->kind == WORLD_READ ? rev < op->rev_before
+					      : rev <= op->rev_before;
+
+	if (op->kind == WORLD_ADMIN)
+		return;
+	if (is_late)
+		replica_world_fail("op %u at node %u: revision %llu, but %llu "
+				   "had been told before it was asked",
+		    (unsigned)(op - w.op) + 1, (unsigned)op->node,
+		    (unsigned long long)rev,
+		    (unsigned long long)op->rev_before);
+	w.rev_told = num_max(w.rev_told, rev);
+	if (op->ttl_ns > 0)
+		note_lease(op, rev);
+	if (op->kind == WORLD_READ)
+		w.tally->reads++;
+	else
+		w.tally->oks++;
+}
+
+void
+replica_world_answered(
+    struct world_node *n, const struct replica_effect *effect)
+{
+	uint64_t cookie = effect->answer.cookie;
+	enum replica_code code = effect->answer.code;
+	struct world_op *op;
+
+	ENSURE(cookie > 0 && cookie <= w.op_count);
+	op = &w.op[cookie - 1];
+	if (!op->is_open || op->node != n->id)
+		replica_world_fail("op %u is answered twice", (unsigned)cookie);
+	op->is_open = false;
+	replica_world_tell("n%u: op %u: %s rev %llu", (unsigned)n->id,
+	    (unsigned)cookie, replica_code_name(code),
+	    (unsigned long long)effect->answer.rev);
+	if (code == REPLICA_OK) {
+		on_ok(op, effect->answer.rev);
+	} else if (code == REPLICA_UNKNOWN) {
+		w.tally->unknown++;
+	} else if (code >= REPLICA_CLOSED) {
+		op->is_refused = true;
+		w.tally->refused++;
+	}
+	if (op->is_refused && op->is_done)
+		replica_world_fail(
+		    "op %u was done and is refused", (unsigned)cookie);
+}
+
+void
+replica_world_lost(struct world_node *n)
+{
+	for (size_t i = 0; i < w.op_count; i++)
+		if (w.op[i].node == n->id)
+			w.op[i].is_open = false;
+}
+
+/* ---- what is applied --------------------------------------------------- */
+
+static void
+look_at_expiry(const struct world_node *n, uint64_t id)
+{
+	for (size_t i = 0; i < w.lease_count; i++) {
+		struct world_lease *lease = &w.lease[i];
+
+		if (lease->id != id ||
+		    kv_lease_find(n->replica->kv, id) != NULL)
+			continue;
+		w.tally->expired++;
+		if (w.now_ns < lease->until_ns && w.rules.tie != KV_TIE_FENCE)
+			replica_world_fail(
+			    "lease %llu is over too soon at node %u",
+			    (unsigned long long)id, (unsigned)n->id);
+		lease->until_ns = 0;
+	}
+}
+
+static void
+look_at_command(struct world_node *n, const struct replica_command *c)
+{
+	struct kv_command command;
+	struct kv_part part;
+	uint32_t op;
+
+	if (kv_command_open(&command, c->bytes, c->len) != 0)
+		return;
+	for (size_t i = 0; i < command.change_count; i++) {
+		kv_command_next(&command.changes, &part);
+		if (part.kind == KV_EXPIRE)
+			look_at_expiry(n, part.lease);
+		if (part.kind != KV_PUT)
+			continue;
+		memcpy(&op, part.value, 4);
+		ENSURE(op > 0 && op <= w.op_count);
+		w.op[op - 1].is_done = true;
+		if (w.op[op - 1].is_refused)
+			replica_world_fail(
+			    "op %u was refused and is done", (unsigned)op);
+	}
+}
+
+static void
+look_at_record(struct world_node *n, const struct replica_record *record)
+{
+	struct world_index *index = &w.index[record->tip.index];
+	uint32_t sum = crc32c_more(0, record->bytes, record->len);
+	struct replica_commands commands;
+	struct replica_command command;
+
+	if (index->is_known) {
+		if (kv_tip_compare(&index->tip, &record->tip) != 0 ||
+		    index->sum != sum)
+			replica_world_fail("node %u applies another record "
+					   "%llu than somebody before",
+			    (unsigned)n->id,
+			    (unsigned long long)record->tip.index);
+		return;
+	}
+	*index = (struct world_index){
+		.is_known = true, .tip = record->tip, .sum = sum
+	};
+	if (replica_wire_record_kind(record->bytes, record->len) ==
+	    REPLICA_RECORD_OPEN)
+		w.tally->opens++;
+	if (replica_wire_record_kind(record->bytes, record->len) ==
+	    REPLICA_RECORD_CUT)
+		w.tally->cuts++;
+	if (!replica_wire_get_commands(record->bytes, record->len, &commands))
+		return;
+	for (size_t i = 0; i < commands.count; i++) {
+		replica_wire_next_command(&commands.items, &command);
+		look_at_command(n, &command);
+	}
+}
+
+static void
+look_at_state(struct world_node *n)
+{
+	const struct kv *kv = replica_kv(n->replica);
+	struct world_index *index = &w.index[n->applied];
+
+	if (kv == NULL || n->applied == 0)
+		return;
+	if (index->rev == 0)
+		index->rev = kv_rev(kv) + 1;
+	if (index->rev != kv_rev(kv) + 1)
+		replica_world_fail("node %u has another revision after %llu",
+		    (unsigned)n->id, (unsigned long long)n->applied);
+	if (draw(16) != 0)
+		return;
+	if (!index->has_digest)
+		index->digest = kv_digest(kv);
+	index->has_digest = true;
+	if (index->digest != kv_digest(kv))
+		replica_world_fail("node %u has another state after %llu",
+		    (unsigned)n->id, (unsigned long long)n->applied);
+}
+
+void
+replica_world_look(struct world_node *n)
+{
+	struct replica *r = n->replica;
+	struct replica_record record;
+
+	if (w.index == NULL)
+		w.index = calloc(INDEXES_MAX, sizeof *w.index);
+	ENSURE(w.index != NULL && r->applied < INDEXES_MAX);
+	if (r->era.is_complete && r->era.acked >= r->era.open_index &&
+	    r->era.synced >= r->era.open_index)
+		n->is_sick = false;
+	if (r->is_kv_void || r->is_dead)
+		return;
+	if (r->applied == n->applied)
+		return;
+	for (uint64_t i = n->applied + 1; i <= r->applied; i++)
+		if (replica_window_get(&r->win, i, &record))
+			look_at_record(n, &record);
+	n->applied = r->applied;
+	look_at_state(n);
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+static void
+check_one(const struct world_node *n, const struct world_node *other)
+{
+	if (replica_state_now(n->replica) != REPLICA_OPEN)
+		replica_world_fail("node %u is %s in the end", (unsigned)n->id,
+		    replica_state_name(replica_state_now(n->replica)));
+	else if (n->applied != other->applied)
+		replica_world_fail("nodes %u and %u end at %llu and %llu",
+		    (unsigned)n->id, (unsigned)other->id,
+		    (unsigned long long)n->applied,
+		    (unsigned long long)other->applied);
+	else if (kv_digest(n->replica->kv) != kv_digest(other->replica->kv))
+		replica_world_fail("nodes %u and %u end in different states",
+		    (unsigned)n->id, (unsigned)other->id);
+}
+
+bool
+replica_world_is_even(void)
+{
+	for (unsigned i = 1; i < w.rules.node_count; i++)
+		if (w.node[i].applied != w.node[0].applied)
+			return false;
+	return true;
+}
+
+void
+replica_world_end(void)
+{
+	const struct world_node *open = NULL;
+
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		if (replica_state_now(w.node[i].replica) == REPLICA_OPEN)
+			open = &w.node[i];
+	if (open == NULL) {
+		replica_world_fail("nobody is open in the end: %s",
+		    w.node[0].replica->era.why != NULL
+			? w.node[0].replica->era.why
+			: "-");
+		return;
+	}
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		check_one(&w.node[i], open);
+	for (size_t i = 0; i < w.op_count; i++)
+		if (w.op[i].is_open)
+			replica_world_fail(
+			    "op %u is never answered", (unsigned)i + 1);
+}
+
+void
+replica_world_forget(void)
+{
+	free(w.index);
+	free(w.op);
+	w.index = NULL;
+	w.op = NULL;
+}

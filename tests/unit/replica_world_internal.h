@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the world of replicas share. */
+#ifndef RK_REPLICA_WORLD_INTERNAL_H
+#define RK_REPLICA_WORLD_INTERNAL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libcommon/base/attr.h"
+#include "libcommon/base/rng.h"
+
+#include "bin/cfgstored/replica.h"
+#include "tests/unit/replica_world.h"
+
+enum {
+	RINGS_MAX = 512,
+	LENT_BYTES = 1 << 20,
+	INDEXES_MAX = 1 << 14,
+	OPS_MAX = 1 << 13,
+	LEASES_MAX = 256,
+};
+
+struct world_message {
+	struct world_message *next;
+	uint32_t sender;
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct world_entry {
+	bool is_group;
+	struct kv_nodes group;
+	uint32_t sender;
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct world_ring {
+	struct parse_view view;
+	struct kv_nodes members;
+	uint64_t inc[REPLICA_WORLD_NODES];
+	struct world_entry *entry;
+	size_t count, size;
+	bool has_exchange; /* first of all */
+};
+
+struct world_node {
+	uint32_t id;
+	bool is_up;
+	bool is_sick; /* its disk was lost, and is not yet as it was */
+	uint64_t inc, run;
+	uint64_t skew_ns;
+	struct replica *replica;
+	void *memory;
+	struct replica_disk *disk;
+	bool is_room_due, is_lent_due, is_reload_due;
+	uint8_t *lent;
+	size_t lent_len, lent_at;
+
+	unsigned ring;
+	size_t pos; /* entries delivered */
+	struct kv_nodes group;
+	size_t group_at;
+	struct world_message *out_first, *out_last;
+	bool is_leaving;
+	size_t last, regular; /* of the old ring, what is known and counts */
+	unsigned next_ring, from;
+
+	uint64_t applied; /* that was looked at */
+};
+
+enum world_op_kind { WORLD_WRITE, WORLD_READ, WORLD_RENEW, WORLD_ADMIN };
+
+/* What a client asked for; its cookie is its place, from 1. */
+struct world_op {
+	enum world_op_kind kind;
+	uint32_t node;
+	bool is_open;    /* not yet answered */
+	bool is_refused; /* then it must not be done, ever */
+	bool is_done;    /* it was applied */
+	uint64_t begin_ns;
+	uint64_t rev_before; /* the highest that anybody had been told */
+	uint64_t lease;
+	uint64_t ttl_ns;
+};
+
+/* A record that was applied, and the state behind it. */
+struct world_index {
+	bool is_known;
+	struct kv_tip tip;
+	uint32_t sum;
+	uint64_t rev;
+	bool has_digest;
+	uint32_t digest;
+};
+
+struct world_lease {
+	uint64_t id;
+	uint64_t ttl_ns;
+	uint64_t until_ns; /* its holder counts on it */
+};
+
+struct replica_world_state {
+	struct replica_world rules;
+	struct replica_world_tally *tally;
+	struct rng rng;
+	char failure[256];
+	unsigned step_no;
+	uint64_t now_ns;
+	unsigned window_bytes;
+	unsigned calm;        /* the more, the fewer faults */
+	uint64_t tally_begin; /* of oks */
+	uint32_t votes[REPLICA_WORLD_NODES];
+	struct world_node node[REPLICA_WORLD_NODES];
+	struct world_ring ring[RINGS_MAX];
+	unsigned ring_count;
+
+	struct world_index *index;
+	struct world_op *op;
+	size_t op_count;
+	uint64_t rev_told;
+	struct world_lease lease[LEASES_MAX];
+	size_t lease_count;
+};
+
+extern struct replica_world_state replica_w;
+
+void replica_world_fail(const char *format, ...) RK_PRINTF(1, 2);
+void replica_world_tell(const char *format, ...) RK_PRINTF(1, 2);
+unsigned replica_world_draw(unsigned bound);
+
+/* ---- replica_world_node.c ---------------------------------------------- */
+
+/* A replica begins with what is on disk. */
+void replica_world_make(struct world_node *n);
+/* Takes an input, and carries out what comes of it. */
+void replica_world_step(struct world_node *n, struct replica_input *in);
+/* What it published and was not ordered is gone. */
+void replica_world_drop_out(struct world_node *n);
+
+/* ---- replica_world_clients.c ------------------------------------------- */
+
+/* A client of this node asks for something. */
+void replica_world_ask(struct world_node *n);
+void replica_world_answered(
+    struct world_node *n, const struct replica_effect *effect);
+/* What was applied there since the last look. */
+void replica_world_look(struct world_node *n);
+/* All who wait at this node get no answer. */
+void replica_world_lost(struct world_node *n);
+/* All have applied as much. */
+bool replica_world_is_even(void);
+void replica_world_end(void);
+void replica_world_forget(void);
+
+#endif

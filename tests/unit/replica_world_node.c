@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One node of the world of replicas: its effects, one after the other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcommon/base/arena.h"
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+
+#include "bin/cfgstored/replica.h"
+#include "tests/unit/replica_disk.h"
+#include "tests/unit/replica_world_internal.h"
+
+#define MS_NS UINT64_C(1000000)
+
+#define w replica_w
+
+static void
+copy_state(struct world_node *n)
+{
+	struct kv_writer writer;
+	size_t more;
+
+	kv_writer_init(&writer, replica_kv(n->replica));
+	n->lent_len = n->lent_at = 0;
+	do {
+		ENSURE(n->lent_len + 4 + KV_FRAME_BYTES_MAX <= LENT_BYTES);
+		more = kv_writer_next(
+		    &writer, n->lent + n->lent_len + 4, KV_FRAME_BYTES_MAX);
+		memcpy(n->lent + n->lent_len, &(uint32_t){ (uint32_t)more }, 4);
+		n->lent_len += 4 + more;
+	} while (more > 0);
+	w.tally->lends++;
+}
+
+static void
+publish(struct world_node *n, const struct replica_effect *effect)
+{
+	struct world_ring *ring = &w.ring[n->ring];
+	struct world_message *m;
+
+	if (effect->publish.if_view.seq != ring->view.seq || n->is_leaving)
+		return;
+	m = calloc(1, sizeof *m);
+	ENSURE(m != NULL);
+	m->bytes = malloc(effect->publish.len);
+	ENSURE(m->bytes != NULL);
+	memcpy(m->bytes, effect->publish.bytes, effect->publish.len);
+	m->len = effect->publish.len;
+	m->sender = n->id;
+	if (n->out_last != NULL)
+		n->out_last->next = m;
+	else
+		n->out_first = m;
+	n->out_last = m;
+}
+
+static void
+on_effect(struct world_node *n, const struct replica_effect *effect)
+{
+	if (replica_disk_take(n->disk, effect, replica_kv(n->replica))) {
+		n->is_room_due = true;
+		if (effect->kind == REPLICA_OUT_BEGIN)
+			w.tally->fills++;
+		if (effect->kind == REPLICA_OUT_SAVE)
+			w.tally->saves++;
+		return;
+	}
+	if (effect->kind == REPLICA_OUT_PUBLISH)
+		publish(n, effect);
+	else if (effect->kind == REPLICA_OUT_LEND)
+		copy_state(n);
+	else if (effect->kind == REPLICA_OUT_LEND_NEXT)
+		n->is_lent_due = true;
+	else if (effect->kind == REPLICA_OUT_ANSWER)
+		replica_world_answered(n, effect);
+	else if (effect->kind == REPLICA_OUT_RELOAD)
+		n->is_reload_due = true;
+	else if (effect->kind == REPLICA_OUT_LOG)
+		replica_world_tell("n%u: %s", (unsigned)n->id, effect->log);
+	else if (effect->kind == REPLICA_OUT_STATE)
+		replica_world_tell("n%u: is %s", (unsigned)n->id,
+		    replica_state_name(effect->state));
+}
+
+static bool
+find_due(struct world_node *n, struct replica_input *in)
+{
+	uint32_t len;
+
+	*in = (struct replica_input){ .kind = REPLICA_IN_ROOM };
+	if (n->is_room_due) {
+		n->is_room_due = false;
+		in->room = replica_disk_room(n->disk);
+		return true;
+	}
+	if (!n->is_lent_due)
+		return false;
+	n->is_lent_due = false;
+	in->kind = REPLICA_IN_LENT;
+	memcpy(&len, n->lent + n->lent_at, 4);
+	in->lent.bytes = n->lent + n->lent_at + 4;
+	in->lent.len = len;
+	n->lent_at += 4 + len;
+	return true;
+}
+
+void
+replica_world_step(struct world_node *n, struct replica_input *in)
+{
+	struct replica_effect effect;
+	struct replica_input due = *in;
+
+	do {
+		due.now_ns = w.now_ns + n->skew_ns;
+		replica_step(n->replica, &due);
+		while (replica_next(n->replica, &effect))
+			on_effect(n, &effect);
+		replica_check(n->replica);
+		replica_world_look(n);
+	} while (!n->is_reload_due && find_due(n, &due));
+}
+
+void
+replica_world_drop_out(struct world_node *n)
+{
+	while (n->out_first != NULL) {
+		struct world_message *next = n->out_first->next;
+
+		free(n->out_first->bytes);
+		free(n->out_first);
+		n->out_first = next;
+	}
+	n->out_last = NULL;
+}
+
+void
+replica_world_make(struct world_node *n)
+{
+	struct replica_config cfg;
+	struct arena arena;
+
+	replica_config_init(&cfg);
+	cfg.self = n->id;
+	cfg.node_count = w.rules.node_count;
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		cfg.node[i] = (struct kv_voter){ i + 1, w.votes[i] };
+	cfg.tie = w.rules.tie;
+	cfg.run = ++n->run;
+	cfg.seed = w.rng.word[0];
+	cfg.kv = (struct kv_config){ { 64, 16384, 4096, 8 }, 64, 8192 };
+	cfg.message_bytes_max = 128 << 10;
+	cfg.window_bytes = w.window_bytes;
+	cfg.tail_bytes = 2048;
+	cfg.queue_bytes = 4096;
+	cfg.snapshot_bytes = 1024U << replica_world_draw(3);
+	cfg.silence_ns = 200 * MS_NS;
+	arena_init(&arena, NULL, 0);
+	(void)replica_create(&arena, &cfg);
+	if (n->memory == NULL)
+		n->memory = aligned_alloc(
+		    64, num_round_up(arena.used_bytes + (16 << 10), 64));
+	ENSURE(n->memory != NULL);
+	arena_init(&arena, n->memory, arena.used_bytes + (16 << 10));
+	n->replica = replica_create(&arena, &cfg);
+	n->applied = 0;
+	n->is_room_due = true;
+	n->is_lent_due = n->is_reload_due = false;
+	replica_disk_load(n->disk, n->replica);
+	replica_world_look(n);
+}
