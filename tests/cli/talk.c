@@ -17,9 +17,15 @@ enum { ROOM = 1 << 16, WORD_BYTES = 64 };
 int
 talk_open(struct talk *talk, const char *rundir)
 {
+	return talk_open_socket(talk, rundir, "ring");
+}
+
+int
+talk_open_socket(struct talk *talk, const char *rundir, const char *name)
+{
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int n = snprintf(
-	    addr.sun_path, sizeof addr.sun_path, "%s/ring.sock", rundir);
+	    addr.sun_path, sizeof addr.sun_path, "%s/%s.sock", rundir, name);
 
 	*talk = (struct talk){ .fd = -1 };
 	if (n < 0 || (size_t)n >= sizeof addr.sun_path)

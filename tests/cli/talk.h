@@ -25,6 +25,8 @@ struct talk_record {
 
 /* Connects to RUNDIR/ring.sock; blocking.  0 or -E…. */
 int talk_open(struct talk *talk, const char *rundir);
+/* To RUNDIR/NAME.sock. */
+int talk_open_socket(struct talk *talk, const char *rundir, const char *name);
 /* May be called twice. */
 void talk_close(struct talk *talk);
 

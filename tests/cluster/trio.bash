@@ -7,6 +7,7 @@
 # sees and tells look only at what was printed since.
 
 declare -gA TRIO=() # pid, by node and program, as in TRIO[3.ringd]
+TRIO_PROGRAMS=(ringd memberd quorumd)
 MARK=()             # lines in each watcher's log
 trio_count=0
 trio_here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
@@ -80,7 +81,7 @@ trio_launch()
 trio_start() # I: whatever does not run of it
 {
 	local program
-	for program in ringd memberd quorumd; do
+	for program in "${TRIO_PROGRAMS[@]}"; do
 		[ -n "${TRIO[$1.$program]:-}" ] || trio_launch "$1" "$program"
 	done
 }

@@ -1,0 +1,160 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared
+# store.bash: five nodes in namespaces that each have a store, clients of it
+# who write down what they ask and are told, and what is done to them; to be
+# loaded after ../cli/ringd_nodes.bash and nodes.bash.
+
+store_up() # N [LINE...]
+{
+	load trio
+	TRIO_PROGRAMS=(ringd memberd quorumd cfgstored)
+	clients=() watchers=() prompters=()
+	trio_up "$1" 'heartbeat = 100ms' "${@:2}"
+	mkfifo never
+	exec {never}<>never
+	all_open 90
+}
+
+# ask_store I REQUEST...: what its store answers, without the greeting.
+ask_store()
+{
+	local i=$1
+	shift
+	printf '%s\n' "$@" quit | timeout 10 nc -U "run$i/cfg.sock" 2>/dev/null |
+		sed '1d;$d'
+}
+
+wait_ms() # MS
+{
+	# no event: so much time is to pass
+	read -r -t "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))" \
+		-u "$never" || :
+}
+
+# is_open I: its store is open, whole, and shares its view with all nodes.
+is_open()
+{
+	local answer
+	answer=$(ask_store "$1" status)
+	[[ $answer == "ok state=open "*" members=$(seq -s , "$trio_count") "* ]]
+}
+
+# all_open SECONDS: within them, each is.
+all_open()
+{
+	local i end=$((SECONDS + $1))
+	for ((i = 1; i <= trio_count; i++)); do
+		until is_open "$i"; do
+			[ "$SECONDS" -lt "$end" ] || {
+				echo "the store of node $i is not open:"
+				ask_store "$i" status nodes
+				tail -n 5 "log$i.cfgstored"
+				return 1
+			}
+			wait_ms 200 # no event: nothing tells of all of it
+		done
+	done
+}
+
+# ---- clients ---------------------------------------------------------------
+
+run_dirs() { seq -f 'run%.0f' "$trio_count"; }
+
+# clients_up COUNT GAP_MS: and two who watch.
+clients_up()
+{
+	local i aids=$RINGKIT_BUILD/tests/cli
+	for ((i = 1; i <= $1; i++)); do
+		# shellcheck disable=SC2046 # a list
+		background "$aids/storeclient" -s "$((seed + i))" -n "c$i" \
+			-g "$2" $(run_dirs) >>"history.c$i" 2>>"log.c$i"
+		clients+=($!)
+	done
+	for i in 1 2; do
+		# shellcheck disable=SC2046 # a list
+		background "$aids/storeclient" -W -s "$((seed + 50 + i))" \
+			-n "w$i" $(run_dirs) >>"history.w$i" 2>>"log.w$i"
+		watchers+=($!)
+	done
+}
+
+# Each ends by itself, and none was told what it did not understand.
+clients_down()
+{
+	local pid
+	[ ${#clients[@]} = 0 ] || kill -TERM "${clients[@]}"
+	for pid in "${clients[@]}"; do
+		wait "$pid" || {
+			echo "a client ended with $?"
+			cat log.c*
+			return 1
+		}
+	done
+	clients=()
+}
+
+# Everything is read once more, at every node, and then judged.
+judge_store()
+{
+	local i
+	clients_down
+	for ((i = 1; i <= trio_count; i++)); do
+		timeout 60 "$RINGKIT_BUILD/tests/cli/storeclient" -o -n "r$i" \
+			"run$i" >>history.last
+	done
+	[ ${#watchers[@]} = 0 ] || kill -TERM "${watchers[@]}"
+	for i in "${watchers[@]}"; do
+		wait "$i" || :
+	done
+	watchers=()
+	cat log.w* 2>/dev/null
+	"$RINGKIT_BUILD/tests/check/lincheck" history.* || {
+		local code=$?
+		[ -z "${STORE_KEEP:-}" ] || cp -r . "$STORE_KEEP"
+		return "$code"
+	}
+	same_everywhere
+}
+
+# Every node has the same keys, of the same revisions.
+same_everywhere()
+{
+	local i first
+	first=$(ask_store 1 'list sync=yes' | tr -d '\0')
+	for ((i = 2; i <= trio_count; i++)); do
+		[ "$(ask_store "$i" 'list sync=yes' | tr -d '\0')" = "$first" ] || {
+			echo "node $i has another state than node 1"
+			diff <(ask_store 1 list) <(ask_store "$i" list) | head
+			return 1
+		}
+	done
+}
+
+# ---- what is done to them --------------------------------------------------
+
+slay_program() # I PROGRAM
+{
+	[ -n "${TRIO[$1.$2]:-}" ] || return 0
+	kill -KILL "${TRIO[$1.$2]}"
+	trio_gone "$1" "$2" 137
+}
+
+# All of them die in one moment.
+slay_all()
+{
+	local name pids=()
+	for name in "${!TRIO[@]}"; do
+		pids+=("${TRIO[$name]}")
+	done
+	kill -KILL "${pids[@]}"
+	for name in "${!TRIO[@]}"; do
+		trio_gone "${name%%.*}" "${name#*.}" 137
+	done
+}
+
+start_all()
+{
+	local i
+	for ((i = 1; i <= trio_count; i++)); do
+		trio_start "$i"
+	done
+}

@@ -1,0 +1,218 @@
+#!/usr/bin/env bats
+# Five real stores in network namespaces of their own, used by clients who
+# write down everything, while daemons are killed, nodes are cut off, files
+# are damaged and a disk is full; then lincheck judges the history.
+# shellcheck disable=SC2034,SC2154,SC2209 # variables are shared, and words
+# STORE_S is how long the storm lasts, in seconds; STORE_SEED makes the same
+# faults at the same times again; STORE_KEEP names a folder for what was
+# recorded, if it is bad.
+
+load ../cli/ringd_nodes
+load nodes
+load store
+
+setup()
+{
+	seed=${STORE_SEED:-$((${EPOCHREALTIME/./} % 1000000))}
+	echo "STORE_SEED=$seed"
+	RANDOM=$seed
+	never=
+}
+
+teardown()
+{
+	trio_down
+}
+
+# draw LEAST MOST: the next number of the seed, as $drawn.
+draw()
+{
+	drawn=$(($1 + (RANDOM * 32768 + RANDOM) % ($2 - $1 + 1)))
+}
+
+# ---- a storm ---------------------------------------------------------------
+
+# plan MS: "AT ACTION ARGUMENT SPAN" a line.  One cut at a time, and each
+# node has one fault at a time.
+plan()
+{
+	local at=500 node action span cut_until=0 busy=(0 0 0 0 0 0)
+	while [ "$at" -lt "$1" ]; do
+		draw 100 900
+		at=$((at + drawn))
+		draw 1 5
+		node=$drawn
+		draw 1 100
+		case $((drawn <= 30 ? 1 : drawn <= 50 ? 2 : drawn <= 65 ? 3 : 4)) in
+		1) action=cfgstored ;;
+		2) action=ringd ;;
+		3) action=node ;;
+		4) action=cut ;;
+		esac
+		draw 20 3000
+		span=$drawn
+		if [ "$action" = cut ]; then
+			[ "$cut_until" -le "$at" ] || continue
+			cut_until=$((at + span + 300))
+			echo "$at cut $node $span"
+			echo "$((at + span)) heal 0 0"
+			continue
+		fi
+		[ "${busy[node]}" -le "$at" ] || continue
+		busy[node]=$((at + span + 300))
+		echo "$at $action $node $span"
+		echo "$((at + span)) back $node 0"
+	done | sort -n
+}
+
+do_cfgstored() { slay_program "$1" cfgstored; }
+
+do_ringd() { slay_program "$1" ringd; }
+
+do_node()
+{
+	local program
+	for program in cfgstored quorumd memberd ringd; do
+		slay_program "$1" "$program"
+	done
+}
+
+do_back() { trio_start "$1"; }
+
+do_heal() { nodes_heal; }
+
+# Node I and perhaps its neighbour from the others; some cuts are one way.
+do_cut() # I SPAN
+{
+	local here=$1 there='' i
+	[ $(($2 % 2)) = 0 ] || here=$here,$(($1 % 5 + 1))
+	for i in 1 2 3 4 5; do
+		[[ ,$here, == *,$i,* ]] || there=$there${there:+,}$i
+	done
+	if [ $(($2 % 5)) = 0 ]; then
+		nodes_cut "$here" "$there"
+	else
+		nodes_cut "$here" "$there" both
+	fi
+}
+
+carry_out() # MS
+{
+	local began at action node span left
+	began=$(now_ms)
+	while read -r -u 9 at action node span; do
+		[ "$at" -lt "$1" ] || break
+		left=$((at - $(now_ms) + began))
+		[ "$left" -le 0 ] || wait_ms "$left"
+		echo "$(($(now_ms) - began)): $action $node $span" >>carried
+		"do_$action" "$node" "$span"
+	done 9<faults
+	left=$(($1 - $(now_ms) + began))
+	[ "$left" -le 0 ] || wait_ms "$left"
+}
+
+@test "a storm of kills and cuts: what was told stays true" {
+	local ms=$((${STORE_S:-12} * 1000))
+	store_up 5
+	plan "$ms" >faults
+	clients_up 8 20
+	carry_out "$ms"
+	nodes_heal
+	start_all
+	all_open 120
+	judge_store
+	[ "$(grep -c -- '-> ok' history.c1)" -ge 5 ]
+}
+
+# ---- the end of all of them ------------------------------------------------
+
+@test "kill -9 of all five at once, again and again" {
+	local round
+	store_up 5
+	clients_up 8 10
+	for ((round = 0; round < ${STORE_ROUNDS:-2}; round++)); do
+		draw 700 1500
+		wait_ms "$drawn"
+		slay_all
+		start_all
+		all_open 120
+	done
+	judge_store
+}
+
+# ---- damaged files ---------------------------------------------------------
+
+# damage I: a file of its store is cut off, overwritten, or gone.
+damage()
+{
+	local files file size
+	mapfile -t files < <(find "state$1/cfg" -type f -size +0 | sort)
+	file=${files[RANDOM % ${#files[@]}]}
+	size=$(stat -c %s "$file")
+	draw 0 $((size - 1))
+	case $((RANDOM % 3)) in
+	0)
+		echo "node $1: $file is cut off at $drawn"
+		truncate -s "$drawn" "$file"
+		;;
+	1)
+		# Where there is something.
+		drawn=$((drawn % 20000))
+		echo "node $1: $file is overwritten from $drawn on"
+		dd if=/dev/urandom of="$file" bs=1 seek="$drawn" count=64 \
+			conv=notrunc status=none
+		;;
+	2)
+		echo "node $1: $file is gone"
+		rm "$file"
+		;;
+	esac
+}
+
+@test "files of one node are damaged: it is filled again, nothing is lost" {
+	local round victim
+	store_up 5
+	clients_up 8 10
+	for ((round = 0; round < ${STORE_ROUNDS:-3}; round++)); do
+		draw 500 1000
+		wait_ms "$drawn"
+		slay_all
+		victim=$((RANDOM % 5 + 1))
+		damage "$victim"
+		start_all
+		all_open 120
+	done
+	judge_store
+}
+
+# ---- a full disk -----------------------------------------------------------
+
+@test "a full disk at one node: the others go on, and it says so" {
+	local pid
+	[ -n "$nodes_is_apart" ] || skip "needs root, for a small file system"
+	store_up 5
+	do_node 3
+	# Its files fit, and little else.
+	pid=${nodes_anchor[3]}
+	cp -r state3 state3.copy
+	nsenter -t "$pid" -m -- mount -t tmpfs -o size=52m tmpfs "$DIR/state3" ||
+		skip "cannot mount a small file system"
+	nsenter -t "$pid" -m -- cp -r "$DIR/state3.copy/." "$DIR/state3/"
+	trio_start 3
+	all_open 120
+	clients_up 4 10
+	nsenter -t "$pid" -m -- sh -c "dd if=/dev/zero of='$DIR/state3/fill' bs=64k" 2>/dev/null || :
+	# Enough to need new files.
+	"$RINGKIT_BUILD/tests/bench/storeload" cfg fill -k 3000 -b 16384 -c 8 \
+		run1/cfg.sock
+	# It holds what it was told, and takes no more writes.
+	ask_store 3 'get key=k00000001' | grep -a '^ok key=k00000001 '
+	ask_store 3 status | tee full
+	grep -E 'disk_full=yes' full
+	printf 'set key=z len=1\nz\nquit\n' | timeout 10 nc -U run3/cfg.sock |
+		tee answer
+	grep -E '^err code=full n=75' answer
+	nsenter -t "$pid" -m -- rm "$DIR/state3/fill"
+	all_open 120
+	judge_store
+}
