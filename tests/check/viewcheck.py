@@ -134,7 +134,8 @@ class Deed:
         "cut": {"lost", "partition"},
         "oneway": {"lost", "partition"},
     }
-    OTHERS = {"start", "resume", "heal"}
+    # A stall was seen, not done: it may have no consequences at all.
+    OTHERS = {"start", "resume", "heal", "stall"}
 
     def __init__(self, place, ms, kind, args):
         if kind not in self.REASONS and kind not in self.OTHERS:
@@ -171,6 +172,8 @@ class Deed:
         if self.node == observer or self.kind == "heal":
             # It was away itself: what it sees of others is its absence.
             return {"lost", "partition", "left", "restarted"}
+        if self.kind == "stall":
+            return {"lost", "partition"}
         return self.REASONS.get(self.kind, set())
 
     def __str__(self):
@@ -525,7 +528,7 @@ def is_away(deeds, node, from_ms, to_ms):
     for deed in deeds:
         if deed.ms > to_ms:
             break
-        if deed.node != node:
+        if deed.node != node or deed.kind == "stall":
             continue
         if deed.ms >= from_ms:
             return True
@@ -642,7 +645,8 @@ def parser():
                      help="how long a verdict outlives what it says (1000)")
     own.add_argument("--deeds", metavar="FILE",
                      help="what was done to the nodes, a line each: UNIX_MS "
-                     "stop|kill|restart|start|pause|resume NODE, or UNIX_MS "
+                     "stop|kill|restart|start|pause|resume NODE, or stall "
+                     "NODE, which excuses what it may bring about; or UNIX_MS "
                      "cut 1,2|3 or oneway 1>2, or UNIX_MS heal")
     own.add_argument("--bound-ms", type=int, default=5000, metavar="MS",
                      help="until when a deed must have been told (5000)")

@@ -448,6 +448,25 @@ paused_deeds()
 	broken l1:5 why -- --deeds deeds 1=l1
 }
 
+@test "why: a stall excuses what it may bring about, and no more" {
+	good 1 | sed 6q >l1
+	echo "$(unix_ms 10) stall 3" >deeds
+	run "$viewcheck" --deeds deeds 1=l1
+	echo "$output"
+	[ "$status" = 0 ]
+	sed 's/lost/left/' l1 >l2
+	broken l2:5 why -- --deeds deeds 1=l2
+	echo "$(unix_ms 10) stall 2" >deeds
+	broken l1:5 why -- --deeds deeds 1=l1
+	echo "$(unix_ms 3) stall 3" >deeds
+	broken l1:5 why -- --deeds deeds 1=l1
+	# Nor does it keep a node from telling what was done.
+	{ echo "$(unix_ms 10) stall 3" && good_deeds | head -n 1; } >deeds
+	echo "$(unix_ms 15) kill 2" >>deeds
+	echo "$(unix_ms 15) stall 1" >>deeds
+	broken deeds:3 why -- --deeds deeds 1=l1
+}
+
 @test "why: one that nobody told" {
 	good 1 | sed 6q >l1
 	good_deeds | head -n 1 >deeds

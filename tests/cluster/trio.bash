@@ -244,6 +244,20 @@ sees()
 	done
 }
 
+# stalls: when a ringd found that the machine had kept it from running.
+stalls()
+{
+	local i ms at
+	for ((i = 1; i <= trio_count; i++)); do
+		while read -r ms at; do
+			echo "$((at - ms)) stall $i"
+		done < <(paste -d' ' \
+			<(sed -n 's/^paused ms=\([0-9]*\) .*/\1/p' "log$i.ringd") \
+			<(sed -n 's/^paused ms=.* ts=//p' "log$i.ringd" |
+				date -f - +%s%3N))
+	done
+}
+
 # judge [OPTION...]: what all watchers have printed.
 judge()
 {
@@ -252,6 +266,7 @@ judge()
 		logs+=("$i=watch$i")
 		votes=$votes${votes:+,}$i:1
 	done
+	stalls | sort -n -k 1,1 - deeds >deeds.stalls
 	"$trio_here/../check/viewcheck.py" --votes "$votes" \
-		--deeds deeds "$@" "${logs[@]}"
+		--deeds deeds.stalls "$@" "${logs[@]}"
 }
