@@ -89,7 +89,7 @@ static void RK_PRINTF(1, 2) note_answer(const char *format, ...)
 	va_list args;
 	fputs(my.name, stdout);
 	put_time(my.begin_ns);
-	put_time(clock_now_ns());
+	put_time(clock_boot_ns());
 	printf(" %s -> ", my.request);
 	va_start(args, format);
 	vprintf(format, args);
@@ -111,7 +111,7 @@ static void RK_PRINTF(1, 2) note_event(const char *format, ...)
 {
 	va_list args;
 	fputs(my.name, stdout);
-	put_time(clock_now_ns());
+	put_time(clock_boot_ns());
 	fputs(" - ", stdout);
 	va_start(args, format);
 	vprintf(format, args);
@@ -396,7 +396,7 @@ use(void)
 	struct talk_record record;
 	uint64_t key = rng_below(&my.rng, my.keys);
 	make(key, rng_below(&my.rng, 100), line);
-	my.begin_ns = clock_now_ns();
+	my.begin_ns = clock_boot_ns();
 	if (send_text(line) && next(&record, ANSWER_MS)) {
 		take(&record, key);
 		my.is_once = my.is_once && !talk_is(&record, "ok");

@@ -59,6 +59,19 @@ all_open()
 
 run_dirs() { seq -f 'run%.0f' "$trio_count"; }
 
+# scripts_up COUNT: shell scripts, which use cfgstore.
+scripts_up()
+{
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		# shellcheck disable=SC2046 # a list
+		background bash "$trio_here/shellclient.bash" "s$i" \
+			"$((seed + 100 + i))" 8 $(run_dirs) \
+			>>"history.s$i" 2>>"log.s$i"
+		clients+=($!)
+	done
+}
+
 # clients_up COUNT GAP_MS: and two who watch.
 clients_up()
 {
@@ -85,7 +98,7 @@ clients_down()
 	for pid in "${clients[@]}"; do
 		wait "$pid" || {
 			echo "a client ended with $?"
-			cat log.c*
+			cat log.[cs]*
 			return 1
 		}
 	done

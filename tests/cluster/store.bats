@@ -115,13 +115,14 @@ carry_out() # MS
 	local ms=$((${STORE_S:-12} * 1000))
 	store_up 5
 	plan "$ms" >faults
-	clients_up 8 20
+	clients_up 3 40
+	scripts_up 8
 	carry_out "$ms"
 	nodes_heal
 	start_all
 	all_open 120
 	judge_store
-	[ "$(grep -c -- '-> ok' history.c1)" -ge 5 ]
+	[ "$(cat history.s* | grep -c -- '-> ok')" -ge 20 ]
 }
 
 # ---- the end of all of them ------------------------------------------------
