@@ -115,6 +115,7 @@ fill_in(struct cfgstored_disk *disk, const struct cfgstored_disk_config *config,
 	memset(&writer, 0, sizeof writer);
 	writer.folder = disk->folder;
 	writer.keep_bytes = config->keep_bytes;
+	writer.retry_ns = config->retry_ns;
 	writer.segment_bytes = config->segment_bytes > 0 ? config->segment_bytes
 							 : KV_LOG_SEGMENT_BYTES;
 	rc = cfgstored_disk_recover(&writer, reader, found, why);

@@ -20,8 +20,7 @@
 
 enum { KIND_AT = 4, PIECES = 4 };
 
-#define MARK_NS  (50 * CLOCK_MS_NS)
-#define RETRY_NS CLOCK_S_NS
+#define MARK_NS (50 * CLOCK_MS_NS)
 
 /* ---- words to the parent ----------------------------------------------- */
 
@@ -62,7 +61,8 @@ is_full(int rc)
 static void
 note_full(struct cfgstored_writer *w)
 {
-	w->retry_ns = clock_now_ns() + RETRY_NS;
+	w->look_ns =
+	    clock_now_ns() + (w->retry_ns > 0 ? w->retry_ns : CLOCK_S_NS);
 	if (!w->is_full)
 		say_kind(w, CFGSTORED_DISK_FULL);
 	w->is_full = true;
@@ -87,7 +87,7 @@ want_spare(struct cfgstored_writer *w)
 
 	if (w->spare.serial != 0 || w->is_preparing ||
 	    (w->is_orphan && !w->is_stuck) ||
-	    (w->is_full && clock_now_ns() < w->retry_ns))
+	    (w->is_full && clock_now_ns() < w->look_ns))
 		return;
 	rc = cfgstored_prepare_ask(&w->prepare, &wanted);
 	if (rc < 0)
@@ -446,7 +446,7 @@ timeout_ms(const struct cfgstored_writer *w, bool is_idle)
 	if (is_idle && !w->is_marked && w->active.serial != 0)
 		until_ns = w->mark_ns;
 	if (w->is_full && !w->is_preparing)
-		until_ns = num_min(until_ns, w->retry_ns);
+		until_ns = num_min(until_ns, w->look_ns);
 	if (until_ns == UINT64_MAX)
 		return -1;
 	return (int)(num_sub(until_ns, now_ns) / CLOCK_MS_NS + 1);
@@ -500,9 +500,9 @@ cfgstored_writer_run(struct cfgstored_writer *w)
 	if (w->active.serial != 0)
 		open_active(w);
 	while (!is_over(w)) {
-		want_spare(w);
 		if (work(w))
 			continue;
+		want_spare(w);
 		mark(w);
 		wait_for_work(w);
 	}

@@ -41,6 +41,7 @@ struct cfgstored_writer {
 	int lock_fd;
 	uint64_t segment_bytes;
 	uint64_t keep_bytes;
+	uint64_t retry_ns;
 	struct kv_log_state state;
 	/* Segments that were used, the active one last. */
 	struct cfgstored_writer_row rows[CFGSTORED_WRITER_SEGMENTS];
@@ -56,11 +57,11 @@ struct cfgstored_writer {
 	struct cfgstored_file file;
 	bool is_preparing;
 	bool is_full;
-	bool is_stuck;     /* the ring has what cannot be written now */
-	bool is_marked;    /* the last batch says that it has been fsynced */
-	bool is_orphan;    /* the parent has gone: finish and end */
-	uint64_t mark_ns;  /* when to */
-	uint64_t retry_ns; /* when to look for space again */
+	bool is_stuck;    /* the ring has what cannot be written now */
+	bool is_marked;   /* the last batch says that it has been fsynced */
+	bool is_orphan;   /* the parent has gone: finish and end */
+	uint64_t mark_ns; /* when to */
+	uint64_t look_ns; /* when to look for space again */
 };
 
 /* Never returns.  In a process of its own, all else closed. */

@@ -124,54 +124,78 @@ find_first(struct kv_log_replay *replay)
 
 /* ---- what they come to ------------------------------------------------- */
 
-/* Where telling begins: behind all that a snapshot took the place of. */
+/* The check of all frames: where it is, and where a takeover began. */
+struct check {
+	struct kv_log_walk walk, before, begin;
+	/* In a takeover that began in a segment that is gone: */
+	bool is_headless;
+	uint64_t missing; /* up to here its records are, too */
+};
+
+/*
+ * A takeover that ends decides what is needed beside these segments, and
+ * where telling begins: behind all that a snapshot took the place of.
+ */
 static void
-note_begin(struct kv_log_replay *replay, const struct kv_log_walk *before,
-    const struct kv_log_frame *frame, struct kv_log_walk *begin)
+note_mark(struct kv_log_replay *replay, struct check *check,
+    const struct kv_log_frame *frame)
 {
+	uint64_t base = replay->state.base.index;
+
+	if (frame->kind == KV_LOG_RECORD || frame->kind == KV_LOG_LINK)
+		return;
 	if (frame->kind == KV_LOG_BEGIN)
-		*begin = *before;
-	if (frame->kind == KV_LOG_END && replay->state.is_on_snapshot) {
-		replay->start = *begin;
-		replay->floor = replay->state.base.index;
+		check->begin = check->before;
+	if (frame->kind != KV_LOG_END)
+		replay->start.is_void |= check->is_headless;
+	else if (check->is_headless)
+		replay->floor = check->missing;
+	else if (!replay->state.is_on_snapshot)
+		replay->floor = num_min(replay->floor, base);
+	else {
+		replay->start = check->begin;
+		replay->floor = base;
 	}
+	check->is_headless = false;
 }
 
 /* The oldest that is there may have followed others. */
 static bool
-begin_at_first(struct kv_log_replay *replay, struct kv_log_walk *walk)
+begin_at_first(struct kv_log_replay *replay, struct check *check)
 {
 	struct kv_log_frame frame;
 
-	walk_to(walk, replay->files, replay->first);
-	replay->start = *walk;
-	if (!kv_log_next(&walk->cursor, &frame) || frame.kind != KV_LOG_LINK)
+	walk_to(&check->walk, replay->files, replay->first);
+	if (!kv_log_next(&check->walk.cursor, &frame) ||
+	    frame.kind != KV_LOG_LINK)
 		return false;
 	replay->state = frame.state;
 	replay->floor = frame.state.tip.index;
-	if (frame.is_first)
-		return kv_log_follow(&replay->state, &frame);
-	return !frame.state.is_taking;
+	replay->start = check->begin = check->before = check->walk;
+	check->is_headless = frame.state.is_taking;
+	check->missing = frame.state.next.index;
+	return !frame.is_first || kv_log_follow(&replay->state, &frame);
 }
 
 static bool
 check_frames(struct kv_log_replay *replay)
 {
-	struct kv_log_walk walk, before, begin;
+	struct check check;
 	struct kv_log_frame frame;
 
-	if (!begin_at_first(replay, &walk))
+	if (!begin_at_first(replay, &check))
 		return false;
-	begin = before = walk;
-	while (walk_next(replay, &walk, &frame)) {
-		if ((frame.kind == KV_LOG_LINK) != (before.file != walk.file))
+	while (walk_next(replay, &check.walk, &frame)) {
+		if ((frame.kind == KV_LOG_LINK) !=
+		    (check.before.file != check.walk.file))
 			return false;
-		note_begin(replay, &before, &frame, &begin);
+		note_mark(replay, &check, &frame);
 		if (!kv_log_follow(&replay->state, &frame))
 			return false;
-		before = walk;
+		check.before = check.walk;
 	}
-	return !walk.cursor.batch.is_short;
+	replay->start.is_void |= check.is_headless;
+	return !check.walk.cursor.batch.is_short;
 }
 
 void

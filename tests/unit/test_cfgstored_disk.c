@@ -1,94 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The store's files on a real disk: restarts, takeovers, snapshots, damage.
+ * What a crash leaves of them is test_cfgstored_crash.c's.
+ */
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "libcommon/base/text.h"
-
-#include "bin/cfgstored/cfgstored_disk.h"
+#include "bin/cfgstored/cfgstored_disk_internal.h"
 #include "tests/unit/check.h"
-
-enum { RECORDS = 4096, WAIT_MS = 60000 };
+#include "tests/unit/diskgame.h"
 
 static char dir[] = "/tmp/test_cfgstored_disk.XXXXXX";
-static char why_bytes[256];
-
-/* What was read: the sizes and first bytes of records. */
-static struct seen {
-	uint64_t first, last; /* index */
-	uint64_t snapshot;
-	size_t state_bytes;
-	uint32_t value[RECORDS];
-} seen;
-
-static int
-see_snapshot(void *arg, const struct kv_tip *tip, const void *words, size_t len)
-{
-	(void)arg;
-	(void)words;
-	(void)len;
-	seen.snapshot = seen.last = tip->index;
-	return 0;
-}
-
-static int
-see_state(void *arg, const void *bytes, size_t len)
-{
-	(void)arg;
-	(void)bytes;
-	seen.state_bytes += len;
-	return 0;
-}
-
-static int
-see_record(void *arg, const struct kv_log_frame *record)
-{
-	(void)arg;
-	if (seen.last != 0)
-		CHECK_EQ(record->tip.index, seen.last + 1);
-	else
-		seen.first = record->tip.index;
-	seen.last = record->tip.index;
-	memcpy(&seen.value[seen.last % RECORDS], record->bytes, 4);
-	return 0;
-}
-
-static void
-see_cut(void *arg, uint64_t index)
-{
-	(void)arg;
-	seen.last = index - 1;
-}
-
-static const struct cfgstored_disk_reader reader = { NULL, see_snapshot,
-	see_state, see_record, see_cut };
-
-static struct cfgstored_disk *
-open_with(const struct cfgstored_disk_config *config,
-    struct cfgstored_disk_found *out)
-{
-	struct cfgstored_disk *disk = NULL;
-	struct text why;
-
-	memset(&seen, 0, sizeof seen);
-	text_init(&why, why_bytes, sizeof why_bytes);
-	CHECK_EQ(cfgstored_disk_open(&disk, config, &reader, out, &why), 0);
-	return disk;
-}
-
-static struct cfgstored_disk *
-open_it(struct cfgstored_disk_found *out)
-{
-	const struct cfgstored_disk_config config = {
-		.folder = dir, .segment_bytes = 64 << 10, .ring_bytes = 64 << 10
-	};
-
-	return open_with(&config, out);
-}
+static struct diskgame game;
 
 static void
 forget(void)
@@ -99,71 +26,380 @@ forget(void)
 	CHECK_EQ(system(command), 0);
 }
 
-static enum cfgstored_disk_kind
-next(struct cfgstored_disk *disk, struct cfgstored_disk_event *event)
+static void
+begin(void)
 {
-	struct pollfd poll_fd = { .fd = cfgstored_disk_fd(disk),
-		.events = POLLIN };
-
-	while (!cfgstored_disk_next(disk, event))
-		if (!CHECK_EQ(poll(&poll_fd, 1, WAIT_MS), 1))
-			exit(1);
-	return event->kind;
+	forget();
+	diskgame_init(&game, dir, NULL, 1);
+	CHECK(diskgame_open(&game));
 }
 
 static void
-sync_to(struct cfgstored_disk *disk, uint64_t index)
+found(void)
 {
-	struct cfgstored_disk_event event;
+	begin();
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_BLANK);
+	CHECK_EQ(cfgstored_disk_found_empty(game.disk), 0);
+	game.logs[game.count++].health = CFGSTORED_DISK_GOOD;
+	CHECK(diskgame_sync(&game));
+}
 
-	cfgstored_disk_flush(disk);
-	do
-		CHECK_EQ(next(disk, &event), CFGSTORED_DISK_SYNCED);
-	while (event.tip.index < index);
-	CHECK_EQ(event.tip.index, index);
+static void
+reopen(enum cfgstored_disk_health health)
+{
+	diskgame_close(&game);
+	CHECK(diskgame_open(&game) == (health == CFGSTORED_DISK_GOOD));
+	CHECK_EQ(game.found.health, health);
+}
+
+/* How many files there are whose names begin so. */
+static long
+files(const char *prefix)
+{
+	struct cfgstored_folder folder = { .fd = -1 };
+	uint64_t numbers[64];
+	char path[64];
+	long count;
+
+	snprintf(path, sizeof path, "%s/cfg", dir);
+	folder.fd = open(path, O_RDONLY | O_DIRECTORY);
+	count = cfgstored_folder_list(&folder, prefix, "", numbers, 64);
+	close(folder.fd);
+	return count;
 }
 
 static int
-append(
-    struct cfgstored_disk *disk, uint64_t view, uint64_t index, uint32_t value)
+append(uint64_t view, uint64_t index, size_t len)
 {
-	const struct kv_tip tip = { { view, 1, 1, 0 }, index };
+	static const uint8_t bytes[100000];
+	const struct kv_tip tip = { { view, 1, 1, 1 }, index };
 
-	return cfgstored_disk_append(disk, &tip, 0, &value, sizeof value);
+	return cfgstored_disk_append(game.disk, &tip, 0, bytes, len);
+}
+
+/* ---- what is there after a restart ------------------------------------- */
+
+static void
+test_disk_blank_stays_blank(void)
+{
+	begin();
+	diskgame_close(&game);
+	CHECK(diskgame_open(&game));
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_BLANK);
+	diskgame_close(&game);
+}
+
+static void
+test_disk_founded_is_good_and_empty(void)
+{
+	found();
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 0);
+	CHECK(!game.found.is_torn);
+	CHECK_EQ(cfgstored_disk_found_empty(game.disk), -EINVAL);
+	diskgame_close(&game);
 }
 
 static void
 test_disk_keeps_what_was_synced(void)
 {
-	struct cfgstored_disk_found found;
-	struct cfgstored_disk *disk;
+	found();
+	CHECK(diskgame_append(&game, 200));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 200);
+	CHECK(diskgame_append(&game, 50));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 250);
+	diskgame_close(&game);
+}
 
-	forget();
-	disk = open_it(&found);
-	CHECK_EQ(found.health, CFGSTORED_DISK_BLANK);
-	CHECK_EQ(cfgstored_disk_found_empty(disk), 0);
-	sync_to(disk, 0);
-	for (uint32_t i = 1; i <= 100; i++)
-		CHECK_EQ(append(disk, 1, i, i * 7), 0);
-	sync_to(disk, 100);
-	cfgstored_disk_close(disk);
+static void
+test_disk_close_writes_what_was_given(void)
+{
+	found();
+	for (uint64_t i = 1; i <= 20; i++)
+		CHECK_EQ(append(1, i, 100), 0);
+	diskgame_close(&game);
+	game.promised = 0;
+	(void)diskgame_open(&game);
+	CHECK_EQ(game.found.tip.index, 20);
+	diskgame_close(&game);
+}
 
-	disk = open_it(&found);
-	CHECK_EQ(found.health, CFGSTORED_DISK_GOOD);
-	CHECK_EQ(found.tip.index, 100);
-	CHECK_EQ(found.tip.epoch.view_seq, 1);
-	CHECK_EQ(seen.first, 1);
-	CHECK_EQ(seen.last, 100);
-	for (uint32_t i = 1; i <= 100; i++)
-		CHECK_EQ(seen.value[i], i * 7);
-	cfgstored_disk_close(disk);
+static void
+test_disk_takes_over(void)
+{
+	found();
+	CHECK(diskgame_append(&game, 100));
+	CHECK(diskgame_take_over(&game, 40, false, 10));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 50);
+	CHECK(diskgame_append(&game, 10));
+	CHECK(diskgame_take_over(&game, 300, true, 5));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 305);
+	CHECK_EQ(game.found.snapshot, 300);
+	CHECK_EQ(game.found.acked, 300);
+	diskgame_close(&game);
+}
+
+static void
+test_disk_unfinished_takeover_is_not_there(void)
+{
+	const struct kv_tip base = { { 1, 1, 1, 1 }, 40 };
+
+	found();
+	CHECK(diskgame_append(&game, 100));
+	CHECK_EQ(cfgstored_disk_begin(game.disk, &base, false), 0);
+	for (uint64_t i = 41; i < 60; i++)
+		CHECK_EQ(append(9, i, 10), 0);
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 100);
+	/* And the log goes on where it was. */
+	CHECK(diskgame_append(&game, 10));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 110);
+	diskgame_close(&game);
+}
+
+static void
+test_disk_snapshot_lets_old_log_go(void)
+{
+	found();
+	CHECK(diskgame_append(&game, 400));
+	CHECK(files("log-") > 5);
+	CHECK(diskgame_save(&game));
+	CHECK(diskgame_append(&game, 1));
+	/* 32 KiB of 16 are kept; the active one, and perhaps the next. */
+	CHECK(files("log-") <= 4);
+	CHECK_EQ(files("snap-"), 1);
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 401);
+	CHECK_EQ(game.found.snapshot, 400);
+	CHECK(diskgame_append(&game, 5));
+	CHECK(diskgame_save(&game));
+	CHECK(diskgame_append(&game, 1));
+	CHECK_EQ(files("snap-"), 1);
+	diskgame_close(&game);
+}
+
+/* ---- what is bad ------------------------------------------------------- */
+
+static void
+spoil(const char *name, off_t at)
+{
+	char path[100];
+	uint8_t byte = 0;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/cfg/%s", dir, name);
+	fd = open(path, O_RDWR);
+	CHECK_EQ(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	CHECK_EQ(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void
+cut(const char *name, off_t len)
+{
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/cfg/%s", dir, name);
+	CHECK_EQ(truncate(path, len), 0);
+}
+
+/* A node whose files are bad takes the log over from the others. */
+static void
+refill(const char *why)
+{
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_BAD);
+	CHECK_STR(game.why, why);
+	game.count = 1;
+	game.promised = 0;
+	game.acked = 0;
+	CHECK_EQ(append(5, 1, 10), -EINVAL);
+	CHECK(diskgame_take_over(&game, 0, false, 30));
+	CHECK_EQ(files("snap-"), 0);
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 30);
+	CHECK(diskgame_append(&game, 10));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 40);
+	diskgame_close(&game);
+}
+
+static void
+fill(void)
+{
+	found();
+	CHECK(diskgame_append(&game, 150));
+	CHECK(diskgame_save(&game));
+	CHECK(diskgame_append(&game, 50));
+	diskgame_close(&game);
+}
+
+static void
+test_disk_damaged_is_refilled(void)
+{
+	fill();
+	spoil("log-00000000000000000003", 4096 + 40);
+	(void)diskgame_open(&game);
+	refill("log-00000000000000000003: it is damaged");
+}
+
+static void
+test_disk_truncated_is_refilled(void)
+{
+	fill();
+	cut("log-00000000000000000002", 16000);
+	(void)diskgame_open(&game);
+	refill("log-00000000000000000002: it has another length");
+}
+
+static void
+test_disk_bad_snapshot_is_refilled(void)
+{
+	fill();
+	spoil("snap-00000000000000000150", 30);
+	(void)diskgame_open(&game);
+	refill("snap-00000000000000000150: it is damaged");
+}
+
+static void
+test_disk_missing_log_is_refilled(void)
+{
+	char command[100];
+
+	fill();
+	snprintf(command, sizeof command, "rm '%s'/cfg/log-*", dir);
+	CHECK_EQ(system(command), 0);
+	(void)diskgame_open(&game);
+	refill("log: it is missing");
+}
+
+static void
+test_disk_bad_is_founded_anew(void)
+{
+	fill();
+	cut("log-00000000000000000002", 100);
+	(void)diskgame_open(&game);
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_BAD);
+	game.count = 1;
+	game.promised = 0;
+	CHECK_EQ(cfgstored_disk_found_empty(game.disk), 0);
+	game.logs[game.count].tip = (struct kv_tip){ 0 };
+	game.logs[game.count++].health = CFGSTORED_DISK_GOOD;
+	CHECK(diskgame_sync(&game));
+	reopen(CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, 0);
+	diskgame_close(&game);
+}
+
+/* Until it is full a node that was refilled in vain is none. */
+static void
+test_disk_half_filled_is_bad(void)
+{
+	const struct kv_tip base = { { 0 }, 0 };
+
+	begin();
+	CHECK_EQ(cfgstored_disk_begin(game.disk, &base, false), 0);
+	for (uint64_t i = 1; i < 10; i++)
+		CHECK_EQ(append(3, i, 10), 0);
+	diskgame_close(&game);
+	CHECK(diskgame_open(&game));
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_BAD);
+	CHECK_STR(game.why, "log: it was never filled");
+	CHECK(diskgame_take_over(&game, 0, false, 5));
+	reopen(CFGSTORED_DISK_GOOD);
+	diskgame_close(&game);
+}
+
+/* ---- limits ------------------------------------------------------------ */
+
+static void
+test_disk_refuses_what_cannot_come(void)
+{
+	const struct kv_tip behind = { { 1, 1, 1, 1 }, 99 };
+	const struct kv_tip snapshot = { { 7, 1, 1, 1 }, 50 };
+
+	begin();
+	CHECK_EQ(append(1, 1, 10), -EINVAL);
+	CHECK_EQ(cfgstored_disk_end(game.disk, 0), -EINVAL);
+	CHECK_EQ(cfgstored_disk_abort(game.disk), -EINVAL);
+	diskgame_close(&game);
+
+	found();
+	CHECK_EQ(append(1, 2, 10), -EINVAL);
+	CHECK_EQ(append(1, 1, 15000), -EINVAL);
+	CHECK_EQ(cfgstored_disk_begin(game.disk, &behind, false), -EINVAL);
+	CHECK_EQ(append(1, 1, 10), 0);
+	CHECK_EQ(append(0, 2, 10), -EINVAL);
+	/* Its snapshot was not saved. */
+	CHECK_EQ(cfgstored_disk_begin(game.disk, &snapshot, true), 0);
+	CHECK_EQ(append(8, 51, 10), 0);
+	CHECK_EQ(cfgstored_disk_end(game.disk, 50), -EINVAL);
+	diskgame_close(&game);
+}
+
+static void
+test_disk_takes_no_more_than_there_is_room(void)
+{
+	uint64_t i = 1;
+	size_t given = 0, room;
+
+	found();
+	kill(game.disk->writer, SIGSTOP);
+	room = cfgstored_disk_room(game.disk);
+	while (append(1, i, 1000) == 0) {
+		i++;
+		given += 1000;
+	}
+	CHECK_EQ(append(1, i, 1000), -EAGAIN);
+	CHECK(given >= room);
+	kill(game.disk->writer, SIGCONT);
+	cfgstored_disk_flush(game.disk);
+	diskgame_close(&game);
+	game.promised = 0;
+	(void)diskgame_open(&game);
+	CHECK_EQ(game.found.tip.index, i - 1);
+	diskgame_close(&game);
+}
+
+static void
+test_disk_has_one_owner_and_tells_of_its_writer(void)
+{
+	found();
+	kill(game.disk->writer, SIGKILL);
+	CHECK(!diskgame_append(&game, 1));
+	CHECK_EQ(game.last.kind, CFGSTORED_DISK_FAILED);
+	CHECK_EQ(game.last.error, -EPIPE);
+	CHECK_STR(game.last.what, "the writer ended");
+	CHECK_EQ(append(1, 2, 10), -EPIPE);
+	CHECK_EQ(cfgstored_disk_room(game.disk), 0);
+	diskgame_close(&game);
 }
 
 int
 main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
+		CHECK_TEST(test_disk_blank_stays_blank),
+		CHECK_TEST(test_disk_founded_is_good_and_empty),
 		CHECK_TEST(test_disk_keeps_what_was_synced),
+		CHECK_TEST(test_disk_close_writes_what_was_given),
+		CHECK_TEST(test_disk_takes_over),
+		CHECK_TEST(test_disk_unfinished_takeover_is_not_there),
+		CHECK_TEST(test_disk_snapshot_lets_old_log_go),
+		CHECK_TEST(test_disk_damaged_is_refilled),
+		CHECK_TEST(test_disk_truncated_is_refilled),
+		CHECK_TEST(test_disk_bad_snapshot_is_refilled),
+		CHECK_TEST(test_disk_missing_log_is_refilled),
+		CHECK_TEST(test_disk_bad_is_founded_anew),
+		CHECK_TEST(test_disk_half_filled_is_bad),
+		CHECK_TEST(test_disk_refuses_what_cannot_come),
+		CHECK_TEST(test_disk_takes_no_more_than_there_is_room),
+		CHECK_TEST(test_disk_has_one_owner_and_tells_of_its_writer),
 	};
 	int rc;
 
