@@ -135,6 +135,8 @@ take_memory(struct replica_memory *m, const struct replica_config *cfg,
 	    cfg->message_bytes_max, 2 * REPLICA_WORDS_BYTES_MAX);
 	m->out = arena_take(arena, m->out_size);
 	m->chunk = arena_take(arena, REPLICA_CHUNK_BYTES_MAX);
+	m->large =
+	    arena_take(arena, (cfg->node_count + 1) * KV_LOG_RECORD_BYTES_MAX);
 	replica_client_create(&m->client, cfg, arena);
 	replica_lease_create(&m->leases, cfg, arena);
 }
@@ -161,6 +163,7 @@ replica_create(struct arena *arena, const struct replica_config *cfg)
 	r->out = memory.out;
 	r->out_size = memory.out_size;
 	r->chunk = memory.chunk;
+	r->large = memory.large;
 	replica_forget_log(r);
 	r->is_permitted = true;
 	r->state_told = REPLICA_AWAY;

@@ -263,6 +263,13 @@ replica_admin_record(struct replica *r, struct wrbuf *wr)
 	if (!era->is_complete || era->acked < era->change_index ||
 	    era->is_change_sent || r->is_failed)
 		return false;
+	if (era->is_virgin && era->note_index == 0) {
+		if (!is_first(r))
+			return false;
+		replica_wire_put_note(wr);
+		r->era.is_change_sent = true;
+		return true;
+	}
 	if (era->e.next.count > 0) {
 		if (!is_first(r))
 			return false;

@@ -25,6 +25,7 @@ replica_client_create(struct replica_client *c,
 	c->queue_size =
 	    (size_t)num_max(cfg->queue_bytes, 2 * KV_COMMAND_BYTES_MAX);
 	c->queue = arena_take(arena, c->queue_size);
+	c->staged = arena_take(arena, KV_LOG_RECORD_BYTES_MAX);
 	c->first = c->next_sent = c->end = 1;
 	c->deadline_ns = REPLICA_NEVER;
 	if (c->recent != NULL)
@@ -204,8 +205,7 @@ find_refusal(const struct replica *r, const struct replica_input *in)
 	enum replica_state state = replica_state_now(r);
 	struct kv_command command;
 
-	if (in->propose.len > KV_COMMAND_BYTES_MAX ||
-	    in->propose.len + REPLICA_HEAD_BYTES_MAX > r->cfg.message_bytes_max)
+	if (in->propose.len > KV_COMMAND_BYTES_MAX)
 		return REPLICA_LARGE;
 	if (kv_command_open(&command, in->propose.bytes, in->propose.len) != 0)
 		return REPLICA_BAD;
@@ -323,12 +323,14 @@ is_enough(const struct replica *r)
 
 /* How many of those that wait go into the next RECORD. */
 static uint64_t
-find_batch(struct replica *r, struct replica_commands *commands)
+find_batch(
+    struct replica *r, struct replica_commands *commands, size_t *first_len)
 {
 	struct replica_client *c = &r->client;
 	uint64_t number = c->next_sent;
 	size_t bytes = 0;
 
+	*first_len = 0;
 	for (; number < c->end && commands->count < UINT16_MAX; number++) {
 		const struct replica_pending *p = pending_of(r, number);
 
@@ -338,6 +340,8 @@ find_batch(struct replica *r, struct replica_commands *commands)
 		    (bytes + p->len > REPLICA_BATCH_BYTES ||
 			p->is_in_memory != commands->is_in_memory))
 			break;
+		if (commands->count == 0)
+			*first_len = p->len;
 		bytes += p->len + REPLICA_COMMAND_HEAD;
 		commands->is_in_memory = p->is_in_memory;
 		commands->count++;
@@ -345,22 +349,14 @@ find_batch(struct replica *r, struct replica_commands *commands)
 	return number;
 }
 
-bool
-replica_client_record(struct replica *r, struct wrbuf *wr)
+/* Those from next_sent up to end, as a record. */
+static void
+write_batch(struct replica *r, struct wrbuf *wr,
+    const struct replica_commands *commands, uint64_t end)
 {
 	struct replica_client *c = &r->client;
-	struct replica_commands commands = { .node = r->cfg.self,
-		.run = r->cfg.run };
-	uint64_t end;
 
-	if (c->next_sent == c->end || !may_send(r) || !is_enough(r))
-		return false;
-	end = find_batch(r, &commands);
-	if (commands.count == 0) {
-		c->next_sent = end;
-		return false;
-	}
-	replica_wire_put_commands(wr, &commands);
+	replica_wire_put_commands(wr, commands);
 	for (uint64_t i = c->next_sent; i < end; i++) {
 		struct replica_pending *p = pending_of(r, i);
 		struct replica_command command = {
@@ -372,9 +368,82 @@ replica_client_record(struct replica *r, struct wrbuf *wr)
 		p->is_sent = true;
 		replica_wire_put_command(wr, &command);
 	}
+	c->next_sent = end;
 	/* These are not in question. */
 	c->is_looked = true;
-	c->next_sent = end;
+}
+
+/* Its pieces go first, one after the other; what is left goes as a RECORD. */
+static void
+stage(struct replica *r, const struct replica_commands *commands, uint64_t end)
+{
+	struct replica_client *c = &r->client;
+	struct wrbuf wr;
+
+	wrbuf_init(&wr, c->staged, KV_LOG_RECORD_BYTES_MAX);
+	write_batch(r, &wr, commands, end);
+	ENSURE(!wr.is_full);
+	c->staged_len = wr.len;
+	c->staged_at = 0;
+}
+
+static size_t
+piece_bytes(const struct replica *r)
+{
+	return r->cfg.message_bytes_max - REPLICA_HEAD_BYTES_MAX;
+}
+
+bool
+replica_client_piece(struct replica *r, struct wrbuf *wr)
+{
+	struct replica_client *c = &r->client;
+
+	if (c->staged_len - c->staged_at <= piece_bytes(r))
+		return false;
+	wrbuf_bytes(wr, c->staged + c->staged_at, piece_bytes(r));
+	c->staged_at += piece_bytes(r);
+	return true;
+}
+
+static bool
+rest_of_staged(struct replica *r, struct wrbuf *wr)
+{
+	struct replica_client *c = &r->client;
+
+	wrbuf_bytes(wr, c->staged + c->staged_at, c->staged_len - c->staged_at);
+	c->staged_len = c->staged_at = 0;
+	c->is_large_sent = true;
+	c->flights++;
+	return true;
+}
+
+bool
+replica_client_record(struct replica *r, struct wrbuf *wr)
+{
+	struct replica_client *c = &r->client;
+	struct replica_commands commands = { .node = r->cfg.self,
+		.run = r->cfg.run };
+	uint64_t end;
+	size_t first_len;
+
+	if (c->staged_len > 0)
+		return rest_of_staged(r, wr);
+	if (c->next_sent == c->end || !may_send(r) || !is_enough(r))
+		return false;
+	end = find_batch(r, &commands, &first_len);
+	if (commands.count == 0) {
+		c->next_sent = end;
+		return false;
+	}
+	if (first_len > piece_bytes(r)) {
+		stage(r, &commands, end);
+		if (!replica_client_piece(r, wr))
+			return rest_of_staged(r, wr);
+		/* It is no RECORD yet. */
+		wr->bytes[1] = REPLICA_WIRE_PIECE;
+		return true;
+	}
+	write_batch(r, wr, &commands, end);
 	c->is_large_sent = wr->len > 2 * REPLICA_BATCH_BYTES;
 	c->flights++;
 	return true;
@@ -395,6 +464,7 @@ replica_client_view_ended(struct replica *r)
 	struct replica_client *c = &r->client;
 
 	c->flights = 0;
+	c->staged_len = 0;
 	c->is_looked = false;
 	c->next_sent = c->first;
 	while (c->next_sent < c->end && pending_of(r, c->next_sent)->is_sent)

@@ -94,6 +94,7 @@ replica_fill_fetch(struct replica *r, struct replica_fetch *out)
 		.have = replica_window_tip(&r->win),
 		.acked = r->acked };
 	out->acked = num_min(out->acked, out->have.index);
+	fill->piece_len = 0;
 	return true;
 }
 
@@ -147,6 +148,28 @@ take_record(struct replica *r, const struct kv_tip *tip, const uint8_t *bytes,
 	replica_log_follow(&r->meta, tip->index, bytes, len);
 	r->fill.bytes += len;
 	return true;
+}
+
+/* A record that comes in pieces, in order. */
+static bool
+take_piece(struct replica *r, const struct replica_part *part)
+{
+	struct replica_fill *fill = &r->fill;
+	uint8_t *large = replica_log_large(r, r->cfg.node_count);
+	struct rdbuf items = part->items;
+	struct replica_piece piece;
+
+	if (!replica_wire_get_piece(&items, &piece) ||
+	    piece.tip.index != r->win.end || piece.at != fill->piece_len ||
+	    piece.total > KV_LOG_RECORD_BYTES_MAX)
+		return true;
+	memcpy(large + piece.at, piece.bytes, piece.len);
+	fill->piece_len += (uint32_t)piece.len;
+	if (fill->piece_len < piece.total)
+		return true;
+	fill->piece_len = 0;
+	return take_record(r, &piece.tip, large, piece.total) ||
+	    piece.tip.index > r->era.open_index;
 }
 
 /* false: there will never be room for what comes before OPEN. */
@@ -234,7 +257,8 @@ replica_fill_part(struct replica *r, const struct replica_part *part)
 			ask_anew(r, true);
 			return;
 		}
-		if (!take_records(r, part)) {
+		if (part->kind == REPLICA_PART_PIECE ? !take_piece(r, part)
+						     : !take_records(r, part)) {
 			ask_anew(r, true);
 			return;
 		}

@@ -57,6 +57,7 @@ begin(struct replica *r, size_t asker)
 	give->asker = asker;
 	give->number = fetch->number;
 	give->granted = 0;
+	give->piece_at = 0;
 	/* A state that is not there, or nothing yet, cannot be given. */
 	if (find_after(r, fetch, &give->after) || r->applied == 0) {
 		if (give->is_lending)
@@ -221,22 +222,55 @@ part_of_state(struct replica *r, struct wrbuf *wr, struct replica_part *part)
 	give->is_lend_end_due = true;
 }
 
+/* The next record does not fit into one message: true, and a piece of it. */
+static bool
+part_of_record(struct replica *r, struct wrbuf *wr, struct replica_part *part)
+{
+	struct replica_give *give = &r->give;
+	const size_t most = r->cfg.message_bytes_max - REPLICA_HEAD_BYTES_MAX;
+	struct replica_record record;
+	struct replica_piece piece;
+
+	if (!replica_window_get(&r->win, give->next, &record) ||
+	    record.len <= most)
+		return false;
+	piece = (struct replica_piece){ .tip = record.tip,
+		.total = record.len,
+		.at = give->piece_at,
+		.bytes = record.bytes + give->piece_at,
+		.len = num_min(most, record.len - give->piece_at) };
+	part->kind = REPLICA_PART_PIECE;
+	give->piece_at += (uint32_t)piece.len;
+	if (give->piece_at == record.len) {
+		give->after = record.tip;
+		give->next++;
+		give->piece_at = 0;
+	}
+	part->is_end = give->piece_at == 0 &&
+	    (give->granted >= REPLICA_GRANT_PARTS || give->next == r->win.end);
+	replica_wire_put_part(wr, part);
+	replica_wire_put_piece(wr, &piece);
+	if (part->is_end)
+		finish(r);
+	return true;
+}
+
 static void
 part_of_log(struct replica *r, struct wrbuf *wr, struct replica_part *part)
 {
 	struct replica_give *give = &r->give;
-	bool is_end;
 
-	part->kind = REPLICA_PART_RECORDS;
 	give->granted++;
+	if (part_of_record(r, wr, part))
+		return;
+	part->kind = REPLICA_PART_RECORDS;
 	/* Whether it is the end shows only when the records are there. */
-	is_end = give->granted >= REPLICA_GRANT_PARTS ||
+	part->is_end = give->granted >= REPLICA_GRANT_PARTS ||
 	    replica_window_behind(&r->win, give->next - 1) <
 		REPLICA_BATCH_BYTES / 2;
-	part->is_end = is_end;
 	replica_wire_put_part(wr, part);
 	put_records(r, wr);
-	if (is_end)
+	if (part->is_end)
 		finish(r);
 }
 

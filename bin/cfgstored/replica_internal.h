@@ -51,6 +51,7 @@ struct replica_era {
 	/* The stream of the epoch's records. */
 	bool is_open;
 	bool is_virgin; /* nothing was ever acknowledged, for all we know */
+	uint64_t note_index; /* of the NOTE; 0: there is none */
 	uint32_t giver;
 	uint64_t open_index;
 	uint64_t end; /* index of the last */
@@ -97,6 +98,7 @@ struct replica_fill {
 	struct kv_tip after;
 	bool is_on_snapshot;
 	/* To go back to. */
+	uint32_t piece_len; /* of the next record, in large */
 	struct kv_tip old_tip;
 	struct replica_meta old_meta;
 	bool is_spoilt; /* there is nothing to go back to in memory */
@@ -118,7 +120,8 @@ struct replica_give {
 	uint64_t chunk;
 	struct kv_tip after;
 	struct replica_meta meta;
-	uint64_t next; /* index */
+	uint64_t next;     /* index */
+	uint32_t piece_at; /* of it, if it goes in pieces */
 	unsigned granted;
 	bool is_sent;
 	bool is_lend_due, is_next_due, is_lend_end_due;
@@ -146,6 +149,8 @@ struct replica_client {
 	size_t head;
 	unsigned flights;
 	bool is_large_sent;
+	uint8_t *staged; /* a record that goes in pieces */
+	size_t staged_len, staged_at;
 	bool is_looked;       /* at the log of this epoch, for what is in it */
 	uint64_t deadline_ns; /* not above any of theirs */
 
@@ -245,6 +250,9 @@ struct replica {
 	uint8_t *out; /* one message, or words */
 	size_t out_size;
 	uint8_t *chunk;
+	/* Records in pieces: by place of the sender, then the one fetched. */
+	uint8_t *large;
+	size_t large_len[LIMIT_NODES];
 };
 
 /* What is taken at the start. */
@@ -257,6 +265,7 @@ struct replica_memory {
 	uint8_t *out;
 	size_t out_size;
 	uint8_t *chunk;
+	uint8_t *large;
 };
 
 /* ---- replica.c --------------------------------------------------------- */
@@ -304,9 +313,13 @@ void replica_open_deliver(
 
 void replica_log_follow(
     struct replica_meta *meta, uint64_t index, const void *bytes, size_t len);
+/* Bytes of a record of this member are to come before the rest of it. */
+void replica_log_piece(
+    struct replica *r, size_t member, const void *bytes, size_t len);
+uint8_t *replica_log_large(const struct replica *r, size_t place);
 /* A record of the stream was delivered. */
 void replica_log_deliver(
-    struct replica *r, uint32_t sender, const void *bytes, size_t len);
+    struct replica *r, size_t member, const void *bytes, size_t len);
 /* The next of the stream, which has just got its index. */
 void replica_log_add(struct replica *r, const void *bytes, size_t len);
 /* The log that counts has OPEN now. */
@@ -369,6 +382,8 @@ void replica_client_look(struct replica *r);
 void replica_client_refuse(struct replica *r);
 void replica_client_end(struct replica *r);
 bool replica_client_record(struct replica *r, struct wrbuf *wr);
+/* A piece of a record that is too long for one message. */
+bool replica_client_piece(struct replica *r, struct wrbuf *wr);
 void replica_client_on_time(struct replica *r);
 uint64_t replica_client_deadline_ns(const struct replica *r);
 /* Writes a command of this node's own; false: no room. */

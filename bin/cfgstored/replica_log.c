@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The log of an open epoch: what enters it, what is acknowledged, and when. */
+#include <string.h>
+
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 
@@ -35,6 +37,7 @@ replica_log_follow(
 		meta->elect_index = 0;
 		return;
 	case REPLICA_RECORD_COMMAND:
+	case REPLICA_RECORD_NOTE:
 		return;
 	}
 }
@@ -135,14 +138,18 @@ change_electorate(struct replica *r, const void *bytes, size_t len)
 		replica_add_node(&era->leavers, elect.leaver);
 }
 
-void
-replica_log_deliver(
-    struct replica *r, uint32_t sender, const void *bytes, size_t len)
+static bool
+is_note_valid(const struct replica *r, size_t len)
+{
+	return len == 1 && r->era.is_virgin && r->era.note_index == 0 &&
+	    r->era.acked >= r->era.open_index;
+}
+
+static void
+enter(struct replica *r, uint32_t sender, const void *bytes, size_t len)
 {
 	struct replica_commands commands;
 
-	if (!r->era.is_open)
-		return;
 	switch (replica_wire_record_kind(bytes, len)) {
 	case REPLICA_RECORD_COMMAND:
 		if (!replica_wire_get_commands(bytes, len, &commands) ||
@@ -161,11 +168,58 @@ replica_log_deliver(
 			return;
 		change_electorate(r, bytes, len);
 		break;
+	case REPLICA_RECORD_NOTE:
+		if (!is_note_valid(r, len))
+			return;
+		r->era.note_index = r->era.end + 1;
+		break;
 	case REPLICA_RECORD_OPEN:
 	default:
 		return;
 	}
 	replica_log_add(r, bytes, len);
+}
+
+uint8_t *
+replica_log_large(const struct replica *r, size_t place)
+{
+	return r->large + place * KV_LOG_RECORD_BYTES_MAX;
+}
+
+void
+replica_log_piece(
+    struct replica *r, size_t member, const void *bytes, size_t len)
+{
+	size_t *at = &r->large_len[member];
+
+	/* One that is too long comes to nothing, at all members. */
+	if (!r->era.is_open || member >= r->cfg.node_count)
+		return;
+	if (len >
+	    KV_LOG_RECORD_BYTES_MAX - num_min(*at, KV_LOG_RECORD_BYTES_MAX)) {
+		*at = SIZE_MAX;
+		return;
+	}
+	memcpy(replica_log_large(r, member) + *at, bytes, len);
+	*at += len;
+}
+
+void
+replica_log_deliver(
+    struct replica *r, size_t member, const void *bytes, size_t len)
+{
+	uint32_t sender = r->era.members.id[member];
+
+	if (!r->era.is_open)
+		return;
+	if (r->large_len[member] > 0) {
+		replica_log_piece(r, member, bytes, len);
+		bytes = replica_log_large(r, member);
+		len = r->large_len[member];
+		r->large_len[member] = 0;
+	}
+	if (len <= KV_LOG_RECORD_BYTES_MAX)
+		enter(r, sender, bytes, len);
 }
 
 static void
@@ -283,6 +337,17 @@ told_held(const struct replica_synced *told)
 	return told->held;
 }
 
+/*
+ * Nothing but a first OPEN is acknowledged before the logs of all know that
+ * something was: else a lost disk could pass for a start.
+ */
+static bool
+is_virgin(const struct replica_era *era)
+{
+	return era->is_virgin &&
+	    (era->note_index == 0 || era->acked < era->note_index);
+}
+
 static bool
 are_all(const struct kv_electorate *e, const struct kv_nodes *nodes)
 {
@@ -302,7 +367,7 @@ replica_log_is_durable(const struct replica *r, uint64_t index,
 	for (size_t i = 0; i < era->members.count; i++)
 		if (told(&era->peer[i].synced) >= value)
 			nodes.id[nodes.count++] = era->members.id[i];
-	if (era->is_virgin && era->acked == 0)
+	if (is_virgin(era))
 		return are_all(&era->e.now, &nodes) &&
 		    are_all(&era->e.next, &nodes);
 	return kv_rules_is_durable(
@@ -320,6 +385,9 @@ find_acked(const struct replica *r, uint64_t at,
 	for (size_t i = 0; i < era->members.count; i++) {
 		uint64_t index = told(&era->peer[i].synced);
 
+		if (is_virgin(era) &&
+		    (era->note_index == 0 || index < era->note_index))
+			index = num_min(index, era->open_index);
 		if (index > at && index >= era->open_index &&
 		    replica_log_is_durable(r, index, told, index))
 			at = index;

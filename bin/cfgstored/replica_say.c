@@ -89,6 +89,13 @@ say_synced(struct replica *r, struct wrbuf *wr)
 }
 
 static bool
+say_piece(struct replica *r, struct wrbuf *wr)
+{
+	begin(r, wr, REPLICA_WIRE_PIECE);
+	return replica_client_piece(r, wr);
+}
+
+static bool
 say_record(struct replica *r, struct wrbuf *wr)
 {
 	begin(r, wr, REPLICA_WIRE_RECORD);
@@ -132,6 +139,7 @@ replica_say_next(struct replica *r, struct replica_effect *out)
 		say_open,
 		say_synced,
 		say_mark,
+		say_piece,
 		say_record,
 		say_fetch,
 		say_part,
@@ -219,7 +227,7 @@ hear_record(struct replica *r, size_t member, struct rdbuf *rd)
 		else
 			r->era.is_change_sent = false;
 	}
-	replica_log_deliver(r, r->era.members.id[member], bytes, len);
+	replica_log_deliver(r, member, bytes, len);
 }
 
 static void
@@ -258,6 +266,8 @@ hear(struct replica *r, size_t member, const struct replica_head *head,
 		replica_open_found(r);
 		return;
 	case REPLICA_WIRE_PIECE:
+		replica_log_piece(r, member, rdbuf_bytes(rd, len), len);
+		return;
 	case REPLICA_WIRES:
 		return;
 	}

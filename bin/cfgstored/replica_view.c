@@ -71,6 +71,7 @@ era_begin(struct replica *r, uint64_t pos_seq, uint32_t pos_idx)
 		return;
 	}
 	memset(era, 0, sizeof *era);
+	memset(r->large_len, 0, sizeof r->large_len);
 	era->is_on = true;
 	era->id = (struct kv_epoch){ .view_seq = r->view.seq,
 		.view_rep = r->view.rep,

@@ -218,6 +218,12 @@ replica_wire_get_cut(const void *bytes, size_t len, uint64_t *out)
 }
 
 void
+replica_wire_put_note(struct wrbuf *wr)
+{
+	wrbuf_u8(wr, REPLICA_RECORD_NOTE);
+}
+
+void
 replica_wire_put_commands(
     struct wrbuf *wr, const struct replica_commands *commands)
 {
@@ -270,7 +276,7 @@ replica_wire_record_kind(const void *bytes, size_t len)
 {
 	const uint8_t *at = bytes;
 
-	if (len == 0 || *at < REPLICA_RECORD_OPEN || *at > REPLICA_RECORD_CUT)
+	if (len == 0 || *at < REPLICA_RECORD_OPEN || *at > REPLICA_RECORD_NOTE)
 		return (enum replica_record_kind)0;
 	return (enum replica_record_kind) * at;
 }
@@ -407,7 +413,7 @@ replica_wire_get_part(struct rdbuf *rd, struct replica_part *out)
 	out->acked = rdbuf_u64(rd);
 	out->items = *rd;
 	return !rd->is_short && kind >= REPLICA_PART_RECORDS &&
-	    kind <= REPLICA_PART_LAST;
+	    kind <= REPLICA_PART_PIECE;
 }
 
 void
@@ -425,4 +431,25 @@ replica_wire_get_item(struct rdbuf *items, struct replica_item *out)
 	out->len = rdbuf_u32(items);
 	out->bytes = rdbuf_bytes(items, out->len);
 	return !items->is_short && out->len > 0;
+}
+
+void
+replica_wire_put_piece(struct wrbuf *wr, const struct replica_piece *piece)
+{
+	replica_wire_put_tip(wr, &piece->tip);
+	wrbuf_u32(wr, piece->total);
+	wrbuf_u32(wr, piece->at);
+	wrbuf_bytes(wr, piece->bytes, piece->len);
+}
+
+bool
+replica_wire_get_piece(struct rdbuf *items, struct replica_piece *out)
+{
+	out->tip = replica_wire_get_tip(items);
+	out->total = rdbuf_u32(items);
+	out->at = rdbuf_u32(items);
+	out->len = rdbuf_left(items);
+	out->bytes = rdbuf_bytes(items, out->len);
+	return !items->is_short && out->len > 0 && out->at < out->total &&
+	    out->len <= out->total - out->at;
 }

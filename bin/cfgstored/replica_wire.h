@@ -20,6 +20,7 @@ enum replica_record_kind {
 	REPLICA_RECORD_COMMAND,
 	REPLICA_RECORD_ELECT,
 	REPLICA_RECORD_CUT,
+	REPLICA_RECORD_NOTE, /* a first OPEN was acknowledged */
 };
 
 /* In which incarnation a node was last met, with which run of its store. */
@@ -82,6 +83,7 @@ void replica_wire_put_open(struct wrbuf *wr, const struct replica_open *open);
 void replica_wire_put_elect(
     struct wrbuf *wr, const struct replica_elect *elect);
 void replica_wire_put_cut(struct wrbuf *wr, uint64_t elect_index);
+void replica_wire_put_note(struct wrbuf *wr);
 void replica_wire_put_commands(
     struct wrbuf *wr, const struct replica_commands *commands);
 void replica_wire_put_command(
@@ -175,6 +177,7 @@ enum replica_part_kind {
 	REPLICA_PART_RECORDS = 1, /* behind after */
 	REPLICA_PART_CHUNK,       /* of the state at after */
 	REPLICA_PART_LAST,        /* and that was all of the state */
+	REPLICA_PART_PIECE,       /* of the record behind after */
 };
 
 struct replica_part {
@@ -195,8 +198,20 @@ struct replica_item {
 	const uint8_t *bytes;
 	size_t len;
 };
-enum { REPLICA_ITEM_HEAD = 36 };
+enum { REPLICA_ITEM_HEAD = 36, REPLICA_PIECE_HEAD = 40 };
 void replica_wire_put_item(struct wrbuf *wr, const struct replica_item *item);
 bool replica_wire_get_item(struct rdbuf *items, struct replica_item *out);
+
+/* Of a record that is too long for one PART. */
+struct replica_piece {
+	struct kv_tip tip;
+	uint32_t total;
+	uint32_t at;
+	const uint8_t *bytes;
+	size_t len;
+};
+void replica_wire_put_piece(
+    struct wrbuf *wr, const struct replica_piece *piece);
+bool replica_wire_get_piece(struct rdbuf *items, struct replica_piece *out);
 
 #endif

@@ -7,7 +7,7 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 
-enum { ROOM = 8192, SNAPSHOT_BYTES = 1 << 20 };
+enum { SNAPSHOT_BYTES = 4 << 20 };
 
 struct blob {
 	struct kv_tip tip;
@@ -42,6 +42,7 @@ struct replica_disk {
 	struct op *op;    /* not durable */
 	size_t op_count, op_size;
 	bool is_news;
+	uint64_t room;
 	bool is_saving; /* under way */
 	bool is_for_taking;
 	struct log save;  /* a snapshot, no records */
@@ -107,12 +108,13 @@ log_tip(const struct log *log)
 }
 
 struct replica_disk *
-replica_disk_open(void)
+replica_disk_open(uint64_t room)
 {
 	struct replica_disk *d = calloc(1, sizeof *d);
 
 	ENSURE(d != NULL);
 	d->health = REPLICA_BLANK;
+	d->room = room;
 	return d;
 }
 
@@ -351,7 +353,7 @@ replica_disk_room(const struct replica_disk *d)
 
 	for (size_t i = 0; i < d->op_count; i++)
 		used += d->op[i].blob.len;
-	return num_sub(ROOM, used);
+	return num_sub(d->room, used);
 }
 
 void

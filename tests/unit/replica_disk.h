@@ -11,7 +11,8 @@
 
 struct replica_disk;
 
-struct replica_disk *replica_disk_open(void);
+/* room: for records that are not durable. */
+struct replica_disk *replica_disk_open(uint64_t room);
 void replica_disk_close(struct replica_disk *d);
 
 /* Takes an effect that is for the disk; false: it is not.  kv: for SAVE. */

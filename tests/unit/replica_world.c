@@ -485,7 +485,7 @@ begin(uint64_t seed)
 		w.votes[i] = 1 + (draw(4) == 0);
 		n->id = i + 1;
 		n->inc = 1;
-		n->disk = replica_disk_open();
+		n->disk = replica_disk_open(w.rules.has_large ? 1 << 20 : 8192);
 		n->lent = malloc(LENT_BYTES);
 		n->skew_ns = draw(1000) * MS_NS;
 		ENSURE(n->lent != NULL);
@@ -493,6 +493,8 @@ begin(uint64_t seed)
 	w.now_ns = 1000 * MS_NS;
 	w.calm = 500U << draw(5);
 	w.window_bytes = 16384U << draw(2);
+	if (w.rules.has_large)
+		w.window_bytes = 4U << 20;
 	for (unsigned i = 0; i < w.rules.node_count; i++)
 		power_on(&w.node[i]);
 	replica_world_split(1);

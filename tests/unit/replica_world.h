@@ -27,6 +27,7 @@ struct replica_world {
 	unsigned steps;
 	unsigned ops;       /* of clients, in a hundred steps */
 	bool has_losses;    /* of disks */
+	bool has_large;     /* values that go in pieces */
 	bool has_elections; /* votes change */
 	bool is_in_memory;  /* then nobody loses what was not durable */
 	bool is_telling;

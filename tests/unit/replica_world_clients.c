@@ -54,6 +54,7 @@ send(struct world_node *n, struct replica_input *in)
 static void
 put_part(struct wrbuf *wr, uint8_t key, const uint8_t value[4], uint64_t lease)
 {
+	static uint8_t large[LARGE_BYTES];
 	uint8_t bytes[2] = { 'k', key };
 	struct kv_part part = { .kind = KV_PUT,
 		.key = bytes,
@@ -62,6 +63,11 @@ put_part(struct wrbuf *wr, uint8_t key, const uint8_t value[4], uint64_t lease)
 		.value_len = 4,
 		.lease = lease };
 
+	if (w.rules.has_large && draw(4) == 0) {
+		memcpy(large, value, 4);
+		part.value = large;
+		part.value_len = 4 + draw(LARGE_BYTES - 4);
+	}
 	kv_command_add(wr, &part);
 }
 
@@ -87,7 +93,8 @@ ask_write(struct world_node *n)
 {
 	struct world_op *op = op_begin(n, WORLD_WRITE);
 	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
-	uint8_t bytes[256], value[4];
+	static uint8_t bytes[LARGE_BYTES + 256];
+	uint8_t value[4];
 	uint8_t key = (uint8_t)draw(KEYS);
 	bool is_cas = draw(3) == 0;
 	bool is_grant = !is_cas && draw(8) == 0;
@@ -122,7 +129,8 @@ ask_renew(struct world_node *n)
 	struct world_op *op;
 	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
 	struct world_lease *lease;
-	uint8_t bytes[256], value[4];
+	static uint8_t bytes[LARGE_BYTES + 256];
+	uint8_t value[4];
 	struct kv_part part = { .kind = KV_RENEW };
 	struct wrbuf wr;
 

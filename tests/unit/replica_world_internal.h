@@ -16,7 +16,8 @@
 
 enum {
 	RINGS_MAX = 512,
-	LENT_BYTES = 1 << 20,
+	LENT_BYTES = 4 << 20,
+	LARGE_BYTES = 256 << 10,
 	INDEXES_MAX = 1 << 14,
 	OPS_MAX = 1 << 13,
 	LEASES_MAX = 256,

@@ -149,9 +149,12 @@ replica_world_make(struct world_node *n)
 	cfg.run = ++n->run;
 	cfg.seed = w.rng.word[0];
 	cfg.kv = (struct kv_config){ { 64, 16384, 4096, 8 }, 64, 8192 };
-	cfg.message_bytes_max = 128 << 10;
+	if (w.rules.has_large)
+		cfg.kv = (struct kv_config){ { 64, 2 << 20, LARGE_BYTES, 8 },
+			64, 1 << 20 };
+	cfg.message_bytes_max = 2 * REPLICA_CHUNK_BYTES_MAX;
 	cfg.window_bytes = w.window_bytes;
-	cfg.tail_bytes = 2048;
+	cfg.tail_bytes = w.rules.has_large ? 1 << 20 : 2048;
 	cfg.queue_bytes = 4096;
 	cfg.snapshot_bytes = 1024U << replica_world_draw(3);
 	cfg.silence_ns = 200 * MS_NS;

@@ -10,17 +10,20 @@
 
 enum { SEEDS = 20, STEPS = 12000 };
 
+#define WORLD .steps = STEPS, .ops = 50
 static const struct replica_world worlds[] = {
-	{ 1, KV_TIE_NODE, STEPS, 50, false, false, false, false },
-	{ 2, KV_TIE_NODE, STEPS, 50, false, false, false, false },
-	{ 2, KV_TIE_FENCE, STEPS, 50, false, false, false, false },
-	{ 3, KV_TIE_NODE, STEPS, 50, false, false, false, false },
-	{ 3, KV_TIE_NODE, STEPS, 50, true, false, false, false },
-	{ 3, KV_TIE_NODE, STEPS, 50, false, true, false, false },
-	{ 4, KV_TIE_FENCE, STEPS, 50, true, false, false, false },
-	{ 4, KV_TIE_NODE, STEPS, 50, false, true, false, false },
-	{ 5, KV_TIE_NODE, STEPS, 50, true, false, false, false },
-	{ 5, KV_TIE_FENCE, STEPS, 50, false, true, false, false },
+	{ WORLD, .node_count = 1 },
+	{ WORLD, .node_count = 2 },
+	{ WORLD, .node_count = 2, .tie = KV_TIE_FENCE },
+	{ WORLD, .node_count = 3 },
+	{ WORLD, .node_count = 3, .has_losses = true },
+	{ WORLD, .node_count = 3, .has_elections = true },
+	{ WORLD, .node_count = 4, .tie = KV_TIE_FENCE, .has_losses = true },
+	{ WORLD, .node_count = 4, .has_elections = true },
+	{ WORLD, .node_count = 5, .has_losses = true },
+	{ WORLD, .node_count = 5, .tie = KV_TIE_FENCE, .has_elections = true },
+	{ WORLD, .node_count = 3, .has_losses = true, .has_large = true },
+	{ WORLD, .node_count = 3, .is_in_memory = true },
 };
 
 static void
