@@ -66,7 +66,8 @@ fill_config(struct cfgstored *d)
 	cfg->kv.room.leases = store->leases_max;
 	cfg->kv.history_versions = store->history_versions;
 	cfg->kv.history_bytes = store->history_bytes;
-	cfg->message_bytes_max = (size_t)conf->ring.message_bytes_max;
+	cfg->message_bytes_max =
+	    (size_t)conf->ring.message_bytes_max + LIMIT_MESSAGE_BYTES_OWN;
 	cfg->tail_bytes = store->max_tail;
 }
 

@@ -386,7 +386,8 @@ struct feed *
 cfgstored_stream_create(struct cfgstored *d, struct arena *arena)
 {
 	char path[UNIXSOCK_PATH_BYTES];
-	const uint64_t message_max = d->serve->conf->ring.message_bytes_max;
+	const uint64_t message_max =
+	    d->serve->conf->ring.message_bytes_max + LIMIT_MESSAGE_BYTES_OWN;
 	struct feed_config cfg = { .path = path,
 		.data_max = (size_t)message_max,
 		.out_max = (size_t)(d->serve->conf->store.max_tail +

@@ -5,20 +5,37 @@
 
 #include "libcommon/base/text.h"
 #include "libcommon/os/box.h"
+#include "libcommon/os/cluster.h"
+#include "libcommon/os/conf.h"
 #include "libcommon/os/daemon.h"
 #include "libcommon/os/serve.h"
 
 #include "bin/cfgstored/cfgstored.h"
 
-enum { WHY_BYTES = 512 };
+enum {
+	WHY_BYTES = 512,
+	MESSAGE_BYTES_MIN = 2 * REPLICA_CHUNK_BYTES_MAX,
+};
 
 /* Large, and lives as long as the process. */
 static struct cfgstored cfgstored;
 static struct serve serve;
 
+/* A piece of a log or a state needs that much. */
+static void
+check(struct conf *file, const struct cluster_conf *conf)
+{
+	if (conf->ring.message_bytes_max < MESSAGE_BYTES_MIN)
+		conf_fail_at(file, 0,
+		    "[ring] message_bytes_max: cfgstored expected at least "
+		    "%d",
+		    MESSAGE_BYTES_MIN);
+}
+
 static const struct serve_program program = {
 	.name = "cfgstored",
 	.socket = "cfg",
+	.check = check,
 	.summary = "Keeps the cluster's configuration: a replicated store.",
 };
 

@@ -97,8 +97,8 @@ configure_totem(const struct ringd *r, struct totem_config *cfg)
 	for (uint32_t i = 0; i < cfg->node_count; i++)
 		cfg->nodes[i] = r->conf->nodes[i].id;
 	cfg->frame_bytes = ring->frame_bytes;
-	cfg->message_bytes_max =
-	    (uint32_t)ring->message_bytes_max + GROUP_HEAD_BYTES_MAX;
+	cfg->message_bytes_max = (uint32_t)ring->message_bytes_max +
+	    LIMIT_MESSAGE_BYTES_OWN + GROUP_HEAD_BYTES_MAX;
 	cfg->queue_bytes = (uint32_t)(ring->queue_bytes != 0
 		? ring->queue_bytes
 		: num_max(cfg->queue_bytes, cfg->message_bytes_max + 65536));
@@ -132,7 +132,7 @@ create_groups(struct ringd *r, struct arena *arena)
 		.self = r->conf->nodes[r->conf->self].id,
 		.incarnation = r->disk.incarnation,
 		.message_bytes_max = (size_t)r->conf->ring.message_bytes_max +
-		    GROUP_HEAD_BYTES_MAX,
+		    LIMIT_MESSAGE_BYTES_OWN + GROUP_HEAD_BYTES_MAX,
 	};
 
 	r->groups = group_create(arena, &cfg);

@@ -249,6 +249,31 @@ refuse_group(
 	return true;
 }
 
+/* Of a group of the daemons': there is more room, and not everybody may. */
+static bool
+is_own(const struct group_name *group)
+{
+	static const char own[] = "ringkit/";
+
+	return group->len >= sizeof own - 1 &&
+	    memcmp(group->bytes, own, sizeof own - 1) == 0;
+}
+
+static bool
+refuse_pub(struct ringd *r, struct svc_request *req, const struct pub *pub)
+{
+	const size_t len_max = (size_t)r->conf->ring.message_bytes_max;
+	const bool is_ours = is_own(&pub->in.publish.group);
+
+	if (!is_ours && pub->in.publish.len > len_max) {
+		svc_err(req->client, req->tag, "toolong", "len: at most %zu",
+		    len_max);
+		return true;
+	}
+	return (is_ours || r->conf->rule_count > 0) &&
+	    refuse_group(r, req, &pub->in.publish.group);
+}
+
 static enum svc_result
 run_pub(void *arg, struct svc_request *req)
 {
@@ -261,8 +286,7 @@ run_pub(void *arg, struct svc_request *req)
 
 	if (wrong != NULL)
 		return misused(req, wrong);
-	if (r->conf->rule_count > 0 &&
-	    refuse_group(r, req, &pub.in.publish.group))
+	if (refuse_pub(r, req, &pub))
 		return SVC_DONE;
 	room = totem_room_bytes(r->totem, TOTEM_CLASS_CLIENT);
 	if (room < pub.in.publish.len + GROUP_HEAD_BYTES_MAX)
@@ -611,13 +635,15 @@ on_drained(void *arg, struct svc_client *client)
 struct svc *
 ringd_svc_create(struct ringd *r, struct arena *arena)
 {
-	size_t data_max = (size_t)r->conf->ring.message_bytes_max;
+	size_t data_told = (size_t)r->conf->ring.message_bytes_max;
+	size_t data_max = data_told + LIMIT_MESSAGE_BYTES_OWN;
 	struct svc_config cfg = { .daemon = "ringd",
 		.verbs = verbs,
 		.verb_count = ARRAY_COUNT(verbs),
 		.clients_max = LIMIT_CLIENTS,
 		.pool_bytes = num_max(POOL_BYTES, 4 * data_max),
 		.data_max = data_max,
+		.data_told = data_told,
 		.gathers = GATHERS,
 		.user_bytes = sizeof(struct ringd_client),
 		.arg = r,

@@ -14,9 +14,6 @@
 #define MIB(n)       ((uint64_t)(n) << 20)
 #define GIB(n)       ((uint64_t)(n) << 30)
 
-/* Beside the value there are its key, conditions and the frame around it. */
-enum { MESSAGE_EXTRA_BYTES = 4096 };
-
 static const char *const ties[] = { "none", "node", "fence", NULL };
 static const char *const durabilities[] = { "disk", "memory", NULL };
 
@@ -62,8 +59,7 @@ cluster_store_check(struct conf *file, struct cluster_reading *reading)
 	const struct cluster_store_text *text = &reading->store_text;
 	struct cluster_store *store = &reading->conf->store;
 	const uint64_t message_max = reading->conf->ring.message_bytes_max;
-	const uint64_t value_max =
-	    num_min(MIB(1), message_max - MESSAGE_EXTRA_BYTES);
+	const uint64_t value_max = num_min(MIB(1), message_max);
 
 	*store = text->values;
 	store->is_in_memory = text->durability == 1;
@@ -71,8 +67,8 @@ cluster_store_check(struct conf *file, struct cluster_reading *reading)
 		store->value_max = value_max;
 	if (store->value_max > value_max)
 		conf_fail_at(file, text->line,
-		    "[store] value_max: expected at most %llu, what [ring] "
-		    "message_bytes_max leaves",
+		    "[store] value_max: expected at most %llu, [ring] "
+		    "message_bytes_max",
 		    (unsigned long long)value_max);
 	if (store->bytes_max < store->value_max)
 		conf_fail_at(file, text->line,

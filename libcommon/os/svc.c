@@ -84,7 +84,8 @@ greet(struct svc_client *client)
 	text_put(&out, " max_line=");
 	text_put_u64(&out, LIMIT_REQUEST_BYTES);
 	text_put(&out, " max_data=");
-	text_put_u64(&out, svc->cfg.data_max);
+	text_put_u64(&out,
+	    svc->cfg.data_told != 0 ? svc->cfg.data_told : svc->cfg.data_max);
 	text_put_char(&out, '\n');
 	ENSURE(!out.is_full);
 	svc_put(client, out.bytes, out.len);

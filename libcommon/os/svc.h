@@ -70,6 +70,7 @@ struct svc_config {
 	 * of the pool.  For answers that are long themselves. */
 	size_t unread_bytes;
 	size_t data_max;   /* of one request */
+	size_t data_told;  /* what the greeting says of it; 0: the same */
 	uint32_t gathers;  /* requests too long for a client's buffer that
 			      may come in at once */
 	size_t user_bytes; /* of the daemon's own, per client, zeroed */

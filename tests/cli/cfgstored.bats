@@ -51,6 +51,22 @@ teardown()
 	c 1 'get key=none' | grep -x 'no code=absent store_rev=2 age_ms=0'
 }
 
+@test "a value may have 1 MiB, and no more" {
+	store 3
+	head -c 1048576 /dev/urandom >value
+	{
+		printf 'set key=large len=1048576\n'
+		cat value
+		printf '\nset key=larger len=1048577\n'
+		cat value
+		printf 'x\nquit\n'
+	} | timeout 20 nc -U run1/cfg.sock | sed '1d;$d' >seen
+	sed -n 1p seen | grep -x 'ok rev=1 n=1'
+	sed -n 2p seen | grep '^err code=toolong n=65 '
+	printf 'get key=large sync=yes\nquit\n' | timeout 20 nc -U run3/cfg.sock |
+		tail -n +3 | head -c 1048576 | cmp - value
+}
+
 @test "compare and set: by revision, by absence, by existence, by value" {
 	store 1
 	set_key 1 k one if_absent=yes | grep -x 'ok rev=1 n=1'
@@ -286,13 +302,12 @@ teardown()
 	local i
 	store 1 'history_bytes = 64MiB'
 	head -c 600000 /dev/zero | tr '\0' v >value
-	mkfifo in
-	exec {fd}<>in
+	mkfifo in go
+	exec {fd}<>in {go}<>go
 	printf 'watch\n' >&"$fd"
 	# Reads nothing until all has been written.
 	background sh -c 'nc -U run1/cfg.sock <in | { read -r line
 		read -r line <go; cat; } >seen'
-	mkfifo go
 	for i in {1..40}; do
 		{
 			printf 'set key=k%s len=600000\n' $((i % 7))
@@ -300,11 +315,11 @@ teardown()
 			printf '\nquit\n'
 		} | nc -U run1/cfg.sock | grep -qx "ok rev=$i n=1"
 	done
-	echo >go
-	appears seen '^ev 1 put key=k5 rev=40 ' 20
+	echo >&"$go"
+	appears seen '^ev 1 put key=k5 rev=40 ' 60
 	grep -a -oE '^ev 1 put key=k[0-9] rev=[0-9]+' seen | word rev |
 		diff - <(seq 40)
-	exec {fd}>&-
+	exec {fd}>&- {go}>&-
 }
 
 @test "history: newest first, deletions too" {
@@ -443,6 +458,10 @@ teardown()
 	run "$BIN/cfgstored" --check -c ringkit.conf
 	[ "$status" = 78 ]
 	[[ $output == *"tie = lowest: expected none or node or fence"* ]]
+	config 1 '[ring]' 'message_bytes_max = 64KiB'
+	run "$BIN/cfgstored" --check -c ringkit.conf
+	[ "$status" = 78 ]
+	[[ $output == *"message_bytes_max: cfgstored expected at least 98304"* ]]
 	run "$BIN/cfgstored" --nonsense
 	[ "$status" = 64 ]
 	config 1
@@ -450,4 +469,27 @@ teardown()
 	: >state1
 	run "$BIN/cfgstored" -c ringkit.conf --rundir=run1 --statedir=state1 --node=n1
 	[ "$status" = 73 ]
+}
+
+@test "ringd may be killed and started again below it" {
+	store 3
+	set_key 1 a 1 | grep -q '^ok'
+	slay 2
+	stored 2 'state=away'
+	set_key 2 a 2 | grep '^err code=notquorate n=75 '
+	[ "$(value_at 2 a)" = 1 ]
+	set_key 1 a 2 | grep -x 'ok rev=2 n=1'
+	start 2
+	stored 2 'state=open'
+	[ "$(value_at 2 a sync=yes)" = 2 ]
+	set_key 2 a 3 | grep -x 'ok rev=3 n=1'
+	# All at once, too.
+	slay 1
+	slay 2
+	slay 3
+	stored 1 'state=away'
+	start 1 2 3
+	opens 1 2 3
+	[ "$(value_at 3 a sync=yes)" = 3 ]
+	set_key 3 a 4 | grep -x 'ok rev=4 n=1'
 }

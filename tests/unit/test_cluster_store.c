@@ -53,7 +53,7 @@ test_cluster_store_defaults(void)
 	CHECK(!store->is_in_memory);
 	CHECK_EQ(store->keys_max, 131072);
 	CHECK_EQ(store->bytes_max, 128 << 20);
-	CHECK_EQ(store->value_max, (1 << 20) - 4096);
+	CHECK_EQ(store->value_max, 1 << 20);
 	CHECK_EQ(store->leases_max, 4096);
 	CHECK_EQ(store->history_bytes, 16 << 20);
 	CHECK_EQ(store->history_versions, 65536);
@@ -97,13 +97,13 @@ test_cluster_store_value_fits_a_message(void)
 	CHECK_EQ(read_conf(TOP "[ring]\nmessage_bytes_max = 2MiB\n"), 0);
 	CHECK_EQ(conf.store.value_max, 1 << 20);
 	CHECK_EQ(read_conf(TOP "[ring]\nmessage_bytes_max = 8192\n"), 0);
-	CHECK_EQ(conf.store.value_max, 4096);
+	CHECK_EQ(conf.store.value_max, 8192);
 	CHECK_EQ(read_conf(STORE "value_max = 1MiB\n"
 				 "[ring]\nmessage_bytes_max = 8192\n"),
 	    CONF_E_INVALID);
 	CHECK_STR(report,
-	    ":6: [store] value_max: expected at most 4096, what [ring] "
-	    "message_bytes_max leaves\n");
+	    ":6: [store] value_max: expected at most 8192, [ring] "
+	    "message_bytes_max\n");
 }
 
 static void

@@ -406,12 +406,13 @@ test_ringd_svc_pipelined_messages_keep_their_order(void)
 static void
 test_ringd_svc_largest_message_passes_whole(void)
 {
-	static char body[(1 << 20) + 2];
+	static char body[(1 << 20) + 3];
 
 	open_client(&a);
 	open_client(&b);
-	memset(body, 'm', sizeof body - 2);
-	body[sizeof body - 2] = '\n';
+	memset(body, 'm', sizeof body - 1);
+	body[1 << 20] = '\n';
+	body[(1 << 20) + 1] = '\0';
 	say(&a, "listen group=big\n");
 	expect(&a, "ok id=1");
 	expect(&a, "ev 1 ready **");
@@ -421,7 +422,16 @@ test_ringd_svc_largest_message_passes_whole(void)
 	expect(&a, "ev 1 msg group=big ** len=1048576");
 	CHECK_EQ(strlen(hear(&a, soon_ns())), 1 << 20);
 
+	/* The daemons' own groups have some more room, others have not. */
+	body[1 << 20] = 'm';
+	body[(1 << 20) + 1] = '\n';
 	say(&b, "pub group=big len=1048577\n");
+	say(&b, body);
+	expect(&b, "err code=toolong n=65 **1048576");
+	say(&b, "pub group=ringkit/big len=1048577\n");
+	say(&b, body);
+	expect(&b, "ok pos=** phase=regular");
+	say(&b, "pub group=big len=1050625\n");
 	expect(&b, "err code=toolong n=65 **");
 	CHECK(hear(&b, soon_ns()) == NULL);
 	close_client(&a);
