@@ -20,8 +20,7 @@
 
 enum { WHY_BYTES = 512 };
 
-#define LEAVE_NS   (2 * CLOCK_S_NS)
-#define HISTORY_NS CLOCK_S_NS
+#define LEAVE_NS (2 * CLOCK_S_NS)
 
 void
 cfgstored_tick(struct cfgstored *d, uint64_t now_ns)
@@ -192,13 +191,25 @@ static uint64_t
 get_deadline_ns(const void *arg)
 {
 	const struct cfgstored *d = arg;
-	uint64_t at_ns = replica_deadline_ns(d->replica);
+	uint64_t at_ns = num_min(replica_deadline_ns(d->replica),
+	    cfgstored_age_deadline_ns(&d->age));
 
 	if (d->leave_deadline_ns != 0)
 		at_ns = num_min(at_ns, d->leave_deadline_ns);
 	if (d->is_reload_due || d->is_unsaved)
 		at_ns = 0;
 	return at_ns;
+}
+
+static void
+forget_history(struct cfgstored *d)
+{
+	const struct kv *kv = cfgstored_kv(d);
+	uint64_t rev =
+	    cfgstored_age_look(&d->age, kv != NULL ? kv_rev(kv) : 0, d->now_ns);
+
+	if (rev > 0 && kv != NULL)
+		replica_compact(d->replica, rev);
 }
 
 static void
@@ -210,6 +221,7 @@ on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 	cfgstored_tick(d, now_ns);
 	if (replica_deadline_ns(d->replica) <= d->now_ns)
 		cfgstored_step(d, &in);
+	forget_history(d);
 	if (d->leave_deadline_ns != 0 && d->now_ns >= d->leave_deadline_ns)
 		loop_stop(loop, d->exit_code);
 }

@@ -12,6 +12,7 @@
 #include "libcommon/base/word.h"
 #include "libcommon/os/svc.h"
 
+#include "bin/cfgstored/cfgstored_age.h"
 #include "bin/cfgstored/cfgstored_backlog.h"
 #include "bin/cfgstored/cfgstored_disk.h"
 #include "bin/cfgstored/cfgstored_lend.h"
@@ -132,7 +133,7 @@ struct cfgstored {
 
 	uint64_t now_ns; /* of this turn; never decreases */
 	uint64_t start_ns;
-	uint64_t history_due_ns;    /* when to look what is too old */
+	struct cfgstored_age age;
 	uint64_t leave_deadline_ns; /* leaving: when to end anyway; 0: not */
 	int exit_code;
 	size_t memory_bytes;

@@ -123,6 +123,7 @@ cfgstored_create(struct cfgstored *d)
 	void *base;
 
 	fill_config(d);
+	cfgstored_age_init(&d->age, d->serve->conf->store.history_time_ns);
 	d->is_permitted = true;
 	d->disk_slot = -1;
 	cfgstored_lend_init(&d->lend);

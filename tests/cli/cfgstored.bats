@@ -287,6 +287,41 @@ teardown()
 	c 1 'list at=2 keys=yes' | grep -x 'ok n=2 rev=2 more=no'
 }
 
+@test "history is kept for as long as the file says" {
+	store 1 'history_time = 1s'
+	set_key 1 k a | grep -q '^ok'
+	set_key 1 k b | grep -q '^ok'
+	stored 1 'compacted=2 '
+	c 1 'get key=k' | grep -x b
+	c 1 'history key=k' 'get key=k rev=1' >seen
+	grep -x 'no code=compacted rev=2' seen
+}
+
+@test "fence: of two halves, the one whose other half is off" {
+	store 2 'tie = fence'
+	memberd_starts 1 2
+	c 1 'set key=mine ttl=5m len=0\n' 'set key=kept len=0\n' | grep -c '^ok' |
+		grep -x 2
+	c 2 'set key=theirs ttl=5m len=0\n' | grep -q '^ok'
+	slay 2
+	gone "${C[2]}"
+	gone "${M[2]}"
+	stored 1 'state=closed'
+	set_key 1 a 1 | grep '^err code=notquorate n=75 '
+	inc=$(printf 'watch\nquit\n' | timeout 10 nc -U run1/member.sock |
+		sed -n 's/^ev 1 exists node=2 .*inc=\([0-9]*\) .*/\1/p')
+	printf 'fenced node=2 inc=%s by=1\nquit\n' "$inc" |
+		timeout 10 nc -U run1/member.sock | grep -x ok
+	stored 1 'state=open .*tie=fence'
+	set_key 1 a 1 | grep '^ok rev='
+	# What it held goes with it, the rest stays.
+	reads 1 seen
+	appears seen '^ev 1 (ready|del key=theirs .*why=expired)'
+	stored 1 'keys=3 '
+	c 1 'list keys=yes' | grep '^item' | word key |
+		diff - <(printf '%s\n' a kept mine)
+}
+
 @test "a watcher is told when writes are no longer taken, and when again" {
 	store 3
 	reads 1 seen snapshot=no
