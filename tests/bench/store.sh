@@ -207,25 +207,37 @@ points()
 	[ "$impl" = etcd ] || point all memory -c 64
 }
 
-# What a node does that has to fetch everything, and one that has it all.
-fetch()
+# With 16 clients at the two nodes that stay.
+p99_of() # MS
 {
-	local rev from kib data
-	impl=cfg
-	cfg_up
-	# shellcheck disable=SC2086 # a list of places
-	"$load" cfg fill -k "$keys" -b 1024 -c 64 $places |
-		sed 's/^/rep=1\twhere=all\t/'
-	rev=$(cfg_ask 1 status)
-	rev=${rev#* rev=} rev=${rev%% *}
-	data=$((keys * 1033 / 1024))
-	await 30000 cfg_has 3 "$rev" || die "node 3 is not current"
+	"$load" cfg put -c 16 -w 0 -t "$1" "$dir/run1/cfg.sock" \
+		"$dir/run2/cfg.sock" | tr '\t' '\n' | sed -n 's/^p99_us=//p'
+}
+
+# A node comes back with an empty disk; then once more, under load.
+join()
+{
+	local rev before during
 	cfg_stop 3
 	rm -rf "$dir/state3" "$dir/run3"
+	rev=$(rev_of 1)
 	cfg_start 3
 	await 60000 cfg_has 3 "$rev" || die "node 3 does not come to have it all"
 	printf 'bench=store-join\tkeys=%s\tms=%s\t%s\n' "$keys" "$waited_ms" \
 		"$(verdict "$waited_ms" 5000)"
+	before=$(p99_of 4000)
+	cfg_stop 3
+	rm -rf "$dir/state3" "$dir/run3"
+	cfg_start 3
+	during=$(p99_of 4000)
+	printf 'bench=store-join-load\tp99_us=%s\tp99_before_us=%s\t%s\n' \
+		"$during" "$before" "$(verdict "$during" $((3 * before)))"
+	await 60000 cfg_has 3 "$(rev_of 1)" || die "node 3 is not current"
+}
+
+memory()
+{
+	local i kib data=$((keys * 1033 / 1024))
 	for i in 1 2 3; do
 		kib=$(awk '$1 == "VmRSS:" { print $2 }' \
 			"/proc/${pid[cfgstored$i]}/status")
@@ -233,15 +245,39 @@ fetch()
 			"$keys" "$i" "$kib" "$data" \
 			"$(verdict "$kib" $((data * 5 / 2)))"
 	done
-	# From its own disk, alone: before there is a view to be open in.
+}
+
+# From its own disk: until it answers with all that it had.
+restart()
+{
+	local rev
+	rev=$(rev_of 2)
 	cfg_stop 2
-	rm -f "$dir/cfgstored2.log"
 	cfg_start 2
 	await 30000 cfg_greets 2 || die "node 2 does not start"
 	printf 'bench=store-start\tkeys=%s\tms=%s\t%s\n' "$keys" "$waited_ms" \
 		"$(verdict "$waited_ms" 2000)"
 	await 30000 cfg_has 2 "$rev" || die "node 2 is not current"
-	printf 'bench=store-rejoin\tkeys=%s\tms=%s\n' "$keys" "$waited_ms"
+}
+
+rev_of() # I
+{
+	local answer
+	answer=$(cfg_ask "$1" status)
+	answer=${answer#* rev=}
+	echo "${answer%% *}"
+}
+
+big()
+{
+	cfg_up
+	# shellcheck disable=SC2086 # a list of places
+	"$load" cfg fill -k "$keys" -b 1024 -c 64 $places |
+		sed 's/^/rep=1\twhere=all\t/'
+	await 30000 cfg_has 3 "$(rev_of 1)" || die "node 3 is not current"
+	memory
+	restart
+	join
 	cfg_down
 }
 
@@ -266,4 +302,4 @@ for ((rep = 1; rep <= reps; rep++)); do
 	done
 done
 awk -f "$here/store.awk" "$dir/rows"
-fetch
+big

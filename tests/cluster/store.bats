@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Five real stores in network namespaces of their own, used by clients who
-# write down everything, while daemons are killed, nodes are cut off, files
-# are damaged and a disk is full; then lincheck judges the history.
+# write down everything, while daemons are killed or stopped, nodes are cut
+# off, files are damaged and a disk is full; then lincheck judges the history.
 # shellcheck disable=SC2034,SC2154,SC2209 # variables are shared, and words
 # STORE_S is how long the storm lasts, in seconds; STORE_SEED makes the same
 # faults at the same times again; STORE_KEEP names a folder for what was
@@ -43,11 +43,13 @@ plan()
 		draw 1 5
 		node=$drawn
 		draw 1 100
-		case $((drawn <= 30 ? 1 : drawn <= 50 ? 2 : drawn <= 65 ? 3 : 4)) in
+		case $((drawn <= 20 ? 1 : drawn <= 35 ? 2 : drawn <= 50 ? 3 :
+			drawn <= 70 ? 4 : 5)) in
 		1) action=cfgstored ;;
 		2) action=ringd ;;
 		3) action=node ;;
-		4) action=cut ;;
+		4) action=pause ;;
+		5) action=cut ;;
 		esac
 		draw 20 3000
 		span=$drawn
@@ -61,7 +63,7 @@ plan()
 		[ "${busy[node]}" -le "$at" ] || continue
 		busy[node]=$((at + span + 300))
 		echo "$at $action $node $span"
-		echo "$((at + span)) back $node 0"
+		echo "$((at + span)) back_$action $node 0"
 	done | sort -n
 }
 
@@ -77,7 +79,27 @@ do_node()
 	done
 }
 
-do_back() { trio_start "$1"; }
+# Who wakes must not believe what it knew, nor say yes to anybody.
+do_pause() # I SPAN: all of the node, or its store alone
+{
+	stopped[$1]=${TRIO[$1.cfgstored]}
+	[ $(($2 % 2)) = 0 ] || stopped[$1]="$(pids_of "$1") ${stopped[$1]}"
+	# shellcheck disable=SC2086 # a list
+	kill -STOP ${stopped[$1]}
+}
+
+do_back_pause()
+{
+	# shellcheck disable=SC2086 # a list
+	[ -z "${stopped[$1]:-}" ] || kill -CONT ${stopped[$1]}
+	unset "stopped[$1]"
+}
+
+do_back_cfgstored() { trio_start "$1"; }
+
+do_back_ringd() { trio_start "$1"; }
+
+do_back_node() { trio_start "$1"; }
 
 do_heal() { nodes_heal; }
 
@@ -112,13 +134,17 @@ carry_out() # MS
 }
 
 @test "a storm of kills and cuts: what was told stays true" {
-	local ms=$((${STORE_S:-12} * 1000))
+	local node ms=$((${STORE_S:-12} * 1000))
+	stopped=()
 	store_up 5
 	plan "$ms" >faults
 	clients_up 3 40
 	scripts_up 8
 	carry_out "$ms"
 	nodes_heal
+	for node in "${!stopped[@]}"; do
+		do_back_pause "$node"
+	done
 	start_all
 	all_open 120
 	judge_store
