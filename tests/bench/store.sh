@@ -4,8 +4,8 @@
 # loopback addresses of this machine, their files on one disk.
 #
 #   RINGKIT_BIN, RINGKIT_BUILD   where the daemons and tests/bench were built
-#   STORE_REPS   how often all is measured; the two take turns (3)
-#   STORE_MS     how long each point is (3000)
+#   STORE_REPS   how often all is measured; the two take turns (5)
+#   STORE_MS     how long each point is (1500)
 #   STORE_DIR    a folder on the disk (/var/tmp)
 #   STORE_KEYS   how many keys of 1 KiB a node has to fetch (100000)
 #
@@ -20,9 +20,10 @@ here=$(cd "${0%/*}" && pwd)
 : "${RINGKIT_BIN:=${here%/tests/bench}/build/none}"
 : "${RINGKIT_BUILD:=$RINGKIT_BIN}"
 load=$RINGKIT_BUILD/tests/bench/storeload
-reps=${STORE_REPS:-3} ms=${STORE_MS:-3000} keys=${STORE_KEYS:-100000}
+reps=${STORE_REPS:-5} ms=${STORE_MS:-1500} keys=${STORE_KEYS:-100000}
 dir=$(mktemp -d "${STORE_DIR:-/var/tmp}/store.XXXXXX") || exit 1
-declare -A pid=()
+declare -A pid=() places=()
+leader=
 base=$((20000 + $$ % 20000))
 
 finish()
@@ -112,8 +113,7 @@ cfg_up()
 	for i in 1 2 3; do
 		await 30000 cfg_has "$i" || die "no store at node $i"
 	done
-	places="$dir/run1/cfg.sock $dir/run2/cfg.sock $dir/run3/cfg.sock"
-	leader=
+	places[cfg]="$dir/run1/cfg.sock $dir/run2/cfg.sock $dir/run3/cfg.sock"
 }
 
 cfg_down()
@@ -158,13 +158,13 @@ etcd_up()
 			--log-level error >"$dir/etcd$i.log" 2>&1 &
 		pid[etcd$i]=$!
 	done
-	places="127.0.0.1:$((base + 1)) 127.0.0.1:$((base + 2)) 127.0.0.1:$((base + 3))"
+	places[etcd]="127.0.0.1:$((base + 1)) 127.0.0.1:$((base + 2)) 127.0.0.1:$((base + 3))"
 	await 30000 etcd_has_leader || die "no etcd"
 }
 
 etcd_has_leader()
 {
-	leader=$(ETCDCTL_API=3 etcdctl --endpoints="${places// /,}" \
+	leader=$(ETCDCTL_API=3 etcdctl --endpoints="${places[etcd]// /,}" \
 		endpoint status 2>/dev/null |
 		awk -F ', ' '$5 == "true" { print $1 }')
 	[ -n "$leader" ]
@@ -184,27 +184,22 @@ etcd_down()
 
 point() # WHERE VERB OPTIONS...
 {
-	local where=$1 verb=$2 to=$places
+	local where=$1 verb=$2 to=${places[$impl]}
 	shift 2
 	[ "$where" = all ] || to=$leader
 	# shellcheck disable=SC2086 # a list of places
 	printf 'rep=%s\twhere=%s\t%s\n' "$rep" "$where" \
-		"$("$load" "$impl" "$verb" -t "$ms" "$@" $to)" |
+		"$("$load" "$impl" "$verb" -w 200 -t "$ms" "$@" $to)" |
 		tee -a "$dir/rows"
 }
 
-points()
+# Of all, one after the other, so that a noisy machine is as noisy for each.
+points() # VERB CLIENTS
 {
-	local clients where
-	for where in all ${leader:+leader}; do
-		for clients in 1 16 64; do
-			point "$where" put -c "$clients"
-		done
-		point "$where" get -c 16
-		point "$where" sync -c 16
+	for impl in $impls; do
+		point all "$1" -c "$2"
 	done
-	point all watch -c 4
-	[ "$impl" = etcd ] || point all memory -c 64
+	[ "$1" = watch ] || [ -z "$leader" ] || point leader "$1" -c "$2"
 }
 
 # With 16 clients at the two nodes that stay.
@@ -272,7 +267,7 @@ big()
 {
 	cfg_up
 	# shellcheck disable=SC2086 # a list of places
-	"$load" cfg fill -k "$keys" -b 1024 -c 64 $places |
+	"$load" cfg fill -k "$keys" -b 1024 -c 64 ${places[cfg]} |
 		sed 's/^/rep=1\twhere=all\t/'
 	await 30000 cfg_has 3 "$(rev_of 1)" || die "node 3 is not current"
 	memory
@@ -294,12 +289,24 @@ if command -v etcd >/dev/null && command -v etcdctl >/dev/null; then
 else
 	echo "# no etcd: cfgstored alone"
 fi
+for impl in $impls; do
+	"${impl}_up"
+	# Whoever reads shall find something.
+	# shellcheck disable=SC2086 # a list of places
+	"$load" "$impl" fill -c 16 -k 1000 ${places[$impl]} >"$dir/filled"
+done
 for ((rep = 1; rep <= reps; rep++)); do
-	for impl in $impls; do
-		"${impl}_up"
-		points
-		"${impl}_down"
-	done
+	points put 1
+	points put 16
+	points put 64
+	impl=cfg
+	point all memory -c 64
+	points get 16
+	points sync 16
+	points watch 4
+done
+for impl in $impls; do
+	"${impl}_down"
 done
 awk -f "$here/store.awk" "$dir/rows"
 big

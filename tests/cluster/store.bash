@@ -72,6 +72,33 @@ scripts_up()
 	done
 }
 
+# holders_up COUNT: scripts that want one lock, and write while they have it.
+holders_up()
+{
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		# shellcheck disable=SC2046 # a list
+		background bash "$trio_here/lockholder.bash" "h$i" \
+			"$((seed + 200 + i))" $(run_dirs) 2>>"log.h$i"
+		clients+=($!)
+	done
+}
+
+# What the commands under the lock noted, as lines of the history.
+write_holds()
+{
+	local file name begin lock token end
+	for file in held.*; do
+		[ -s "$file" ] || continue
+		read -r name begin lock token <"$file"
+		end=$(tail -n +2 "$file" | grep -E '^[0-9]+\.[0-9]{2}$' |
+			tail -n 1)
+		awk -v b="$begin" -v e="${end:-0}" \
+			'BEGIN { exit !(e + 0 > b + 0) }' || end=$begin
+		echo "$name $begin $end hold lock=$lock token=$token"
+	done >history.holds
+}
+
 # clients_up COUNT GAP_MS: and two who watch.
 clients_up()
 {

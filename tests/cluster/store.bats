@@ -32,13 +32,13 @@ draw()
 
 # ---- a storm ---------------------------------------------------------------
 
-# plan MS: "AT ACTION ARGUMENT SPAN" a line.  One cut at a time, and each
-# node has one fault at a time.
+# plan MS LEAST MOST: "AT ACTION ARGUMENT SPAN" a line, and so long between
+# them.  One cut at a time, and each node has one fault at a time.
 plan()
 {
 	local at=500 node action span cut_until=0 busy=(0 0 0 0 0 0)
 	while [ "$at" -lt "$1" ]; do
-		draw 100 900
+		draw "$2" "$3"
 		at=$((at + drawn))
 		draw 1 5
 		node=$drawn
@@ -134,10 +134,10 @@ carry_out() # MS
 }
 
 @test "a storm of kills and cuts: what was told stays true" {
-	local node ms=$((${STORE_S:-12} * 1000))
+	local node ms=$((${STORE_S:-10} * 1000))
 	stopped=()
 	store_up 5
-	plan "$ms" >faults
+	plan "$ms" 100 900 >faults
 	clients_up 3 40
 	scripts_up 8
 	carry_out "$ms"
@@ -149,6 +149,73 @@ carry_out() # MS
 	all_open 120
 	judge_store
 	[ "$(cat history.s* | grep -c -- '-> ok')" -ge 20 ]
+}
+
+# ---- locks -----------------------------------------------------------------
+
+# Whoever holds the lock, or waits for it, is killed, or stopped for SPAN.
+do_holder() # K SPAN
+{
+	local pid
+	pid=$(cat "ringlock.h$1" 2>/dev/null) || :
+	[ -n "$pid" ] || return 0
+	if [ $(($2 % 2)) = 0 ]; then
+		kill -KILL "$pid" 2>/dev/null || :
+	else
+		kill -STOP "$pid" 2>/dev/null || :
+		held_up[$1]=$pid
+	fi
+}
+
+do_back_holder()
+{
+	[ -z "${held_up[$1]:-}" ] || kill -CONT "${held_up[$1]}" 2>/dev/null || :
+	unset "held_up[$1]"
+}
+
+plan_holders() # MS
+{
+	local at=1000 span
+	while [ "$at" -lt "$1" ]; do
+		draw 800 3000
+		at=$((at + drawn))
+		draw 1500 7000
+		span=$drawn
+		draw 1 4
+		echo "$at holder $drawn $span"
+		echo "$((at + span)) back_holder $drawn 0"
+	done
+}
+
+@test "a lock in a storm: one holder, and no write with an old token" {
+	local node ms=$((${STORE_S:-12} * 1000))
+	[ -x "$RINGKIT_BIN/ringlock" ] || skip "there is no ringlock"
+	stopped=() held_up=()
+	store_up 5
+	{ plan "$ms" 1000 4000 && plan_holders "$ms"; } | sort -n >faults
+	clients_up 2 50
+	holders_up 4
+	carry_out "$ms"
+	nodes_heal
+	for node in "${!stopped[@]}"; do
+		do_back_pause "$node"
+	done
+	for node in 1 2 3 4; do
+		do_back_holder "$node"
+	done
+	start_all
+	all_open 120
+	# And it goes on: everybody who waits comes by some time.
+	held=$(cat held.* | wc -l)
+	SECONDS=0
+	until [ "$(cat held.* | wc -l)" -gt $((held + 10)) ]; do
+		[ "$SECONDS" -lt 60 ]
+		wait_ms 200 # no event: none of them tells
+	done
+	clients_down
+	write_holds
+	judge_store
+	[ "$(grep -c hold history.holds)" -ge 2 ]
 }
 
 # ---- the end of all of them ------------------------------------------------

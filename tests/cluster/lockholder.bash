@@ -1,0 +1,60 @@
+#!/bin/bash
+# lockholder.bash NAME SEED RUNDIR...: wants the lock again and again, by
+# ringlock at whichever node, until SIGTERM.
+# lockholder.bash work NAME: what runs while it is held.  Notes when it began
+# and, ever again, that it still lives, in held.NAME.PID; and writes to the
+# store under the lock, in the history.
+set -u
+
+read_now() { read -r now _ </proc/uptime; }
+
+work()
+{
+	local name=$1 begin code rev number=0
+	# Later than it began, and earlier than it ends, by up to 10 ms.
+	read_now
+	begin=${now}9999999
+	echo "$name $begin $RINGKIT_LOCK_NAME/$RINGKIT_LOCK_SLOT $RINGKIT_LOCK_TOKEN" \
+		>"held.$name.$$"
+	while [ $number -lt 15 ]; do
+		number=$((number + 1)) code=0
+		read_now
+		begin=$now
+		echo "$now" >>"held.$name.$$"
+		rev=$("$RINGKIT_BIN/cfgstore" set --rundir="$RINGKIT_RUNDIR" \
+			--lock -o rev t/locked "$name.$$.$number" 2>/dev/null) ||
+			code=$?
+		read_now
+		case $code in
+		0) rev="${now}9999999 @ -> ok rev=${rev%% *}" ;;
+		1) rev="${now}9999999 @ -> refused" ;;
+		*) rev="- @" ;;
+		esac
+		echo "$name $begin ${rev/@/set key=t/locked value=$name.$$.$number lock=$RINGKIT_LOCK_NAME/$RINGKIT_LOCK_SLOT token=$RINGKIT_LOCK_TOKEN}" \
+			>>"history.h.$name.$$"
+		# no event: it is held for a while
+		sleep 0.05 # no event: see above
+	done
+}
+
+if [ "$1" = work ]; then
+	work "$2"
+	exit
+fi
+name=$1 RANDOM=$2
+shift 2
+places=("$@")
+over='' child=
+trap 'over=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
+while [ -z "$over" ]; do
+	RINGKIT_RUNDIR=${places[RANDOM % ${#places[@]}]}
+	export RINGKIT_RUNDIR
+	"$RINGKIT_BIN/ringlock" -w 10s --ttl 3s --grace 1s storm -- \
+		bash "$0" work "$name" 2>>"err.$name" &
+	child=$!
+	echo "$child" >"ringlock.$name"
+	wait "$child" || :
+	[ -z "$over" ] || wait "$child" || :
+	# no event: others want it, too
+	sleep 0.1 # no event: see above
+done
