@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "bin/cfgstored/cfgstored_disk.h"
+
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -10,14 +12,11 @@
 #include <unistd.h>
 
 #include "libcommon/base/num.h"
-#include "libcommon/base/wrbuf.h"
 #include "libcommon/os/fd.h"
 
 #include "bin/cfgstored/cfgstored_disk_internal.h"
 #include "bin/cfgstored/cfgstored_proc.h"
 #include "bin/cfgstored/cfgstored_snap.h"
-
-enum { COMMAND_BYTES = 13 };
 
 /* ---- frames ------------------------------------------------------------ */
 
@@ -92,10 +91,16 @@ cfgstored_disk_begin(struct cfgstored_disk *disk, const struct kv_tip *after,
 int
 cfgstored_disk_end(struct cfgstored_disk *disk, uint64_t acked)
 {
+	int rc;
+
 	if (disk->state.is_on_snapshot && disk->taken != disk->state.base.index)
 		return -EINVAL;
-	return put(
+	rc = put(
 	    disk, &(struct kv_log_frame){ .kind = KV_LOG_END, .acked = acked });
+	/* The snapshot has its name from now on. */
+	if (rc == 0)
+		disk->taken = 0;
+	return rc;
 }
 
 int
@@ -128,16 +133,12 @@ cfgstored_disk_flush(struct cfgstored_disk *disk)
 static void
 put_trim(struct cfgstored_disk *disk, uint64_t index)
 {
-	uint8_t bytes[COMMAND_BYTES];
-	struct wrbuf wr;
+	uint8_t bytes[CFGSTORED_WRITER_TRIM_BYTES];
 
 	if (disk->error < 0 || cfgstored_ring_room(&disk->ring) < sizeof bytes)
 		return;
-	wrbuf_init(&wr, bytes, sizeof bytes);
-	wrbuf_u32(&wr, sizeof index);
-	wrbuf_u8(&wr, CFGSTORED_WRITER_TRIM);
-	wrbuf_u64(&wr, index);
-	cfgstored_ring_put(&disk->ring, bytes, wr.len);
+	cfgstored_writer_put_trim(index, bytes);
+	cfgstored_ring_put(&disk->ring, bytes, sizeof bytes);
 	cfgstored_disk_flush(disk);
 }
 

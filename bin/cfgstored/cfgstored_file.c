@@ -99,6 +99,8 @@ cfgstored_file_write(struct cfgstored_file *file, uint64_t offset,
 
 	if (rc < 0)
 		return rc;
+	/* Nothing at all is written at once. */
+	advance(&pieces, &count, 0);
 	while (count > 0) {
 		ssize_t n =
 		    pwritev(file->fd, pieces, (int)count, (off_t)offset);

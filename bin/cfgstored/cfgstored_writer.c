@@ -16,11 +16,24 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/rdbuf.h"
+#include "libcommon/base/wrbuf.h"
 #include "libcommon/os/clock.h"
 
 enum { KIND_AT = 4, PIECES = 4 };
 
 #define MARK_NS (50 * CLOCK_MS_NS)
+
+void
+cfgstored_writer_put_trim(
+    uint64_t index, uint8_t out[CFGSTORED_WRITER_TRIM_BYTES])
+{
+	struct wrbuf wr;
+
+	wrbuf_init(&wr, out, CFGSTORED_WRITER_TRIM_BYTES);
+	wrbuf_u32(&wr, sizeof index);
+	wrbuf_u8(&wr, CFGSTORED_WRITER_TRIM);
+	wrbuf_u64(&wr, index);
+}
 
 /* ---- words to the parent ----------------------------------------------- */
 
@@ -418,7 +431,7 @@ work(struct cfgstored_writer *w)
 	}
 	rdbuf_init(&rd, bytes + KIND_AT + 1, sizeof(uint64_t));
 	trim(w, rdbuf_u64(&rd));
-	cfgstored_ring_drop(&w->ring, KIND_AT + 1 + sizeof(uint64_t));
+	cfgstored_ring_drop(&w->ring, CFGSTORED_WRITER_TRIM_BYTES);
 	return true;
 }
 

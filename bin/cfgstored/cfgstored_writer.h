@@ -13,8 +13,9 @@
 
 enum {
 	CFGSTORED_WRITER_SEGMENTS = 1024, /* on disk at once */
-	/* In the ring beside frames, with an index 8 as their body. */
-	CFGSTORED_WRITER_TRIM = 128, /* a snapshot of index is there */
+	/* In the ring beside frames, like a frame; its body is an index 8. */
+	CFGSTORED_WRITER_TRIM = 128,
+	CFGSTORED_WRITER_TRIM_BYTES = 13,
 };
 
 /* What is known of a segment that was used: how the log stood before it. */
@@ -63,6 +64,10 @@ struct cfgstored_writer {
 	uint64_t mark_ns; /* when to */
 	uint64_t look_ns; /* when to look for space again */
 };
+
+/* For the ring: a snapshot at index is there, earlier log may go. */
+void cfgstored_writer_put_trim(
+    uint64_t index, uint8_t out[CFGSTORED_WRITER_TRIM_BYTES]);
 
 /* Never returns.  In a process of its own, all else closed. */
 RK_NORETURN void cfgstored_writer_run(struct cfgstored_writer *writer);
