@@ -336,9 +336,10 @@ recover(struct recovery *r)
 	kv_log_replay_init(&r->replay, r->files, r->count);
 	rc = finish_takeover(r);
 	if (rc == 0)
-		rc = cfgstored_folder_remove_all(folder, ".in");
-	if (rc == 0)
 		rc = tell(r);
+	/* What is bad now may be read another time. */
+	if (rc == 0 && r->found->health == CFGSTORED_DISK_GOOD)
+		rc = cfgstored_folder_remove_all(folder, ".in");
 	if (rc == 0)
 		set_writer(r);
 	return rc;

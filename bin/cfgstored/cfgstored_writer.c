@@ -223,6 +223,7 @@ struct batch {
 	size_t len;
 	struct kv_log_state state; /* behind it */
 	struct kv_log_frame last;
+	struct kv_log_state before_last;
 	bool is_begun; /* a takeover begins in it */
 };
 
@@ -250,6 +251,7 @@ gather(const struct cfgstored_writer *w, struct batch *batch, size_t max)
 		if (rd.at > max ||
 		    (frame.kind == KV_LOG_LINK && batch->len > 0))
 			break;
+		batch->before_last = batch->state;
 		ENSURE(kv_log_follow(&batch->state, &frame));
 		batch->len = rd.at;
 		batch->last = frame;
@@ -315,30 +317,30 @@ finish_link(struct cfgstored_writer *w)
 }
 
 static void
-finish_end(struct cfgstored_writer *w, const struct kv_log_state *before)
+finish_end(struct cfgstored_writer *w, const struct kv_log_state *taking)
 {
 	char from[CFGSTORED_FILE_NAME_BYTES], to[CFGSTORED_FILE_NAME_BYTES];
 	int rc;
 
-	if (!before->is_on_snapshot) {
+	if (!taking->is_on_snapshot) {
 		remove_before(w, w->chain_serial);
 		return;
 	}
-	cfgstored_file_name(from, "snap-", before->base.index, ".in");
-	cfgstored_file_name(to, "snap-", before->base.index, "");
+	cfgstored_file_name(from, "snap-", taking->base.index, ".in");
+	cfgstored_file_name(to, "snap-", taking->base.index, "");
 	rc = cfgstored_folder_rename(&w->folder, from, to);
 	if (rc == 0)
 		rc = cfgstored_folder_sync(&w->folder);
 	if (rc < 0)
 		fail(w, rc, CFGSTORED_FILE_RENAME);
 	remove_before(w, w->begin_serial);
-	remove_snapshots_but(w, before->base.index);
+	remove_snapshots_but(w, taking->base.index);
 }
 
 static void
 finish(struct cfgstored_writer *w, const struct batch *batch)
 {
-	const struct kv_log_state before = w->state;
+	const struct kv_tip before = w->state.tip;
 	bool is_told;
 
 	w->state = batch->state;
@@ -347,13 +349,13 @@ finish(struct cfgstored_writer *w, const struct batch *batch)
 	if (batch->last.kind == KV_LOG_LINK)
 		finish_link(w);
 	if (batch->last.kind == KV_LOG_END)
-		finish_end(w, &before);
+		finish_end(w, &batch->before_last);
 	cfgstored_ring_drop(&w->ring, batch->len);
 	if (w->spare.serial != 0)
 		note_space(w);
 	is_told = w->state.is_verified &&
 	    (is_last(&batch->last) ||
-		kv_tip_compare(&before.tip, &w->state.tip) != 0);
+		kv_tip_compare(&before, &w->state.tip) != 0);
 	say(w,
 	    &(struct cfgstored_writer_word){ .kind = is_told
 		    ? CFGSTORED_DISK_SYNCED

@@ -136,6 +136,9 @@ test_disk_takes_over(void)
 	CHECK_EQ(game.found.tip.index, 50);
 	CHECK(diskgame_append(&game, 10));
 	CHECK(diskgame_take_over(&game, 300, true, 5));
+	/* The snapshot has its name, what it replaced has gone. */
+	CHECK_EQ(files("snap-"), 1);
+	CHECK(files("log-") <= 3);
 	reopen(CFGSTORED_DISK_GOOD);
 	CHECK_EQ(game.found.tip.index, 305);
 	CHECK_EQ(game.found.snapshot, 300);
