@@ -528,3 +528,99 @@ teardown()
 	[ "$(value_at 3 a sync=yes)" = 3 ]
 	set_key 3 a 4 | grep -x 'ok rev=4 n=1'
 }
+
+@test "who does not read his lists holds little, and nobody up" {
+	store 1
+	local i
+	head -c 900000 /dev/zero | tr '\0' v >value
+	{
+		printf 'set key=large len=900000\n'
+		cat value
+		printf '\nquit\n'
+	} | timeout 20 nc -U run1/cfg.sock | grep -qx 'ok rev=1 n=1'
+	mkfifo in go
+	exec {fd}<>in {go}<>go
+	# shellcheck disable=SC2016 # for that shell
+	background sh -c 'nc -U run1/cfg.sock <in | { read -r line
+		read -r line <go; cat; } | grep --line-buffered -a "^#" >seen'
+	for i in {1..100}; do
+		echo "#t$i list"
+	done >&"$fd"
+	# Some of it is in sockets and pipes, the rest waits unasked.
+	until c 1 stats | grep -E 'name=queued_bytes value=[0-9]{6}'; do
+		:
+	done
+	c 1 stats | grep -E 'name=queued_bytes value=[0-9]{1,7}$'
+	set_key 1 k v | grep -x 'ok rev=2 n=1'
+	c 1 stats | grep 'name=closed_slow value=0$'
+	echo >&"$go"
+	appears seen '^#t100 ok n=2 rev=2 more=no' 60
+	[ "$(grep -c 'item key=large' seen)" = 100 ]
+	exec {fd}>&- {go}>&-
+}
+
+# What a watcher has been told, as "KEY VALUE" lines.
+rebuilt() # FILE
+{
+	awk '/^ev 1 (exists|put|del) / {
+		match($0, /key=[^ ]*/)
+		key = substr($0, RSTART + 4, RLENGTH - 4)
+		kind = $3
+		len = /old_len=/ ? 0 : -1
+		if (match($0, /old_len=[0-9]*/))
+			len = substr($0, RSTART + 8, RLENGTH - 8)
+		getline value
+		if (len > 0)
+			value = substr(value, 1, length(value) - len)
+		if (kind == "del")
+			delete now[key]
+		else
+			now[key] = value
+	}
+	END { for (key in now) print key, now[key] }' "$1" | sort
+}
+
+# writer NODE: changes keys, some of them often.
+writer()
+{
+	local i
+	for i in {1..60}; do
+		case $((RANDOM % 4)) in
+		0) echo "del key=w/$((RANDOM % 12))" ;;
+		1) printf 'set key=w/%s ttl=1h len=3\n%s%s\n' \
+			$((RANDOM % 12)) "$1" $((10 + RANDOM % 90)) ;;
+		*) printf 'set key=w/%s len=5\n%s%s\n' \
+			$((RANDOM % 12)) "$1" $((1000 + RANDOM % 9000)) ;;
+		esac
+	done | cat - <(echo quit) | timeout 60 nc -U "run$1/cfg.sock" >"wrote$1"
+}
+
+@test "watchers at every node come to the state there is, told of each change" {
+	local i pids=()
+	store 3
+	reads 1 seen1
+	for i in 1 2 3; do
+		writer "$i" &
+		pids+=($!)
+	done
+	reads 2 seen2 prefix=w/
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	set_key 3 last x | grep -q '^ok'
+	reads 3 seen3
+	appears seen3 '^ev 1 ready'
+	set_key 3 w/last x | grep -q '^ok'
+	for i in 1 2 3; do
+		appears "seen$i" '^ev 1 put key=w/last ' 20 >/dev/null
+	done
+	rebuilt seen1 >now1
+	grep -v '^last ' now1 | diff - <(rebuilt seen2)
+	diff now1 <(rebuilt seen3)
+	c 2 'list sync=yes' | awk '/^item/ { match($0, /key=[^ ]*/)
+		key = substr($0, RSTART + 4, RLENGTH - 4)
+		getline; print key, $0 }' | sort | diff now1 -
+	# Every revision once, none left out: writes alone make them here.
+	grep -oE '^ev 1 (put|del) .* rev=[0-9]+' seen1 | word rev |
+		awk 'NR > 1 && $1 != last + 1 { exit 1 } { last = $1 }'
+}
