@@ -85,32 +85,19 @@ cfgstore_hooks_close(struct cfgstore_hooks *hooks)
 
 /* ---- records ----------------------------------------------------------- */
 
-static void
-put_number(struct out *line, const char *key, uint64_t value)
-{
-	out_put_string(line, key);
-	out_put_u64(line, value);
-}
-
 /* The record as a string; borrowed until the next. */
 static const char *
 make_line(struct cfgstore_hooks *hooks, const struct cfgstore_record *record)
 {
 	struct cfgstore_record small = *record;
 	struct out *line = &hooks->line;
-	bool is_large = record->len > HOOK_ENV_VALUE_BYTES;
-	bool is_old_large = record->old_len > HOOK_ENV_VALUE_BYTES;
 
 	line->len = 0;
-	if (is_large)
+	if (record->len > HOOK_ENV_VALUE_BYTES)
 		small.value = NULL;
-	if (is_old_large)
+	if (record->old_len > HOOK_ENV_VALUE_BYTES)
 		small.old = NULL;
 	cfgstore_print_record(line, &small);
-	if (is_large)
-		put_number(line, " len=", record->len);
-	if (is_old_large)
-		put_number(line, " old_len=", record->old_len);
 	out_put(line, "", 1);
 	if (line->rc != 0)
 		tool_fail(EXITCODE_OS, "out of memory");

@@ -127,6 +127,18 @@ put_pair_value(struct out *out, const struct word_pair *pair)
 		out_put_value(out, pair->value, pair->len);
 }
 
+/* What is too long to be told has a length in place of it. */
+static void
+put_length(struct out *out, const char *key, size_t len)
+{
+	if (len == 0)
+		return;
+	out_put(out, " ", 1);
+	out_put_string(out, key);
+	out_put(out, "=", 1);
+	out_put_u64(out, len);
+}
+
 static void
 put_bytes(struct out *out, const char *key, const void *bytes, size_t len)
 {
@@ -154,6 +166,10 @@ cfgstore_print_record(struct out *out, const struct cfgstore_record *record)
 	}
 	put_bytes(out, "value", record->value, record->len);
 	put_bytes(out, "old", record->old, record->old_len);
+	if (record->value == NULL)
+		put_length(out, "len", record->len);
+	if (record->old == NULL)
+		put_length(out, "old_len", record->old_len);
 	if (record->seq == 0)
 		return;
 	out_put_string(out, " seq=");

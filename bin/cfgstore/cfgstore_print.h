@@ -37,7 +37,7 @@ struct cfgstore_record {
 	struct word *word; /* without the words about data */
 	const void *key;   /* when word has none */
 	size_t key_len;
-	const void *value, *old;
+	const void *value, *old; /* NULL with a length: not told */
 	size_t len, old_len;
 	uint64_t seq;      /* 0: none */
 	const char *stamp; /* with seq */

@@ -137,7 +137,8 @@ take(struct cfgstore_follow *from, struct cfgstore_news *news)
 	else if (!from->is_live_only || news->event != CFGSTORE_READY ||
 	    from->seq > 1)
 		cfgstore_print(&printer, &news->record);
-	if (news->event == CFGSTORE_READY && given.is_now)
+	if (news->event == CFGSTORE_READY &&
+	    (given.is_now || given.count_max == 0))
 		return cfgstore_follow_end(from, EXITCODE_OK);
 	if (is_change(news) && ++count >= given.count_max)
 		return cfgstore_follow_end(from, EXITCODE_OK);
