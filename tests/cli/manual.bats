@@ -40,6 +40,11 @@ examples() # PAGE
 	examples check-quorum.1
 }
 
+@test "the examples of cfgstore.1 do what is shown" {
+	await cfgstore status -q --open
+	examples cfgstore.1
+}
+
 @test "the examples of ringkit.1 do what is shown" {
 	examples ringkit.1
 }
