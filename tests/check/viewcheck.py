@@ -155,6 +155,8 @@ class Deed:
 
     def parts(self, one, other):
         """Two nodes that may lose each other by it."""
+        if self.kind == "stall":
+            return True  # who holds up the ring makes all form another
         if self.node is not None:
             return self.node in (one, other)
         if self.kind == "heal":
@@ -646,7 +648,7 @@ def parser():
     own.add_argument("--deeds", metavar="FILE",
                      help="what was done to the nodes, a line each: UNIX_MS "
                      "stop|kill|restart|start|pause|resume NODE, or stall "
-                     "NODE, which excuses what it may bring about; or UNIX_MS "
+                     "NODE, which excuses whom the ring loses by it; or UNIX_MS "
                      "cut 1,2|3 or oneway 1>2, or UNIX_MS heal")
     own.add_argument("--bound-ms", type=int, default=5000, metavar="MS",
                      help="until when a deed must have been told (5000)")

@@ -93,7 +93,8 @@ watched()
 three()
 {
 	local i
-	config 3
+	# So patient that a busy machine alone makes no departures.
+	config 3 '[ring]' token=2s heartbeat=100ms
 	start 1 2 3
 	together 1,2,3
 	for i in 1 2 3; do member "$i"; done

@@ -244,13 +244,14 @@ sees()
 	done
 }
 
-# stalls: when a ringd found that the machine had kept it from running.
+# stalls: when a ringd found that the machine had kept it from running for so
+# long that the ring may have suffered.
 stalls()
 {
 	local i ms at
 	for ((i = 1; i <= trio_count; i++)); do
 		while read -r ms at; do
-			echo "$((at - ms)) stall $i"
+			[ "$ms" -lt 80 ] || echo "$((at - ms)) stall $i"
 		done < <(paste -d' ' \
 			<(sed -n 's/^paused ms=\([0-9]*\) .*/\1/p' "log$i.ringd") \
 			<(sed -n 's/^paused ms=.* ts=//p' "log$i.ringd" |
