@@ -304,7 +304,7 @@ form(const struct kv_nodes *side)
 	    (unsigned)side->id[0]);
 }
 
-void
+static void
 replica_world_split(unsigned sides)
 {
 	struct kv_nodes side[REPLICA_WORLD_NODES] = { 0 };
