@@ -248,6 +248,10 @@ enum svc_result cfgstored_svc_misused(
     struct svc_request *req, const char *what);
 enum svc_result cfgstored_svc_denied(struct svc_request *req, const char *what);
 
+/* timeout=DUR, by default 30s; false: it is no duration. */
+RK_MUST_CHECK bool cfgstored_svc_get_deadline(const struct cfgstored *d,
+    const struct svc_request *req, uint64_t *deadline_ns);
+
 /*
  * The request must wait for answers that are under way: without a tag nobody
  * could tell whose answer is whose.

@@ -288,10 +288,13 @@ cfgstored_request_answer(
 static void
 ask_read(struct cfgstored *d, struct svc_request *req)
 {
-	struct replica_input in = { .kind = REPLICA_IN_READ,
-		.deadline_ns = UINT64_MAX };
+	struct replica_input in = { .kind = REPLICA_IN_READ };
 	struct cfgstored_request *request;
 
+	if (!cfgstored_svc_get_deadline(d, req, &in.deadline_ns)) {
+		cfgstored_svc_misused(req, "timeout: expected a duration");
+		return;
+	}
 	request = cfgstored_request_take(d, req, CFGSTORED_WANT_READ);
 	if (request == NULL)
 		return;

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/acl.h"
+#include "libcommon/os/clock.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/log.h"
 #include "libcommon/os/serve.h"
@@ -22,12 +24,14 @@ enum {
 	EPOCH_DIGITS = 8,
 };
 
+#define TIMEOUT_NS (30 * CLOCK_S_NS)
+
 static const struct svc_verb verbs[] = {
 	{ "get", cfgstored_svc_get, SVC_RIGHT_READ,
-	    "key=K [rev=R] [sync=yes|no]", false },
+	    "key=K [rev=R] [sync=yes|no] [timeout=DUR]", false },
 	{ "list", cfgstored_svc_list, SVC_RIGHT_READ,
 	    "[glob=GLOB[,GLOB...]] [prefix=P] [after=KEY] [at=REV] "
-	    "[keys=yes|no] [sync=yes|no]",
+	    "[keys=yes|no] [sync=yes|no] [timeout=DUR]",
 	    false },
 	{ "history", cfgstored_svc_history, SVC_RIGHT_READ,
 	    "key=K [n=N] [before=REV]", false },
@@ -79,6 +83,21 @@ cfgstored_svc_denied(struct svc_request *req, const char *what)
 	    req->word->verb[0], (int)peer->pid, (unsigned)peer->uid);
 	svc_err(req->client, req->tag, "denied", "%s: not allowed", what);
 	return SVC_DONE;
+}
+
+bool
+cfgstored_svc_get_deadline(const struct cfgstored *d,
+    const struct svc_request *req, uint64_t *deadline_ns)
+{
+	const struct word_pair *word = word_get(req->word, "timeout");
+	uint64_t wait_ns = TIMEOUT_NS;
+
+	if (word != NULL &&
+	    parse_duration(word->value, word->len, &wait_ns) != 0)
+		return false;
+	*deadline_ns =
+	    wait_ns < UINT64_MAX - d->now_ns ? d->now_ns + wait_ns : UINT64_MAX;
+	return true;
 }
 
 bool

@@ -6,14 +6,11 @@
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
 #include "libcommon/os/acl.h"
-#include "libcommon/os/clock.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/serve.h"
 
 #include "bin/cfgstored/cfgstored.h"
 #include "bin/cfgstored/kv_txn.h"
-
-#define TIMEOUT_NS (30 * CLOCK_S_NS)
 
 /* A write in the making; cmd is written when its parts are known. */
 struct write {
@@ -63,8 +60,6 @@ static void
 begin(struct write *w, struct cfgstored *d, struct svc_request *req)
 {
 	const struct word_pair *kind = word_get(req->word, "durability");
-	const struct word_pair *timeout = word_get(req->word, "timeout");
-	uint64_t wait_ns = TIMEOUT_NS;
 
 	*w = (struct write){ .d = d, .req = req };
 	wrbuf_init(&w->cmd, d->command, KV_COMMAND_BYTES_MAX);
@@ -76,11 +71,8 @@ begin(struct write *w, struct cfgstored *d, struct svc_request *req)
 		w->durability = REPLICA_ON_DISK;
 	else if (kind != NULL)
 		misuse(w, "durability: expected disk or memory");
-	if (timeout != NULL &&
-	    parse_duration(timeout->value, timeout->len, &wait_ns) != 0)
+	if (!cfgstored_svc_get_deadline(d, req, &w->deadline_ns))
 		misuse(w, "timeout: expected a duration");
-	w->deadline_ns =
-	    wait_ns < UINT64_MAX - d->now_ns ? d->now_ns + wait_ns : UINT64_MAX;
 }
 
 static void

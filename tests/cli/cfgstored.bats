@@ -449,6 +449,18 @@ teardown()
 	[ "$(value_at 3 b sync=yes)" = 2 ]
 }
 
+@test "what cannot be known in time is said to be so" {
+	store 3
+	kill -STOP "${C[2]}" "${C[3]}"
+	c 1 'set key=a timeout=300ms len=1\nx' | grep -x 'no code=unknown n=75'
+	c 1 'get key=a sync=yes timeout=300ms' |
+		grep -E '^(err code=busy|no code=unknown) n=75'
+	c 1 'get key=a timeout=soon sync=yes' | grep '^err code=usage n=64 '
+	kill -CONT "${C[2]}" "${C[3]}"
+	# The first was done, or will be: then it is read behind it.
+	[ "$(value_at 1 a sync=yes)" = x ]
+}
+
 @test "quorumd can forbid writes, and no more" {
 	config 3 '[quorum]' 'wait_for_all = always'
 	start 1 2 3
@@ -547,8 +559,10 @@ teardown()
 		echo "#t$i list"
 	done >&"$fd"
 	# Some of it is in sockets and pipes, the rest waits unasked.
+	local end=$((SECONDS + 20))
 	until c 1 stats | grep -E 'name=queued_bytes value=[0-9]{6}'; do
-		:
+		[ $SECONDS -lt $end ]
+		sleep 0.05 # no event: it is asked, not told
 	done
 	c 1 stats | grep -E 'name=queued_bytes value=[0-9]{1,7}$'
 	set_key 1 k v | grep -x 'ok rev=2 n=1'
