@@ -216,6 +216,8 @@ next_of_child(struct cfgstored_disk *disk, struct cfgstored_disk_event *out)
 	}
 	if (n < 0)
 		return false;
+	/* Another child may have it still. */
+	(void)epoll_ctl(disk->epoll_fd, EPOLL_CTL_DEL, disk->child_fd, NULL);
 	fd_close(&disk->child_fd);
 	(void)waitpid(disk->child, NULL, 0);
 	*out = (struct cfgstored_disk_event){ .kind = CFGSTORED_DISK_SAVED,
@@ -289,6 +291,7 @@ next_of_writer(struct cfgstored_disk *disk, struct cfgstored_disk_event *out)
 		take_word(disk, &word, out);
 		return true;
 	}
+	(void)epoll_ctl(disk->epoll_fd, EPOLL_CTL_DEL, disk->fd, NULL);
 	fd_close(&disk->fd);
 	if (disk->is_told)
 		return false;

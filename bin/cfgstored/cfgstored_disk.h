@@ -35,6 +35,12 @@ struct cfgstored_disk_config {
 	uint64_t keep_bytes;    /* of log, kept though a snapshot has it */
 	size_t ring_bytes;      /* 0: 8 MiB */
 	uint64_t retry_ns;      /* of a full disk; 0: 1 s */
+	/*
+	 * The state's memory: the writer has no use for a copy, which would
+	 * grow as the state changes.
+	 */
+	void *memory;
+	size_t memory_bytes;
 	/* For tests, see cfgstored_file.h. */
 	int (*hook)(void *arg, const struct cfgstored_file_act *act);
 	void *hook_arg;

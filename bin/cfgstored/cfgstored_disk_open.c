@@ -68,9 +68,8 @@ set_state(struct cfgstored_disk *disk, const struct cfgstored_disk_found *found)
 }
 
 static int
-start(struct cfgstored_disk *disk, const struct cfgstored_disk_found *found)
+fork_both(struct cfgstored_disk *disk)
 {
-	struct epoll_event event = { .events = EPOLLIN };
 	int rc = cfgstored_prepare_start(
 	    &writer.prepare, &disk->folder, disk->lock_fd);
 
@@ -79,6 +78,32 @@ start(struct cfgstored_disk *disk, const struct cfgstored_disk_found *found)
 	disk->preparer = writer.prepare.pid;
 	rc = start_writer(disk);
 	fd_close(&writer.prepare.fd);
+	return rc;
+}
+
+/* Whole pages of it; a kernel that cannot costs memory, no more. */
+static void
+advise(const struct cfgstored_disk_config *config, int advice)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t skip = num_round_up((uintptr_t)config->memory, page) -
+	    (uintptr_t)config->memory;
+
+	if (config->memory_bytes > skip + page)
+		(void)madvise((char *)config->memory + skip,
+		    (config->memory_bytes - skip) / page * page, advice);
+}
+
+static int
+start(struct cfgstored_disk *disk, const struct cfgstored_disk_config *config,
+    const struct cfgstored_disk_found *found)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int rc;
+
+	advise(config, MADV_DONTFORK);
+	rc = fork_both(disk);
+	advise(config, MADV_DOFORK);
 	if (rc < 0)
 		return rc;
 	disk->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -124,7 +149,7 @@ fill_in(struct cfgstored_disk *disk, const struct cfgstored_disk_config *config,
 	rc = cfgstored_ring_open(
 	    &disk->ring, ring_bytes > 0 ? ring_bytes : RING_BYTES);
 	if (rc == 0)
-		rc = start(disk, found);
+		rc = start(disk, config, found);
 	if (rc < 0)
 		text_put(why, strerror(-rc));
 	return rc;

@@ -142,6 +142,8 @@ cfgstored_load(struct cfgstored *d, struct text *why)
 {
 	const struct cfgstored_disk_config config = {
 		.folder = d->serve->statedir,
+		.memory = d->replica_memory,
+		.memory_bytes = d->replica_bytes,
 	};
 	const struct cfgstored_disk_reader reader = { .arg = d,
 		.snapshot = on_snapshot,

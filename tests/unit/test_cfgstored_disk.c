@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bin/cfgstored/cfgstored_disk_internal.h"
@@ -369,8 +370,44 @@ test_disk_takes_no_more_than_there_is_room(void)
 	diskgame_close(&game);
 }
 
+/* In MiB, what is shared included. */
+static long
+resident(pid_t pid)
+{
+	char path[64];
+	long size, pages = -1;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return -1;
+	CHECK_EQ(fscanf(file, "%ld %ld", &size, &pages), 2);
+	fclose(file);
+	return pages * sysconf(_SC_PAGESIZE) >> 20;
+}
+
 static void
-test_disk_has_one_owner_and_tells_of_its_writer(void)
+test_disk_writer_has_no_copy_of_the_state(void)
+{
+	const size_t len = 128 << 20;
+	char *memory = malloc(len);
+
+	memset(memory, 1, len);
+	forget();
+	diskgame_init(&game, dir, NULL, 1);
+	game.config.memory = memory;
+	game.config.memory_bytes = len;
+	CHECK(diskgame_open(&game));
+	CHECK(resident(getpid()) >= 128);
+	CHECK(resident(game.disk->writer) < 64);
+	CHECK(resident(game.disk->preparer) < 64);
+	diskgame_close(&game);
+	free(memory);
+}
+
+static void
+test_disk_tells_of_its_writer(void)
 {
 	found();
 	kill(game.disk->writer, SIGKILL);
@@ -402,7 +439,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_disk_half_filled_is_bad),
 		CHECK_TEST(test_disk_refuses_what_cannot_come),
 		CHECK_TEST(test_disk_takes_no_more_than_there_is_room),
-		CHECK_TEST(test_disk_has_one_owner_and_tells_of_its_writer),
+		CHECK_TEST(test_disk_writer_has_no_copy_of_the_state),
+		CHECK_TEST(test_disk_tells_of_its_writer),
 	};
 	int rc;
 
