@@ -99,7 +99,10 @@ static bool
 say_record(struct replica *r, struct wrbuf *wr)
 {
 	begin(r, wr, REPLICA_WIRE_RECORD);
-	return replica_admin_record(r, wr) || replica_client_record(r, wr);
+	/* What follows pieces is taken for the rest of them. */
+	if (r->client.staged_len == 0 && replica_admin_record(r, wr))
+		return true;
+	return replica_client_record(r, wr);
 }
 
 static bool
@@ -221,8 +224,11 @@ hear_record(struct replica *r, size_t member, struct rdbuf *rd)
 	const uint8_t *bytes = rdbuf_bytes(rd, len);
 
 	if (member == r->era.self) {
-		if (replica_wire_record_kind(bytes, len) ==
-		    REPLICA_RECORD_COMMAND)
+		/* Only commands come in pieces, and this is the last of one:
+		 * its own bytes tell no kind. */
+		if (r->large_len[member] > 0 ||
+		    replica_wire_record_kind(bytes, len) ==
+			REPLICA_RECORD_COMMAND)
 			replica_client_landed(r);
 		else
 			r->era.is_change_sent = false;

@@ -708,6 +708,22 @@ $key/lease" cfgstore list -k "$key/*"
 	run -65 cfgstore import file
 }
 
+@test "a transaction that is longer than a message of the ring goes through" {
+	local i
+	# Longer than 1 MiB, shorter than what the store takes.
+	for i in 1 2; do
+		printf 'put key=%s/%d value=%0*d\n' $key $i 580000 7
+	done >file
+	for i in 1 2 3; do
+		sed -i "s/7\$/7$i/" file
+		cfgstore txn file
+		cfgstore set $key/small $i
+		cfgstore export "$key/?" | cmp file -
+	done
+	RINGKIT_RUNDIR=$NODES/2 cfgstore export --sync "$key/?" | cmp file -
+	cfgstore del -p $key/
+}
+
 # ---- locks ------------------------------------------------------------------
 
 @test "--lock writes only with the token of a lock that is held" {
