@@ -214,7 +214,7 @@ hear(struct storeload_client *client)
 {
 	ssize_t n = recv(client->fd, client->in + client->in_len,
 	    sizeof client->in - client->in_len, MSG_DONTWAIT);
-	size_t at = 0, taken;
+	size_t taken;
 	if (n == 0)
 		storeload_die("recv", "the end");
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -223,7 +223,6 @@ hear(struct storeload_client *client)
 	while ((taken = load.store->take(client)) > 0) {
 		client->in_len -= taken;
 		memmove(client->in, client->in + taken, client->in_len);
-		at += taken;
 	}
 	if (client->in_len == sizeof client->in)
 		storeload_die("recv", "a record that is too long");

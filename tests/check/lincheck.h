@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /* No revision, no time, no word: not known. */
-#define LINCHECK_NONE UINT64_MAX
-enum { LINCHECK_NO_WORD = UINT32_MAX };
+#define LINCHECK_NONE    UINT64_MAX
+#define LINCHECK_NO_WORD UINT32_MAX
 
 struct lincheck;
 
