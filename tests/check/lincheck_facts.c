@@ -356,9 +356,9 @@ fact_holds(struct lincheck *check, size_t op, const struct lincheck_fact *fact,
 				     : "value",
 	    op);
 	lincheck_say_who(check, &text, op);
+	bool is_asked = fact->is_condition && !it->is_watch;
 	text_put(&text,
-	    fact->is_condition ? " took place, which asks that at "
-			       : " says that at ");
+	    is_asked ? " took place, which asks that at " : " says that at ");
 	text_put(&text, "revision ");
 	text_put_u64(&text, rev);
 	text_put_char(&text, ' ');
