@@ -160,6 +160,10 @@ be_saver(const struct cfgstored_disk *disk,
 
 	cfgstored_proc_become("cfg-saver", keep, ARRAY_COUNT(keep));
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Of takeovers that came to nothing; what is synced has its name. */
+	if (save->purpose == CFGSTORED_DISK_TAKEN &&
+	    kv_tip_compare(&disk->synced, &disk->state.tip) == 0)
+		(void)!cfgstored_folder_remove_all(&disk->folder, ".in");
 	rc = cfgstored_snap_write(&disk->folder, save);
 	(void)!write(fd, &rc, sizeof rc);
 	_exit(0);
@@ -198,6 +202,8 @@ cfgstored_disk_save(
 	disk->has_answered = false;
 	disk->purpose = save->purpose;
 	disk->saving = save->tip;
+	if (save->purpose == CFGSTORED_DISK_TAKEN)
+		disk->taken = 0;
 	return 0;
 }
 

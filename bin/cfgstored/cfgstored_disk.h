@@ -132,7 +132,7 @@ void cfgstored_disk_flush(struct cfgstored_disk *disk);
 
 enum cfgstored_disk_purpose {
 	CFGSTORED_DISK_OWN,   /* of a log that has it: earlier log may go */
-	CFGSTORED_DISK_TAKEN, /* for a takeover on it */
+	CFGSTORED_DISK_TAKEN, /* for a takeover on it; the last one counts */
 };
 
 /*

@@ -227,8 +227,8 @@ note(struct diskgame *game)
 	    kv_tip_compare(&game->logs[game->promised].tip, &event->tip) == 0);
 }
 
-static void
-await(struct diskgame *game)
+enum cfgstored_disk_kind
+diskgame_await(struct diskgame *game)
 {
 	struct pollfd poll_fd = { .fd = cfgstored_disk_fd(game->disk),
 		.events = POLLIN };
@@ -240,6 +240,7 @@ await(struct diskgame *game)
 			abort();
 		}
 	note(game);
+	return game->last.kind;
 }
 
 static void
@@ -257,7 +258,7 @@ bool
 diskgame_sync(struct diskgame *game)
 {
 	while (!game->has_failed && game->promised + 1 < game->count)
-		await(game);
+		(void)diskgame_await(game);
 	if (!game->has_failed)
 		promise(game, game->disk->writer);
 	return !game->has_failed;
@@ -270,7 +271,7 @@ static bool
 is_given(struct diskgame *game, int rc)
 {
 	if (rc == -EAGAIN)
-		await(game);
+		(void)diskgame_await(game);
 	if (rc < 0 && rc != -EAGAIN)
 		ENSURE(game->has_failed || rc == game->disk->error);
 	return rc == 0;
@@ -325,7 +326,7 @@ save(struct diskgame *game, enum cfgstored_disk_purpose purpose,
 	if (cfgstored_disk_save(game->disk, &request) < 0)
 		return false;
 	do
-		await(game);
+		(void)diskgame_await(game);
 	while (!game->has_failed && game->last.kind != CFGSTORED_DISK_SAVED &&
 	    game->last.kind != CFGSTORED_DISK_UNSAVED);
 	if (game->last.kind == CFGSTORED_DISK_SAVED)

@@ -84,6 +84,9 @@ bool diskgame_append(struct diskgame *game, size_t count);
 /* Waits until all that was given is durable.  false: the disk failed. */
 bool diskgame_sync(struct diskgame *game);
 
+/* Waits for what comes back next. */
+enum cfgstored_disk_kind diskgame_await(struct diskgame *game);
+
 /* A takeover of length records behind base, and its end. */
 bool diskgame_take_over(
     struct diskgame *game, uint64_t base, bool is_on_snapshot, size_t length);

@@ -55,7 +55,7 @@ reopen(enum cfgstored_disk_health health)
 
 /* How many files there are whose names begin so. */
 static long
-files(const char *prefix)
+files_as(const char *prefix, const char *suffix)
 {
 	struct cfgstored_folder folder = { .fd = -1 };
 	uint64_t numbers[64];
@@ -64,9 +64,15 @@ files(const char *prefix)
 
 	snprintf(path, sizeof path, "%s/cfg", dir);
 	folder.fd = open(path, O_RDONLY | O_DIRECTORY);
-	count = cfgstored_folder_list(&folder, prefix, "", numbers, 64);
+	count = cfgstored_folder_list(&folder, prefix, suffix, numbers, 64);
 	close(folder.fd);
 	return count;
+}
+
+static long
+files(const char *prefix)
+{
+	return files_as(prefix, "");
 }
 
 static int
@@ -166,6 +172,32 @@ test_disk_unfinished_takeover_is_not_there(void)
 	diskgame_close(&game);
 }
 
+/* Snapshots for takeovers that came to nothing do not pile up. */
+static void
+test_disk_keeps_one_snapshot_to_take_over_on(void)
+{
+	struct kv_tip tip = { { 7, 1, 1, 1 }, 300 };
+	struct cfgstored_disk_save save = { .purpose = CFGSTORED_DISK_TAKEN };
+
+	found();
+	CHECK(diskgame_append(&game, 10));
+	for (; tip.index < 305; tip.index++) {
+		save.kv = game.kv;
+		save.tip = tip;
+		save.words = &tip;
+		save.len = sizeof tip;
+		CHECK_EQ(cfgstored_disk_save(game.disk, &save), 0);
+		while (diskgame_await(&game) != CFGSTORED_DISK_SAVED)
+			CHECK_EQ(game.last.kind, CFGSTORED_DISK_WRITTEN);
+		CHECK_EQ(files_as("snap-", ".in"), 1);
+		CHECK_EQ(cfgstored_disk_begin(game.disk, &tip, true), 0);
+	}
+	CHECK(diskgame_take_over(&game, 310, true, 1));
+	CHECK_EQ(files_as("snap-", ".in"), 0);
+	reopen(CFGSTORED_DISK_GOOD);
+	diskgame_close(&game);
+}
+
 static void
 test_disk_snapshot_lets_old_log_go(void)
 {
@@ -174,8 +206,8 @@ test_disk_snapshot_lets_old_log_go(void)
 	CHECK(files("log-") > 5);
 	CHECK(diskgame_save(&game));
 	CHECK(diskgame_append(&game, 1));
-	/* 32 KiB of 16 are kept; the active one, and perhaps the next. */
-	CHECK(files("log-") <= 4);
+	/* Two are kept; the active one, perhaps a new one, and the next. */
+	CHECK(files("log-") <= 5);
 	CHECK_EQ(files("snap-"), 1);
 	reopen(CFGSTORED_DISK_GOOD);
 	CHECK_EQ(game.found.tip.index, 401);
@@ -430,6 +462,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_disk_close_writes_what_was_given),
 		CHECK_TEST(test_disk_takes_over),
 		CHECK_TEST(test_disk_unfinished_takeover_is_not_there),
+		CHECK_TEST(test_disk_keeps_one_snapshot_to_take_over_on),
 		CHECK_TEST(test_disk_snapshot_lets_old_log_go),
 		CHECK_TEST(test_disk_damaged_is_refilled),
 		CHECK_TEST(test_disk_truncated_is_refilled),
