@@ -96,8 +96,9 @@ receive(struct tree *tree, int flags)
 	struct tree_note note;
 	ssize_t n = recv(tree->fd, &note, sizeof note, flags);
 
+	/* A reset: it went without reading our last, its own words follow. */
 	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+		return errno == EINTR || errno == ECONNRESET ? 0 : -errno;
 	if (n != sizeof note)
 		return -EPIPE;
 	take(tree, &note);

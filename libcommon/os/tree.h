@@ -33,7 +33,7 @@ struct tree_command {
 	/*
 	 * 0, or another process, and its descriptor, for tree_begin: nothing
 	 * is started, that one is kept, with what is below it when it is
-	 * stopped.
+	 * stopped.  Its exit code is 0, or 137 when it was killed by us.
 	 */
 	pid_t stranger;
 	int stranger_fd;
@@ -79,7 +79,7 @@ RK_MUST_CHECK int tree_begin(
  */
 void tree_until(struct tree *tree, uint64_t stop_ns, uint64_t kill_ns);
 
-/* For the command's process group, and nothing else. */
+/* For the command's process group, or the stranger, and nothing else. */
 void tree_signal(struct tree *tree, int signo);
 
 /*

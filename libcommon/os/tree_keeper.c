@@ -160,8 +160,10 @@ is_anybody_left(struct keeper *keeper)
 	if (!keeper->is_strange)
 		return reap_all(keeper);
 	are_left = tree_strangers_are_left(&keeper->strangers);
+	/* How it ended is its parent's to know. */
 	if (had_root && keeper->strangers.root == 0)
-		tell_end(keeper, 0);
+		tell_end(
+		    keeper, clock_boot_ns() >= kill_time(keeper) ? SIGKILL : 0);
 	/* What it leaves behind, unless it was stopped, is nobody's. */
 	return are_left && (keeper->strangers.root > 0 || is_stopping(keeper));
 }
@@ -206,6 +208,8 @@ take_note(struct keeper *keeper, const struct tree_note *note)
 	case TREE_SIGNAL:
 		if (keeper->pid > 0)
 			kill(-keeper->pid, note->value);
+		else if (keeper->strangers.root > 0)
+			child_signal(keeper->strangers.root_fd, note->value);
 		break;
 	default:
 		break;
