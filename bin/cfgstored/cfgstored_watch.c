@@ -36,8 +36,9 @@ struct sub {
 	struct svc_client *client; /* NULL: free */
 	uint32_t id;
 	enum stage stage;
-	bool is_shut_told; /* the last of away and here */
-	bool is_resumed;   /* READY comes behind what was missed */
+	bool is_shut_told;       /* the last of away and here */
+	enum replica_state told; /* the state of the last away */
+	bool is_resumed;         /* READY comes behind what was missed */
 	/* SNAPSHOT: of the state that is told; else: told up to here. */
 	uint64_t rev;
 	/* Where in the next revision: behind this one; NULL: at its start. */
@@ -358,17 +359,22 @@ tell_openness(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 	struct replica_status status;
 	struct text out;
 
-	if (sub->is_shut_told == is_shut || sub->stage != STAGE_LIVE)
+	if (sub->stage != STAGE_LIVE ||
+	    (sub->is_shut_told == is_shut &&
+		(!is_shut || sub->told == d->state)))
 		return;
 	begin(d, sub, &out, is_shut ? "away" : "here");
 	if (is_shut) {
 		replica_status(d->replica, &status);
 		cfgstored_put_value(
 		    &out, "why", status.why, strlen(status.why));
+		cfgstored_put(&out, "state", replica_state_name(d->state));
 	} else
 		cfgstored_put_number(&out, "rev", kv_rev(kv));
-	if (offer(sub, &out))
-		sub->is_shut_told = is_shut;
+	if (!offer(sub, &out))
+		return;
+	sub->is_shut_told = is_shut;
+	sub->told = d->state;
 }
 
 /* false: nothing more can be told now. */
