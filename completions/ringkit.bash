@@ -271,7 +271,7 @@ _ringkit_front()
 		check-config) _ringkit_check_config $i ;;
 		fence-confirm) _ringkit_fence_confirm $i ;;
 		cfgstore | cfgstored | check-quorum | memberd | msgcat |\
-		msgsend | quorumd | ringd | watch-membership)
+		msgsend | quorumd | ringd | ringlock | watch-membership)
 			_ringkit_program "${COMP_WORDS[i]}" $i
 			;;
 		esac
@@ -284,7 +284,7 @@ _ringkit_front()
 		_ringkit_reply check-config down fence-confirm forget keygen \
 			members sandbox status tag up \
 			cfgstore cfgstored check-quorum memberd msgcat \
-			msgsend quorumd ringd watch-membership
+			msgsend quorumd ringd ringlock watch-membership
 		;;
 	esac
 }

@@ -54,7 +54,7 @@ function __ringkit_known_nodes
         string replace -rf '^exists node=\d+ name=([^ ]*) .*' '$1' | sort -u
 end
 
-set -l programs cfgstore cfgstored check-quorum memberd msgcat msgsend quorumd ringd watch-membership
+set -l programs cfgstore cfgstored check-quorum memberd msgcat msgsend quorumd ringd ringlock watch-membership
 
 complete -c ringkit -f
 complete -c ringkit -n 'not __ringkit_command' -a status -d 'Show the state of this node'
@@ -75,6 +75,7 @@ complete -c ringkit -n 'not __ringkit_command' -a msgcat -d 'Print the messages 
 complete -c ringkit -n 'not __ringkit_command' -a msgsend -d 'Send messages to a group'
 complete -c ringkit -n 'not __ringkit_command' -a quorumd -d 'Decide whether this node may act'
 complete -c ringkit -n 'not __ringkit_command' -a ringd -d 'Order messages among the nodes'
+complete -c ringkit -n 'not __ringkit_command' -a ringlock -d 'Run a command under a lock'
 complete -c ringkit -n 'not __ringkit_command' -a watch-membership -d 'Tell who is there, run hooks'
 complete -c ringkit -n "__ringkit_is $programs" -a '(__ringkit_program)'
 

@@ -103,6 +103,7 @@ every_option() # SHELL
 	same_options "$1" cfgstored
 	same_options "$1" msgsend
 	same_options "$1" check-quorum
+	same_options "$1" ringlock
 	same_options "$1" watch-membership
 	same_options "$1" cfgstore
 	for command in $(verbs_of_cfgstore); do
@@ -112,7 +113,7 @@ every_option() # SHELL
 	for command in status members tag forget fence-confirm keygen \
 		check-config up down sandbox \
 		cfgstore cfgstored check-quorum memberd msgcat msgsend \
-		quorumd ringd watch-membership; do
+		quorumd ringd ringlock watch-membership; do
 		same_options "$1" ringkit $command
 	done
 }
@@ -130,7 +131,7 @@ every_command() # SHELL
 			sed -n 's/^  \([a-z][a-z, -]*[a-z]\)   .*/\1/p' |
 			tr -d ,
 		echo cfgstore cfgstored check-quorum memberd msgcat msgsend \
-			quorumd ringd watch-membership
+			quorumd ringd ringlock watch-membership
 	} | tr ' ' '\n' | sort >help
 	grep -qx sandbox help
 	offers "$1" 'ringkit ' | diff help -

@@ -77,6 +77,10 @@ examples() # PAGE
 	examples cfgstored.8
 }
 
+@test "the examples of ringlock.1 do what is shown" {
+	examples ringlock.1
+}
+
 @test "the examples of watch-membership.1 do what is shown" {
 	examples watch-membership.1
 }
@@ -186,6 +190,10 @@ same_options() # PAGE COMMAND...
 	same_options watch-membership.1 watch-membership
 }
 
+@test "ringlock.1 has the options of ringlock" {
+	same_options ringlock.1 ringlock
+}
+
 @test "ringkit.1 has the options of ringkit and of each command" {
 	same_options ringkit.1 ringkit
 	same_options_of_commands ringkit
@@ -255,7 +263,8 @@ exit_codes() # PAGE
 @test "every program's page lists its exit codes, once and in order" {
 	local page
 	for page in ringd.8 memberd.8 quorumd.8 cfgstored.8 \
-		msgsend.1 msgcat.1 check-quorum.1 watch-membership.1 cfgstore.1 ringkit.1 \
+		msgsend.1 msgcat.1 check-quorum.1 watch-membership.1 cfgstore.1 ringlock.1 \
+		ringkit.1 \
 		ringkit.7; do
 		exit_codes "$man/$page" >codes
 		grep -qx 64 codes

@@ -13,7 +13,8 @@ function is_pure(path) {
 	    path ~ "^bin/ringd/(totem|group|session)[a-z_]*\\.[ch]$" ||
 	    path ~ "^bin/memberd/member(_[a-z_]*)?\\.[ch]$" ||
 	    path ~ "^bin/quorumd/quorum(_[a-z_]*)?\\.[ch]$" ||
-	    path ~ "^bin/cfgstored/kv(_[a-z_]*)?\\.[ch]$"
+	    path ~ "^bin/cfgstored/kv(_[a-z_]*)?\\.[ch]$" ||
+	    path ~ "^bin/ringlock/lock(_[a-z_]*)?\\.[ch]$"
 }
 function is_allowed(from, to) {
 	if (from ~ "^tests/")
