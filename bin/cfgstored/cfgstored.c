@@ -194,6 +194,7 @@ get_deadline_ns(const void *arg)
 	uint64_t at_ns = num_min(replica_deadline_ns(d->replica),
 	    cfgstored_age_deadline_ns(&d->age));
 
+	at_ns = num_min(at_ns, cfgstored_files_deadline_ns(d));
 	if (d->leave_deadline_ns != 0)
 		at_ns = num_min(at_ns, d->leave_deadline_ns);
 	if (d->is_reload_due || d->is_unsaved)
@@ -222,6 +223,7 @@ on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 	if (replica_deadline_ns(d->replica) <= d->now_ns)
 		cfgstored_step(d, &in);
 	forget_history(d);
+	cfgstored_files_on_time(d);
 	if (d->leave_deadline_ns != 0 && d->now_ns >= d->leave_deadline_ns)
 		loop_stop(loop, d->exit_code);
 }

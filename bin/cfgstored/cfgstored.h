@@ -67,6 +67,16 @@ enum cfgstored_sync {
 	CFGSTORED_SYNC_DONE
 };
 
+/* The snapshot that a takeover stands on: it is tried until it is there. */
+struct cfgstored_again {
+	bool is_known; /* what was ordered last */
+	bool is_due;   /* it failed: once more at at_ns */
+	uint64_t at_ns;
+	struct kv_tip tip;
+	size_t len;
+	uint8_t words[REPLICA_WORDS_BYTES_MAX];
+};
+
 /* What svc keeps for us with each client. */
 struct cfgstored_client {
 	uint32_t pending; /* answers under way */
@@ -122,6 +132,7 @@ struct cfgstored {
 	bool is_room_due; /* the replica is to be told how much it has */
 	bool is_unsaved;  /* a snapshot could not be begun: */
 	struct kv_tip unsaved;
+	struct cfgstored_again again;
 
 	struct cfgstored_request *requests; /* REPLICA_PENDING_MAX */
 	uint32_t request_free;
@@ -200,6 +211,9 @@ void cfgstored_files_do(
     struct cfgstored *d, const struct replica_effect *effect);
 /* Gives the disk what waits, and has it written. */
 void cfgstored_files_turn(struct cfgstored *d);
+/* When it wants to be called; what is due then. */
+uint64_t cfgstored_files_deadline_ns(const struct cfgstored *d);
+void cfgstored_files_on_time(struct cfgstored *d);
 /* Bytes of records that it takes now. */
 uint64_t cfgstored_files_room(const struct cfgstored *d);
 /* Takes part in the loop, and no more: before the disk is opened anew. */

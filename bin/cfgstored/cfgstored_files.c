@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libcommon/os/clock.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/log.h"
 #include "libcommon/os/loop.h"
 
 #include "bin/cfgstored/cfgstored.h"
+
+#define AGAIN_NS CLOCK_S_NS
 
 /* ---- to the disk ------------------------------------------------------- */
 
@@ -46,7 +49,87 @@ append(struct cfgstored *d, const struct replica_effect *effect)
 	give(d, &item);
 }
 
-/* What cannot be begun now is told as failed, behind this step. */
+/* Told behind this step. */
+static void
+tell_unsaved(struct cfgstored *d, const struct kv_tip *tip)
+{
+	d->is_unsaved = true;
+	d->unsaved = *tip;
+}
+
+/*
+ * A takeover cannot go on without its snapshot, and a disk that was full may
+ * have room soon.  The replica need not know that it is tried again.
+ */
+static void
+note_save(struct cfgstored *d, const struct replica_effect *effect)
+{
+	struct cfgstored_again *again = &d->again;
+
+	again->is_due = false;
+	again->is_known =
+	    effect->save.is_taken && effect->save.len <= sizeof again->words;
+	if (!again->is_known)
+		return;
+	again->tip = effect->save.tip;
+	again->len = effect->save.len;
+	memcpy(again->words, effect->save.words, effect->save.len);
+}
+
+/* false: not this one. */
+static bool
+try_later(struct cfgstored *d, const struct kv_tip *tip)
+{
+	struct cfgstored_again *again = &d->again;
+
+	if (!again->is_known || kv_tip_compare(&again->tip, tip) != 0)
+		return false;
+	again->is_due = true;
+	again->at_ns = d->now_ns + AGAIN_NS;
+	return true;
+}
+
+/* Something else is under way: now it has failed. */
+static void
+give_up(struct cfgstored *d)
+{
+	if (d->again.is_due)
+		tell_unsaved(d, &d->again.tip);
+	d->again.is_due = d->again.is_known = false;
+}
+
+uint64_t
+cfgstored_files_deadline_ns(const struct cfgstored *d)
+{
+	return d->again.is_due ? d->again.at_ns : UINT64_MAX;
+}
+
+void
+cfgstored_files_on_time(struct cfgstored *d)
+{
+	struct cfgstored_again *again = &d->again;
+	const struct cfgstored_disk_save order = {
+		.purpose = CFGSTORED_DISK_TAKEN,
+		.kv = replica_kv(d->replica),
+		.tip = again->tip,
+		.words = again->words,
+		.len = again->len,
+	};
+	struct replica_status now;
+
+	if (!again->is_due || d->now_ns < again->at_ns)
+		return;
+	replica_status(d->replica, &now);
+	/* The state must still be the one that it says. */
+	if (order.kv == NULL || now.applied != again->tip.index)
+		give_up(d);
+	else if (cfgstored_disk_save(d->disk, &order) < 0)
+		again->at_ns = d->now_ns + AGAIN_NS;
+	else
+		again->is_due = false;
+}
+
+/* What cannot be begun now has failed, or is begun later. */
 static void
 save(struct cfgstored *d, const struct replica_effect *effect)
 {
@@ -61,14 +144,16 @@ save(struct cfgstored *d, const struct replica_effect *effect)
 	int rc =
 	    order.kv != NULL ? cfgstored_disk_save(d->disk, &order) : -EINVAL;
 
+	give_up(d);
+	note_save(d, effect);
 	if (rc == 0) {
 		d->stats.snapshots++;
 		return;
 	}
 	if (rc != -EBUSY)
 		fail("snapshot", rc);
-	d->is_unsaved = true;
-	d->unsaved = effect->save.tip;
+	if (!try_later(d, &effect->save.tip))
+		tell_unsaved(d, &effect->save.tip);
 }
 
 /* ---- for another node -------------------------------------------------- */
@@ -151,6 +236,7 @@ cfgstored_files_do(struct cfgstored *d, const struct replica_effect *effect)
 		append(d, effect);
 		return;
 	case REPLICA_OUT_BEGIN:
+		give_up(d);
 		item.kind = CFGSTORED_BACKLOG_BEGIN;
 		item.tip = effect->begin.after;
 		item.is_on_snapshot = effect->begin.is_on_snapshot;
@@ -162,6 +248,7 @@ cfgstored_files_do(struct cfgstored *d, const struct replica_effect *effect)
 		give(d, &item);
 		return;
 	case REPLICA_OUT_ABORT:
+		give_up(d);
 		item.kind = CFGSTORED_BACKLOG_ABORT;
 		give(d, &item);
 		return;
@@ -215,6 +302,8 @@ on_event(struct cfgstored *d, const struct cfgstored_disk_event *event)
 	    event->kind == CFGSTORED_DISK_UNSAVED)
 		fail(event->what != NULL ? event->what : "snapshot",
 		    event->error);
+	if (event->kind == CFGSTORED_DISK_UNSAVED && try_later(d, &event->tip))
+		return;
 	cfgstored_step(d, &in);
 }
 

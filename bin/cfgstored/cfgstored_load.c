@@ -111,6 +111,7 @@ make_replica(struct cfgstored *d)
 	ENSURE(d->replica != NULL);
 	d->state = REPLICA_AWAY;
 	d->is_reload_due = d->is_unsaved = false;
+	d->again.is_due = d->again.is_known = false;
 	d->is_room_due = true;
 	d->ring_inc = 0;
 }

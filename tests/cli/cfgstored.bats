@@ -13,6 +13,7 @@ setup()
 
 teardown()
 {
+	! mountpoint -q "$DIR/state3" || umount -l "$DIR/state3"
 	nodes_end
 }
 
@@ -169,6 +170,32 @@ teardown()
 	opens 3
 	grep 'files health=bad' log.cfgstored3
 	[ "$(value_at 3 a)" = 1 ]
+}
+
+@test "a full disk refuses writes at its node only, until there is room" {
+	local i
+	[ "$(id -u)" = 0 ] || skip "only root can make a small disk"
+	folders 3
+	mount -t tmpfs -o "size=38m,uid=$NOBODY,gid=$NOBODY,mode=700" none \
+		state3 || skip "this machine allows no mount"
+	store 3
+	head -c 500000 /dev/zero | tr '\0' v >value
+	for i in {1..90}; do
+		printf 'set key=k%s len=500000\n' $((i % 20))
+		cat value
+		echo
+	done >requests
+	echo quit >>requests
+	timeout 60 nc -U run1/cfg.sock <requests | grep -c '^ok rev=' | grep -x 90
+	stored 3 'disk_full=yes'
+	c 3 'set key=a timeout=1s len=1\nx' |
+		grep -E '^(err code=(full|busy)|no code=unknown) n=75'
+	c 3 'get key=k5' | grep -qE '^ok key=k5 '
+	set_key 1 a 1 | grep '^ok rev='
+	mount -o remount,size=300m state3
+	stored 3 'state=open .*disk_full=no'
+	set_key 3 a 2 | grep '^ok rev='
+	[ "$(value_at 1 a sync=yes)" = 2 ]
 }
 
 @test "a minority refuses writes at once, and still reads" {
