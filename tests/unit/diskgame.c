@@ -471,6 +471,10 @@ diskgame_play(struct diskgame *game)
 {
 	if (newest(game)->health != CFGSTORED_DISK_GOOD)
 		return play_first(game);
+	/* No move gives more than 100. */
+	if (newest(game)->tip.index > DISKGAME_RECORDS - 100 ||
+	    game->count > DISKGAME_LOGS - 100)
+		return play_restart(game);
 	switch (rng_below(&game->rng, 12)) {
 	case 0:
 		return play_abort(game);

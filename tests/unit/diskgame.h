@@ -17,7 +17,7 @@
 #include "tests/unit/diskworld.h"
 
 enum {
-	DISKGAME_RECORDS = 512,
+	DISKGAME_RECORDS = 1024,
 	DISKGAME_LOGS = 2048,
 	DISKGAME_WHY_BYTES = 256,
 };
