@@ -53,7 +53,7 @@ mark_runs()
 ran()
 {
 	: >input
-	first_match "$2" 20 tail -n "+$((runs[$1] + 1))" -F "ran$1" || {
+	first_match "$2" 60 tail -n "+$((runs[$1] + 1))" -F "ran$1" || {
 		echo "the hook of node $1 did not run" >&2
 		return 1
 	}
