@@ -148,7 +148,7 @@ replica_create(struct arena *arena, const struct replica_config *cfg)
 	struct replica_memory memory = { 0 };
 
 	ENSURE(cfg->node_count > 0 && cfg->node_count <= LIMIT_NODES);
-	ENSURE(cfg->message_bytes_max >= 2 * REPLICA_CHUNK_BYTES_MAX);
+	ENSURE(cfg->message_bytes_max >= REPLICA_CHUNK_BYTES_MAX + 4096);
 	take_memory(&memory, cfg, arena);
 	if (r == NULL)
 		return NULL;

@@ -54,7 +54,8 @@ struct replica_era {
 	uint64_t note_index; /* of the NOTE; 0: there is none */
 	uint32_t giver;
 	uint64_t open_index;
-	uint64_t end; /* index of the last */
+	uint64_t base_acked; /* as the best of those that were counted knew */
+	uint64_t end;        /* index of the last */
 	uint64_t acked;
 	uint64_t acked_in_memory;
 	uint64_t marks;

@@ -238,6 +238,7 @@ replica_log_go_on(struct replica *r)
 
 	if (!era->is_ours)
 		return;
+	acked = num_max(acked, era->base_acked);
 	r->acked = num_max(r->acked, num_min(acked, r->win.end - 1));
 	if (era->is_contiguous && !era->is_complete)
 		complete(r);

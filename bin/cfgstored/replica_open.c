@@ -374,6 +374,10 @@ begin(struct replica *r, const struct replica_open *open)
 	era->elect_index = open->meta.elect_index;
 	era->change_index = era->open_index;
 	era->is_virgin = is_virgin(r, &open->counted);
+	for (size_t i = 0; i < open->counted.count; i++)
+		era->base_acked = num_max(
+		    era->base_acked, said_of(r, open->counted.id[i])->acked);
+	era->base_acked = num_min(era->base_acked, open->base.index);
 	replica_window_clear(&r->live, &open->base);
 }
 
