@@ -11,6 +11,7 @@
 
 #include "tests/sim/sim_draw.h"
 #include "tests/sim/sim_fault.h"
+#include "tests/sim/sim_store.h"
 #include "tests/sim/sim_watch.h"
 
 enum { SIM_EVENTS_MAX = 20000000 };
@@ -84,6 +85,7 @@ sim_reset(struct sim *sim, const struct sim_options *opt)
 	sim_watch_reset(sim);
 	for (uint32_t i = 0; i < opt->node_count; i++)
 		reset_node(sim, i);
+	sim_store_reset(sim);
 }
 
 void
@@ -159,6 +161,9 @@ dispatch(struct sim *sim, const struct sim_event *event)
 		break;
 	case SIM_EVENT_FAULT_END:
 		sim_fault_end(sim, event->a, event->b);
+		break;
+	case SIM_EVENT_STORE:
+		sim_store_on_tick(sim, node, event->a);
 		break;
 	case SIM_EVENT_CALL:
 		if (sim->call)

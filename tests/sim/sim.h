@@ -33,6 +33,7 @@ enum sim_event_kind {
 	SIM_EVENT_FAULT,     /* a: enum sim_fault, b: epoch */
 	SIM_EVENT_FAULT_END, /* a: what to undo, b: epoch */
 	SIM_EVENT_CALL,      /* a: index of a scenario's step */
+	SIM_EVENT_STORE,     /* a: life */
 };
 
 enum sim_story {

@@ -4,6 +4,7 @@
 #include "libcommon/base/num.h"
 
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_store.h"
 #include "tests/sim/sim_watch.h"
 
 void
@@ -19,6 +20,8 @@ sim_app_start(struct sim *sim, struct sim_node *node, struct arena *arena)
 void
 sim_app_started(struct sim *sim, struct sim_node *node)
 {
+	if (sim->opt.has_store)
+		sim_store_start(sim, node);
 	if (sim->opt.has_groups)
 		sim_group_open(sim, node);
 }

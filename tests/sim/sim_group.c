@@ -17,7 +17,7 @@ enum { GROUP_VIEW_MEMBERS = LIMIT_NODES * SIM_CONNS_ALL };
 /* Names of all kinds: one letter, some bytes, one that another begins. */
 static const char *const group_names[SIM_GROUPS_ALL] = { "g", "group",
 	"\x01\xff*", "another-group-with-a-rather-long-name", "ringkit/member",
-	"ringkit/quorum" };
+	"ringkit/quorum", "ringkit/cfg" };
 
 static struct group_name
 name_of(uint32_t group)
@@ -262,6 +262,8 @@ sim_group_open(struct sim *sim, struct sim_node *node)
 	for (uint32_t i = 0; i < SIM_SERVICES; i++) {
 		struct group_input in = { .kind = GROUP_IN_JOIN };
 
+		if (i == SIM_SERVICE_STORE && !sim->opt.has_store)
+			continue;
 		open_client(sim, node, SIM_CONNS + i);
 		in.conn = node->app.group.conn[SIM_CONNS + i];
 		in.join.group = name_of(SIM_GROUPS + i);
@@ -422,6 +424,29 @@ sim_group_restart_quorumd(struct sim *sim, struct sim_node *node)
 	sim_stack_restart(sim, node, join.conn);
 	sim_node_settle(sim, node);
 	sim_node_idle(sim, node);
+}
+
+void
+sim_group_restart_store(struct sim *sim, struct sim_node *node)
+{
+	uint32_t client = SIM_CONNS + SIM_SERVICE_STORE;
+	struct group_input in = { .kind = GROUP_IN_CLOSE };
+	struct group_input join = { .kind = GROUP_IN_JOIN };
+	uint64_t life = node->life;
+
+	if (node->is_leaving || node->app.group.conn[client] == 0)
+		return;
+	in.conn = node->app.group.conn[client];
+	node->app.group.conn[client] = 0;
+	node->app.stack.conn[SIM_SERVICE_STORE] = 0;
+	request(sim, node, &in);
+	if (node->life != life)
+		return;
+	open_client(sim, node, client);
+	join.conn = node->app.group.conn[client];
+	join.join.group = name_of(SIM_GROUPS + SIM_SERVICE_STORE);
+	node->app.stack.conn[SIM_SERVICE_STORE] = join.conn;
+	request(sim, node, &join);
 }
 
 void

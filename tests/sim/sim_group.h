@@ -58,6 +58,9 @@ void sim_group_exit(struct sim *sim, struct sim_node *node, uint32_t client);
 /* quorumd ends, and another one is there at once. */
 void sim_group_restart_quorumd(struct sim *sim, struct sim_node *node);
 
+/* The same of cfgstored. */
+void sim_group_restart_store(struct sim *sim, struct sim_node *node);
+
 /* One of these, drawn. */
 void sim_group_churn(struct sim *sim, struct sim_node *node);
 

@@ -14,6 +14,7 @@
 #include "tests/sim/sim_fault.h"
 #include "tests/sim/sim_inside.h"
 #include "tests/sim/sim_load.h"
+#include "tests/sim/sim_store.h"
 #include "tests/sim/sim_story.h"
 #include "tests/sim/sim_watch.h"
 
@@ -48,9 +49,11 @@ deadline_ns(const struct sim *sim, const struct sim_node *node)
 {
 	uint64_t core_ns = totem_deadline_ns(node->core);
 
-	return sim->opt.has_stack
-	    ? num_min(core_ns, sim_stack_deadline_ns(node))
-	    : core_ns;
+	if (sim->opt.has_stack)
+		core_ns = num_min(core_ns, sim_stack_deadline_ns(node));
+	if (sim->opt.has_store)
+		core_ns = num_min(core_ns, sim_store_deadline_ns(node));
+	return core_ns;
 }
 
 static void
@@ -344,6 +347,8 @@ turn(struct sim *sim, struct sim_node *node)
 		    &(struct totem_input){ .kind = TOTEM_IN_DEADLINE });
 	if (node->life == life && sim->opt.has_stack) {
 		sim_stack_on_time(sim, node);
+		if (sim->opt.has_store)
+			sim_store_on_time(sim, node);
 		sim_node_settle(sim, node);
 	}
 	if (node->life != life)

@@ -75,9 +75,11 @@ struct sim_options {
 	uint32_t if_view_ppm;
 	uint32_t worst_ppm; /* packets met by a submit just before */
 
-	uint64_t chaos_ns; /* length of the first phase */
-	bool has_groups;   /* the group layer owns the gate */
-	bool has_stack;    /* memberd and quorumd on it */
+	uint64_t chaos_ns;  /* length of the first phase */
+	bool has_groups;    /* the group layer owns the gate */
+	bool has_stack;     /* memberd and quorumd on it */
+	bool has_store;     /* and cfgstored */
+	bool has_elections; /* whose votes change */
 	struct sim_rules rules;
 	uint32_t check_every;
 };

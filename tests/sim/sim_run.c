@@ -9,6 +9,7 @@
 #include "tests/sim/sim_bound.h"
 #include "tests/sim/sim_fault.h"
 #include "tests/sim/sim_stack.h"
+#include "tests/sim/sim_store.h"
 #include "tests/sim/sim_watch.h"
 
 #define MS UINT64_C(1000000)
@@ -21,6 +22,7 @@ enum {
 	RUN_LOADED_MS = 300,
 	RUN_QUIET_MS = 300,
 	RUN_IDLE_MS = 200,
+	RUN_LEASES_MS = 3000,
 	KILL_ONE_IN = 3, /* runs */
 };
 
@@ -196,6 +198,11 @@ sim_run_to_rest(struct sim *sim)
 	sim->is_load_on = false;
 	drain(sim);
 	sim_run_until(sim, sim->now_ns + RUN_QUIET_MS * MS);
+	/* The store's leases run out, and it says so. */
+	if (sim->opt.has_store) {
+		sim_run_until(sim, sim->now_ns + RUN_LEASES_MS * MS);
+		hear_out(sim);
+	}
 	check_idle(sim);
 	if (!sim_run_is_one_ring(sim))
 		sim_fail(sim, "P16 the ring did not stay");
@@ -204,6 +211,8 @@ sim_run_to_rest(struct sim *sim)
 	sim_watch_end(sim);
 	if (sim->opt.has_stack)
 		sim_stack_end(sim);
+	if (sim->opt.has_store)
+		sim_store_end(sim);
 }
 
 bool

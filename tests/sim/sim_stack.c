@@ -13,6 +13,7 @@
 #include "bin/quorumd/quorum.h"
 #include "bin/ringd/group.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_store.h"
 
 enum {
 	STACK_BYTES =
@@ -109,16 +110,26 @@ sim_stack_next(struct sim *sim, struct sim_node *node, struct group_input *out)
 	static const char *const names[SIM_SERVICES] = {
 		[SIM_SERVICE_MEMBER] = "ringkit/member",
 		[SIM_SERVICE_QUORUM] = "ringkit/quorum",
+		[SIM_SERVICE_STORE] = "ringkit/cfg",
 	};
 	struct sim_stack *stack = &node->app.stack;
 	const struct sim_stack_message *message = &stack->queue[stack->head];
 
-	(void)sim;
 	if (stack->conn[SIM_SERVICE_MEMBER] == 0 || node->is_leaving)
 		return false;
 	queue_member(node);
-	if (stack->count == 0)
-		return false;
+	stack->is_store_next = stack->count == 0;
+	if (stack->is_store_next) {
+		if (!sim->opt.has_store ||
+		    stack->conn[SIM_SERVICE_STORE] == 0 ||
+		    !sim_store_next(sim, node, out))
+			return false;
+		out->conn = stack->conn[SIM_SERVICE_STORE];
+		out->publish.group.bytes =
+		    (const uint8_t *)names[SIM_SERVICE_STORE];
+		out->publish.group.len = strlen(names[SIM_SERVICE_STORE]);
+		return true;
+	}
 	*out = (struct group_input){ .kind = GROUP_IN_PUBLISH,
 		.conn = stack->conn[message->service] };
 	out->publish.group.bytes = (const uint8_t *)names[message->service];
@@ -139,6 +150,10 @@ sim_stack_taken(struct sim_node *node)
 {
 	struct sim_stack *stack = &node->app.stack;
 
+	if (stack->is_store_next) {
+		sim_store_taken(node);
+		return;
+	}
 	ENSURE(stack->count > 0);
 	stack->head = (stack->head + 1) % SIM_STACK_QUEUE;
 	stack->count--;
@@ -408,6 +423,8 @@ sim_stack_on_view(
 
 	member_view_of(view, &told);
 	step_member(sim, node, &in);
+	if (sim->opt.has_store)
+		sim_store_on_view(sim, node, view);
 	if (view->phase == TOTEM_PHASE_TRANSITIONAL) {
 		note_transitional(&node->app.stack, view);
 		return;
@@ -424,6 +441,10 @@ sim_stack_on_group(struct sim *sim, struct sim_node *node,
 	struct sim_stack *stack = &node->app.stack;
 	struct member_input came = { .kind = MEMBER_IN_GROUP };
 
+	if (service == SIM_SERVICE_STORE) {
+		sim_store_on_group(sim, node, view);
+		return;
+	}
 	if (service == SIM_SERVICE_MEMBER) {
 		if (view->joined_count > 0)
 			step_member(sim, node, &came);
@@ -454,6 +475,10 @@ sim_stack_on_message(struct sim *sim, struct sim_node *node,
 	struct member_input told = { .kind = MEMBER_IN_MESSAGE,
 		.message = &text };
 
+	if (service == SIM_SERVICE_STORE) {
+		sim_store_on_message(sim, node, message);
+		return;
+	}
 	if (service == SIM_SERVICE_MEMBER) {
 		step_member(sim, node, &told);
 		return;

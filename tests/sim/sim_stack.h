@@ -30,7 +30,12 @@ struct sim;
 struct sim_node;
 struct totem_view;
 
-enum sim_service { SIM_SERVICE_MEMBER, SIM_SERVICE_QUORUM, SIM_SERVICES };
+enum sim_service {
+	SIM_SERVICE_MEMBER,
+	SIM_SERVICE_QUORUM,
+	SIM_SERVICE_STORE,
+	SIM_SERVICES
+};
 
 enum { SIM_STACK_QUEUE = 24 };
 
@@ -47,6 +52,7 @@ struct sim_stack {
 	struct member *member;
 	struct quorum *quorum;
 	uint32_t conn[SIM_SERVICES]; /* 0: not running */
+	bool is_store_next;          /* the message that was asked for */
 	uint32_t head, count;        /* of the queue */
 	struct sim_stack_message queue[SIM_STACK_QUEUE];
 	uint32_t along[LIMIT_NODES]; /* of the last transitional view */

@@ -305,7 +305,7 @@ form(const struct kv_nodes *side)
 }
 
 static void
-replica_world_split(unsigned sides)
+split(unsigned sides)
 {
 	struct kv_nodes side[REPLICA_WORLD_NODES] = { 0 };
 
@@ -335,29 +335,12 @@ power_off(struct world_node *n)
 	    w.rules.is_in_memory ? SIZE_MAX : draw((unsigned)waiting + 1));
 }
 
-/* More than half of the votes stay with disks that have all. */
-static bool
-may_lose(const struct world_node *n)
-{
-	unsigned sum = 0, good = 0;
-
-	/* Nobody can tell a lost disk from one that was never begun. */
-	if (w.tally_begin == w.tally->oks)
-		return false;
-	for (unsigned i = 0; i < w.rules.node_count; i++) {
-		sum += w.votes[i];
-		if (!w.node[i].is_sick && &w.node[i] != n)
-			good += w.votes[i];
-	}
-	return 2 * good > sum;
-}
-
 static void
 power_on(struct world_node *n)
 {
 	struct kv_nodes alone = { .count = 1, .id = { n->id } };
 
-	if (w.rules.has_losses && draw(4) == 0 && may_lose(n)) {
+	if (w.rules.has_losses && draw(4) == 0 && replica_world_may_lose(n)) {
 		n->is_sick = true;
 		replica_world_tell("n%u: loses its disk", (unsigned)n->id);
 		replica_disk_lose(n->disk, draw(2) == 0);
@@ -464,9 +447,9 @@ step(void)
 
 	w.step_no++;
 	if (choice < 2)
-		replica_world_split(1 + draw(w.rules.node_count));
+		split(1 + draw(w.rules.node_count));
 	else if (choice < 6)
-		replica_world_split(1 + draw(2));
+		split(1 + draw(2));
 	else if (choice < (n->is_up ? 8U : 20U))
 		turn_power(n);
 	else if (choice < w.calm / 16)
@@ -483,7 +466,7 @@ begin(uint64_t seed)
 		struct world_node *n = &w.node[i];
 
 		w.votes[i] = 1 + (draw(4) == 0);
-		n->id = i + 1;
+		n->id = w.id[i] = i + 1;
 		n->inc = 1;
 		n->disk = replica_disk_open(w.rules.has_large ? 1 << 20 : 8192);
 		n->lent = malloc(LENT_BYTES);
@@ -497,7 +480,7 @@ begin(uint64_t seed)
 		w.window_bytes = 4U << 20;
 	for (unsigned i = 0; i < w.rules.node_count; i++)
 		power_on(&w.node[i]);
-	replica_world_split(1);
+	split(1);
 }
 
 static void
@@ -540,7 +523,7 @@ heal(void)
 	for (unsigned i = 0; i < w.rules.node_count; i++)
 		if (!w.node[i].is_up)
 			power_on(&w.node[i]);
-	replica_world_split(1);
+	split(1);
 	be_quiet(3 * QUIET, 84);
 	for (unsigned i = 0; i < 8 && !replica_world_is_even(); i++)
 		be_quiet(QUIET, 84);
@@ -555,6 +538,7 @@ replica_world_play(const struct replica_world *world, uint64_t seed,
 	memset(&w, 0, sizeof w);
 	w.rules = *world;
 	w.tally = tally;
+	w.step = replica_world_step;
 	w.tally_begin = tally->oks;
 	begin(seed);
 	if (draw(4) != 0)

@@ -19,7 +19,7 @@
 
 #include "bin/cfgstored/kv_rules.h"
 
-enum { REPLICA_WORLD_NODES = 6 };
+enum { REPLICA_WORLD_NODES = 9 };
 
 struct replica_world {
 	unsigned node_count;

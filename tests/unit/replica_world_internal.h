@@ -26,6 +26,7 @@ enum {
 struct world_message {
 	struct world_message *next;
 	uint32_t sender;
+	struct parse_view view;
 	uint8_t *bytes;
 	size_t len;
 };
@@ -107,12 +108,15 @@ struct replica_world_state {
 	struct replica_world rules;
 	struct replica_world_tally *tally;
 	struct rng rng;
+	/* How a node takes an input. */
+	void (*step)(struct world_node *n, struct replica_input *in);
 	char failure[256];
 	unsigned step_no;
 	uint64_t now_ns;
 	unsigned window_bytes;
 	unsigned calm;        /* the more, the fewer faults */
 	uint64_t tally_begin; /* of oks */
+	uint32_t id[REPLICA_WORLD_NODES];
 	uint32_t votes[REPLICA_WORLD_NODES];
 	struct world_node node[REPLICA_WORLD_NODES];
 	struct world_ring ring[RINGS_MAX];
@@ -138,6 +142,13 @@ unsigned replica_world_draw(unsigned bound);
 void replica_world_make(struct world_node *n);
 /* Takes an input, and carries out what comes of it. */
 void replica_world_step(struct world_node *n, struct replica_input *in);
+/* Carries out an effect that is not a PUBLISH. */
+void replica_world_effect(
+    struct world_node *n, const struct replica_effect *effect);
+/* What the node has to be told because of it; false: nothing. */
+bool replica_world_due(struct world_node *n, struct replica_input *in);
+/* More than half of the votes stay with disks that have all. */
+bool replica_world_may_lose(const struct world_node *n);
 /* What it published and was not ordered is gone. */
 void replica_world_drop_out(struct world_node *n);
 

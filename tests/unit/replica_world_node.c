@@ -55,8 +55,8 @@ publish(struct world_node *n, const struct replica_effect *effect)
 	n->out_last = m;
 }
 
-static void
-on_effect(struct world_node *n, const struct replica_effect *effect)
+void
+replica_world_effect(struct world_node *n, const struct replica_effect *effect)
 {
 	if (replica_disk_take(n->disk, effect, replica_kv(n->replica))) {
 		n->is_room_due = true;
@@ -66,9 +66,7 @@ on_effect(struct world_node *n, const struct replica_effect *effect)
 			w.tally->saves++;
 		return;
 	}
-	if (effect->kind == REPLICA_OUT_PUBLISH)
-		publish(n, effect);
-	else if (effect->kind == REPLICA_OUT_LEND)
+	if (effect->kind == REPLICA_OUT_LEND)
 		copy_state(n);
 	else if (effect->kind == REPLICA_OUT_LEND_NEXT)
 		n->is_lent_due = true;
@@ -83,8 +81,8 @@ on_effect(struct world_node *n, const struct replica_effect *effect)
 		    replica_state_name(effect->state));
 }
 
-static bool
-find_due(struct world_node *n, struct replica_input *in)
+bool
+replica_world_due(struct world_node *n, struct replica_input *in)
 {
 	uint32_t len;
 
@@ -115,10 +113,13 @@ replica_world_step(struct world_node *n, struct replica_input *in)
 		due.now_ns = w.now_ns + n->skew_ns;
 		replica_step(n->replica, &due);
 		while (replica_next(n->replica, &effect))
-			on_effect(n, &effect);
+			if (effect.kind == REPLICA_OUT_PUBLISH)
+				publish(n, &effect);
+			else
+				replica_world_effect(n, &effect);
 		replica_check(n->replica);
 		replica_world_look(n);
-	} while (!n->is_reload_due && find_due(n, &due));
+	} while (!n->is_reload_due && replica_world_due(n, &due));
 }
 
 void
@@ -144,7 +145,7 @@ replica_world_make(struct world_node *n)
 	cfg.self = n->id;
 	cfg.node_count = w.rules.node_count;
 	for (unsigned i = 0; i < w.rules.node_count; i++)
-		cfg.node[i] = (struct kv_voter){ i + 1, w.votes[i] };
+		cfg.node[i] = (struct kv_voter){ w.id[i], w.votes[i] };
 	cfg.tie = w.rules.tie;
 	cfg.run = ++n->run;
 	cfg.seed = w.rng.word[0];
@@ -152,7 +153,7 @@ replica_world_make(struct world_node *n)
 	if (w.rules.has_large)
 		cfg.kv = (struct kv_config){ { 64, 2 << 20, LARGE_BYTES, 8 },
 			64, 1 << 20 };
-	cfg.message_bytes_max = 2 * REPLICA_CHUNK_BYTES_MAX;
+	cfg.message_bytes_max = 60 << 10;
 	cfg.window_bytes = w.window_bytes;
 	cfg.tail_bytes = w.rules.has_large ? 1 << 20 : 2048;
 	cfg.queue_bytes = 4096;
@@ -171,4 +172,20 @@ replica_world_make(struct world_node *n)
 	n->is_lent_due = n->is_reload_due = false;
 	replica_disk_load(n->disk, n->replica);
 	replica_world_look(n);
+}
+
+bool
+replica_world_may_lose(const struct world_node *n)
+{
+	unsigned sum = 0, good = 0;
+
+	/* Nobody can tell a lost disk from one that was never begun. */
+	if (w.tally_begin == w.tally->oks)
+		return false;
+	for (unsigned i = 0; i < w.rules.node_count; i++) {
+		sum += w.votes[i];
+		if (!w.node[i].is_sick && &w.node[i] != n)
+			good += w.votes[i];
+	}
+	return 2 * good > sum;
 }
