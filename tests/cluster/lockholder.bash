@@ -10,7 +10,7 @@ read_now() { read -r now _ </proc/uptime; }
 
 work()
 {
-	local name=$1 begin code rev number=0
+	local name=$1 begin code rev set number=0
 	# Later than it began, and earlier than it ends, by up to 10 ms.
 	read_now
 	begin=${now}9999999
@@ -18,20 +18,24 @@ work()
 		>"held.$name.$$"
 	while [ $number -lt 15 ]; do
 		number=$((number + 1)) code=0
+		set="set key=t/locked value=$name.$$.$number"
+		set="$set lock=$RINGKIT_LOCK_NAME/$RINGKIT_LOCK_SLOT"
+		set="$set token=$RINGKIT_LOCK_TOKEN"
 		read_now
 		begin=$now
 		echo "$now" >>"held.$name.$$"
+		# Whoever is killed now cannot say what came of it.
+		echo "$name $begin - $set" >>"asked.$name.$$"
 		rev=$("$RINGKIT_BIN/cfgstore" set --rundir="$RINGKIT_RUNDIR" \
 			--lock -o rev t/locked "$name.$$.$number" 2>/dev/null) ||
 			code=$?
 		read_now
 		case $code in
-		0) rev="${now}9999999 @ -> ok rev=${rev%% *}" ;;
-		1) rev="${now}9999999 @ -> refused" ;;
-		*) rev="- @" ;;
+		0) set="${now}9999999 $set -> ok rev=${rev%% *}" ;;
+		1) set="${now}9999999 $set -> refused" ;;
+		*) set="- $set" ;;
 		esac
-		echo "$name $begin ${rev/@/set key=t/locked value=$name.$$.$number lock=$RINGKIT_LOCK_NAME/$RINGKIT_LOCK_SLOT token=$RINGKIT_LOCK_TOKEN}" \
-			>>"history.h.$name.$$"
+		echo "$name $begin $set" >>"history.h.$name.$$"
 		# no event: it is held for a while
 		sleep 0.05 # no event: see above
 	done

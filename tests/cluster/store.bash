@@ -97,6 +97,16 @@ write_holds()
 			'BEGIN { exit !(e + 0 > b + 0) }' || end=$begin
 		echo "$name $begin $end hold lock=$lock token=$token"
 	done >history.holds
+	# Who was killed has told of the beginning only, or of half of the end.
+	cat history.h.* /dev/null | grep -E ' - set .* token=[0-9]+$| -> ' \
+		>history.told || :
+	rm -f history.h.*
+	cat asked.* /dev/null | awk '
+		FNR == NR { told[$0] = 1; next }
+		{ value = $0; sub(/.* value=/, "", value); sub(/ .*/, "", value) }
+		NF == 8 && !(value in told)' \
+		<(sed -n 's/.* value=\([^ ]*\) .*/\1/p' history.told) - \
+		>history.asked
 }
 
 # clients_up COUNT GAP_MS: and two who watch.
