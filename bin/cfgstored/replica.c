@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bin/cfgstored/replica.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
+#include "libcommon/base/text.h"
 
 #include "bin/cfgstored/replica_internal.h"
 
@@ -173,15 +172,29 @@ replica_create(struct arena *arena, const struct replica_config *cfg)
 /* ---- effects ----------------------------------------------------------- */
 
 void
-replica_log(struct replica *r, const char *format, ...)
+replica_log(struct replica *r, const char *words)
 {
-	va_list args;
+	struct text text;
 
 	if (r->log_count == REPLICA_LOGS)
 		return;
-	va_start(args, format);
-	vsnprintf(r->log[r->log_count++], REPLICA_TEXT_BYTES, format, args);
-	va_end(args);
+	text_init(&text, r->log[r->log_count++], REPLICA_TEXT_BYTES);
+	text_put(&text, words);
+}
+
+void
+replica_log_numbers(struct replica *r, const char *words, uint64_t first,
+    const char *between, uint64_t second)
+{
+	char line[REPLICA_TEXT_BYTES];
+	struct text text;
+
+	text_init(&text, line, sizeof line);
+	text_put(&text, words);
+	text_put_u64(&text, first);
+	text_put(&text, between);
+	text_put_u64(&text, second);
+	replica_log(r, line);
 }
 
 void

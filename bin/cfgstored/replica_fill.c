@@ -69,9 +69,8 @@ replica_fill_begin(struct replica *r)
 	fill->giver =
 	    r->era.giver != r->cfg.self ? r->era.giver : find_giver(r, 0);
 	ask_anew(r, false);
-	replica_log(r, "takes over the log from node %u, behind index %llu",
-	    (unsigned)fill->giver,
-	    (unsigned long long)replica_window_tip(&r->win).index);
+	replica_log_numbers(r, "takes over the log from node ", fill->giver,
+	    ", behind index ", replica_window_tip(&r->win).index);
 }
 
 bool
@@ -211,8 +210,7 @@ take_chunk(struct replica *r, const struct replica_part *part)
 	fill->bytes += len;
 	if (kv_reader_take(&r->reader, bytes, len) == 0)
 		return;
-	replica_log(r, "the state that node %u gives does not fit here",
-	    (unsigned)fill->giver);
+	replica_log(r, "the state that is given does not fit here");
 	r->fill.phase = REPLICA_FILL_RECORDS;
 }
 

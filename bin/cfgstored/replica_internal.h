@@ -280,8 +280,10 @@ void replica_note_run(
     struct replica_runs *runs, uint32_t node, uint64_t inc, uint64_t run);
 const struct replica_run *replica_find_run(
     const struct replica_runs *runs, uint32_t node);
-/* A line for a person. */
-void replica_log(struct replica *r, const char *format, ...) RK_PRINTF(2, 3);
+/* A line for a person; cut where it is too long. */
+void replica_log(struct replica *r, const char *words);
+void replica_log_numbers(struct replica *r, const char *words, uint64_t first,
+    const char *between, uint64_t second);
 void replica_answer(struct replica *r, const struct replica_effect *answer);
 void replica_answer_code(
     struct replica *r, uint64_t cookie, enum replica_code code);

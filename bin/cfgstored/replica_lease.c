@@ -94,8 +94,8 @@ expire(struct replica *r, const struct replica_lease *lease)
 	wrbuf_init(&wr, bytes, sizeof bytes);
 	kv_command_begin(&wr, 0, 1);
 	kv_command_add(&wr, &part);
-	replica_log(r, "lease %llu is over: renewed %llu times",
-	    (unsigned long long)lease->id, (unsigned long long)lease->renewals);
+	replica_log_numbers(
+	    r, "lease ", lease->id, " is over, renewals: ", lease->renewals);
 	return replica_client_add(r, bytes, wr.len);
 }
 
