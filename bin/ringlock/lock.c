@@ -124,8 +124,8 @@ lock_leave(struct lock *lock, int code, const char *text)
 }
 
 /*
- * The work ended as it should: by itself, or well, or of the signal, when it
- * was told to end.  Otherwise what it did is perhaps not undone.
+ * The work ended as it should: by itself, though not of a signal; or, told to
+ * end, well or of that.  Otherwise what it did is perhaps not undone.
  */
 static bool
 is_clean(const struct lock *lock)
@@ -134,7 +134,8 @@ is_clean(const struct lock *lock)
 
 	if (!lock->has_ended)
 		return false;
-	return !was_told || lock->work_code == 0 ||
+	return (!was_told && lock->work_code <= EX_SIGNAL) ||
+	    lock->work_code == 0 ||
 	    (lock->told_signo != 0 &&
 		lock->work_code == EX_SIGNAL + lock->told_signo) ||
 	    (lock->is_lost && lock->work_code == EX_TERM);

@@ -59,19 +59,21 @@ five" ]
 
 @test "the exit code is the command's" {
 	local code
-	for code in 0 1 3 69 75 122 124 255; do
+	for code in 0 1 3 69 75 122 124 128; do
 		run -$code ringlock_ a -- sh -c "exit $code"
 		[ -z "$output" ]
 	done
-	run -143 ringlock_ a -- sh -c 'kill -TERM $$'
-	run -137 ringlock_ a -- sh -c 'kill -KILL $$'
+	run -255 ringlock_ b -- sh -c 'exit 255'
+	run -143 ringlock_ c -- sh -c 'kill -TERM $$'
+	run -137 ringlock_ d -- sh -c 'kill -KILL $$'
 	run --separate-stderr -127 ringlock_ a -- ./no-such-program
 	[ "$stderr" = "ringlock: ./no-such-program: No such file or directory" ]
 	touch plain
 	run --separate-stderr -126 ringlock_ a -- ./plain
 	[ "$stderr" = "ringlock: ./plain: Permission denied" ]
-	# And it is given back, whatever the code is.
+	# And it is given back, unless the command died of a signal.
 	run -1 ringlock_ --holder a
+	for code in b c d; do ringlock_ --holder $code; done
 }
 
 @test "the environment tells the command what it holds" {
