@@ -82,8 +82,17 @@ await()
 # A daemon of one connection, which says what its input says.
 fake_daemon() # SOCKET
 {
-	rm -f "$1"
-	nc -lU "$1" <&0 >/dev/null 2>&1 3>&- &
+	local path=$1
+	[[ $path == /* ]] || path=$PWD/$path
+	rm -f "$path"
+	nc -lU "$path" <&0 >/dev/null 2>&1 3>&- &
 	FAKE=$!
-	await test -S "$1"
+	await listens "$path"
+}
+
+# That the socket is there is not enough: it is there before it listens.
+listens() # SOCKET
+{
+	awk -v path="$1" '$4 == "00010000" && $NF == path { found = 1 }
+		END { exit !found }' /proc/net/unix
 }
