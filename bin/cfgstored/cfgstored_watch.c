@@ -332,7 +332,8 @@ pump_live(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 
 	if (sub->rev >= kv_rev(kv))
 		return false;
-	if (sub->rev < kv_past_from(kv) || !find_place(sub, kv, &v))
+	/* What happened is there, even if not all that was replaced is. */
+	if (sub->rev < kv_compacted(kv) || !find_place(sub, kv, &v))
 		return send_gap(d, sub, kv);
 	for (; v != NULL && looked < SCAN_MAX; looked++) {
 		if (!has_queue(sub))

@@ -349,6 +349,24 @@ teardown()
 		diff - <(printf '%s\n' a kept mine)
 }
 
+@test "a watcher is told all of what one command deletes, however much" {
+	local i
+	store 1 'history_versions = 16'
+	for i in {1..60}; do
+		printf 'set key=k/%s len=1\nx\n' "$i"
+	done >requests
+	echo quit >>requests
+	timeout 20 nc -U run1/cfg.sock <requests | grep -c '^ok rev=' | grep -x 60
+	reads 1 seen
+	appears seen '^ev 1 ready rev=60$'
+	c 1 'del prefix=k/' | grep -x 'ok rev=61 n=60'
+	set_key 1 last x | grep -q '^ok'
+	appears seen '^ev 1 put key=last '
+	grep -c '^ev 1 del key=k/.* rev=61 ' seen | grep -x 60
+	grep '^ev 1 del ' seen | grep -c ' more=yes ' | grep -x 59
+	run ! grep '^ev 1 gap' seen
+}
+
 @test "a watcher is told when writes are no longer taken, and when again" {
 	store 3
 	reads 1 seen snapshot=no
