@@ -236,8 +236,7 @@ lock_opened(struct lock *lock, uint64_t now_ns)
 {
 	begin_input(lock, now_ns);
 	lock->is_open = true;
-	lock->is_stale = false;
-	lock->closed_ns = 0;
+	lock->stale_ns = lock->closed_ns = 0;
 	lock->heard_ns = lock->now_ns;
 	lock->retry_ns = 0;
 	lock_keys_forget(&lock->keys);
@@ -290,7 +289,7 @@ take_event(struct lock *lock, const struct lock_line *line)
 		lock->retry_ns = 0;
 		lock_ask_view(lock);
 	} else if (lock_keys_event(lock, line)) {
-		lock->is_stale = false;
+		lock->stale_ns = 0;
 	}
 }
 
@@ -362,13 +361,19 @@ lock_pass(struct lock *lock, uint64_t now_ns)
 /* ---- time -------------------------------------------------------------- */
 
 static uint64_t
+when_later(const struct lock *lock, uint64_t ns)
+{
+	return ns > lock->now_ns ? ns : UINT64_MAX;
+}
+
+static uint64_t
 phase_deadline_ns(const struct lock *lock)
 {
 	switch (lock->phase) {
 	case LOCK_PHASE_SEEK:
 		return num_min(lock->cfg.wait_ns,
-		    lock->retry_ns > lock->now_ns ? lock->retry_ns
-						  : UINT64_MAX);
+		    num_min(when_later(lock, lock->retry_ns),
+			when_later(lock, lock->stale_ns)));
 	case LOCK_PHASE_HOLD:
 		if (!lock->has_started || lock->is_lost)
 			return UINT64_MAX;

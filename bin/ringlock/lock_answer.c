@@ -11,6 +11,8 @@
 
 /* Not now: again soon, or when the store says that it is open. */
 #define RETRY_NS (250 * LOCK_MS_NS)
+/* For an event that does not come, as it came before the answer. */
+#define STALE_NS LOCK_S_NS
 /* Its view ended under way. */
 #define AGAIN_NS (20 * LOCK_MS_NS)
 
@@ -60,6 +62,13 @@ retry(struct lock *lock, uint64_t span_ns)
 	lock->retry_ns = num_max(lock->retry_ns, lock->now_ns + span_ns);
 }
 
+/* What changed will be told by the watch, or was just told. */
+static void
+be_stale(struct lock *lock)
+{
+	lock->stale_ns = lock->now_ns + STALE_NS;
+}
+
 /* What was asked to get the lock was not done. */
 static void
 refuse(struct lock *lock, const struct lock_line *line)
@@ -69,8 +78,7 @@ refuse(struct lock *lock, const struct lock_line *line)
 	if (lock->phase != LOCK_PHASE_SEEK)
 		return;
 	if (has_code(line, "conflict")) {
-		/* What it conflicts with is told by the watch. */
-		lock->is_stale = true;
+		be_stale(lock);
 	} else if (has_code(line, "nolease")) {
 		lock_lapse(lock);
 	} else if (has_code(line, "unknown")) {
@@ -176,6 +184,8 @@ lock_answer(struct lock *lock, const struct lock_line *line)
 		(void)take_asked(lock, LOCK_ASKED_PLACE);
 		if (line->kind != LOCK_OK)
 			refuse(lock, line);
+		else if (lock->keys.my_rev == 0)
+			be_stale(lock);
 		break;
 	case 't':
 		(void)take_asked(lock, LOCK_ASKED_SLOT);

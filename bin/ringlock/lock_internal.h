@@ -61,8 +61,8 @@ struct lock {
 	struct lock_keys keys;
 	uint64_t asked_ns[LOCK_ASKED_COUNT]; /* when; 0: it is not */
 	bool is_open;
-	bool has_joined; /* the daemon has once answered it all */
-	bool is_stale;   /* what was tried shows that keys are not current */
+	bool has_joined;   /* the daemon has once answered it all */
+	uint64_t stale_ns; /* until then an event is awaited */
 	uint64_t
 	    closed_ns; /* the store is without quorum since; 0: it has it */
 	uint64_t heard_ns;

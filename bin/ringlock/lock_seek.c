@@ -104,6 +104,6 @@ lock_seek(struct lock *lock)
 	if (!lock->keys.is_whole || lock->keys.has_gone_on)
 		return;
 	lock->has_joined = true;
-	if (!lock->is_stale && is_agreed(lock))
+	if (lock->now_ns >= lock->stale_ns && is_agreed(lock))
 		try_slot(lock);
 }
