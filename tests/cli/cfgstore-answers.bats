@@ -233,16 +233,25 @@ ends() # CODE WHAT ANSWER COMMAND...
 	kill -CONT "$FAKE"
 }
 
-@test "a daemon that goes away before it answers is 69" {
-	answers 'ev 1 ready rev=1'
-	RINGKIT_TIMEOUT=1s run -69 cfgstore get a
-	answers 'ev 1 ready rev=1'
+# COMMAND... once it follows the daemon, which then is killed.
+follows_to_the_end()
+{
+	answers 'ok id=1' 'ev 1 ready rev=1'
+	[ -p ready ] || mkfifo ready
+	"$@" --ready-fd 4 4>ready >out 2>&1 3>&- &
+	FOLLOWER=$!
+	timeout 10 cat ready
+	kill "$FAKE"
+	wait $FOLLOWER
+}
+
+@test "a daemon that goes away is 69" {
+	printf '%s\n' "$greeting" >said
+	fake_daemon cfg.sock <said
 	RINGKIT_TIMEOUT=1s run -69 cfgstore set a b
 	[[ $output = *'may have been done'* ]]
-	answers 'ok id=1' 'ev 1 ready rev=1'
-	run -69 cfgstore wait a
-	answers 'ok id=1' 'ev 1 ready rev=1'
-	run -69 cfgstore watch --no-reconnect
+	run -69 follows_to_the_end cfgstore wait a
+	run -69 follows_to_the_end cfgstore watch --no-reconnect
 }
 
 # ---- refusals ---------------------------------------------------------------
