@@ -87,6 +87,7 @@ quorum_create(struct arena *arena, const struct quorum_config *cfg,
 	};
 	q->run = 1;
 	recall(q, kept, kept_len);
+	q->said[q->self].tracked = q->tracked;
 	q->is_keep_due = true; /* whoever comes after us counts on */
 	return q;
 }

@@ -57,9 +57,10 @@ struct quorum_memory {
 /* What a node says of itself. */
 struct quorum_said {
 	uint32_t votes;
-	bool is_waiting; /* wait_for_all is in force there */
-	bool is_fresh;   /* since its start it took part in no agreement */
-	bool is_unsure;  /* its quorumd began anew, and may have missed one */
+	bool is_waiting;  /* wait_for_all is in force there */
+	bool is_fresh;    /* since its start it took part in no agreement */
+	bool is_unsure;   /* its quorumd began anew, and may have missed one */
+	uint32_t tracked; /* so many votes were expected before its start */
 };
 
 struct quorum_device {

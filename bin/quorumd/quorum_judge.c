@@ -207,6 +207,17 @@ is_in_doubt(const struct quorum *q, uint64_t side)
 	    !under_all(q, side, is_all_here);
 }
 
+/* One who waits remembers that more votes were expected than we know of. */
+static bool
+has_heard_of_more(const struct quorum *q, uint64_t side)
+{
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if ((side & QUORUM_BIT(i)) && q->said[i].is_waiting &&
+		    q->said[i].tracked > q->memory.now.expected)
+			return true;
+	return false;
+}
+
 /*
  * Who waits does not know what was agreed before its start.  Where nothing
  * can have been, one who does not wait speaks for all; else those who do not
@@ -215,6 +226,7 @@ is_in_doubt(const struct quorum *q, uint64_t side)
 static bool
 is_waiting(const struct quorum *q, uint64_t side)
 {
+	bool is_unknown = is_dynamic(&q->cfg) || has_heard_of_more(q, side);
 	uint64_t awake = 0;
 
 	if (q->cfg.wait_for_all == QUORUM_WAIT_NO)
@@ -222,9 +234,9 @@ is_waiting(const struct quorum *q, uint64_t side)
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (!q->said[i].is_waiting)
 			awake |= side & QUORUM_BIT(i);
-	if (is_dynamic(&q->cfg))
+	if (is_unknown)
 		awake &= ~quorum_judge_unsure(q);
-	if (awake != 0 && (!is_dynamic(&q->cfg) || has_quorum(q, awake)))
+	if (awake != 0 && (!is_unknown || has_quorum(q, awake)))
 		return false;
 	return !under_all(q, side, is_all_here);
 }

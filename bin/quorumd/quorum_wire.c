@@ -3,7 +3,7 @@
  *
  *	state own=VOTES waiting=yes|no fresh=yes|no unsure=yes|no new=yes|no
  *		view=REP.SEQ members=ID,... vouched=ID,... now=E [maybe=E;E]
- *	  [crowded=yes]
+ *	  [crowded=yes] [tracked=VOTES]
  *	epoch base=POS to=E reason=N [side=ID,...] [leaver=ID] [no=N]
  *	cancel [no=N]
  *	vote cast=yes|no ttl=MS name=NAME [no=N]
@@ -120,6 +120,8 @@ put_state(const struct quorum_config *cfg, const struct quorum_wire *wire,
 	}
 	if (memory->is_crowded)
 		text_put(out, " crowded=yes");
+	if (wire->said.tracked != 0)
+		put_number(out, " tracked=", wire->said.tracked);
 }
 
 static void
@@ -336,7 +338,7 @@ get_state(
 	const struct word_pair *now = word_get(word, "now");
 	const struct word_pair *maybe = word_get(word, "maybe");
 	struct quorum_memory *memory = &out->memory;
-	uint64_t own;
+	uint64_t own, tracked = 0;
 
 	if (now == NULL || !get_epoch(cfg, *now, &memory->now) ||
 	    !get_number(word, "own", UINT32_MAX, &own) ||
@@ -344,7 +346,11 @@ get_state(
 	    !get_yes_no(word, "fresh", &out->said.is_fresh) ||
 	    !get_place(cfg, word, out))
 		return false;
+	if (word_get(word, "tracked") != NULL &&
+	    !get_number(word, "tracked", UINT32_MAX, &tracked))
+		return false;
 	out->said.votes = (uint32_t)own;
+	out->said.tracked = (uint32_t)tracked;
 	memory->is_crowded = word_get(word, "crowded") != NULL;
 	if (maybe == NULL)
 		return true;

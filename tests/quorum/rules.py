@@ -62,6 +62,7 @@ class Node:
         self.votes = rules.votes[node]
         self.waiting = rules.wait != 'no'
         self.fresh = True
+        self.remembered = tracked
         self.known = Agreement((0, 0, 0), max(rules.expected, tracked),
                                dict(rules.votes), None, 'start')
         self.side = frozenset([node])
@@ -141,8 +142,10 @@ class World:
         if self.rules.wait == 'no':
             return False
         awake = frozenset(n for n in side if not self.up[n].waiting)
+        more = any(self.up[n].waiting and self.up[n].remembered > a.expected
+                   for n in side)
         if awake:
-            if not self.rules.moves_the_electorate():
+            if not self.rules.moves_the_electorate() and not more:
                 return False
             if self.enough(awake, a):
                 return False

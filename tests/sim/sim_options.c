@@ -174,7 +174,9 @@ draw_rules(struct sim_options *opt, struct rng *rng)
 	rules->is_last_man = !is_weighted && rng_below(rng, 4) == 0 && is_safe;
 	rules->last_man_ns = sim_draw_log(rng, 200 * MS, 3000 * MS);
 	rules->is_tracking = rng_below(rng, 4) == 0;
-	rules->has_requests = rng_below(rng, 3) == 0 && is_safe;
+	/* What was set is remembered by nothing but tracking. */
+	rules->has_requests = rng_below(rng, 3) == 0 && is_safe &&
+	    (rules->is_tracking || !is_forgetting(opt));
 	opt->has_store = opt->has_stack && rng_below(rng, 2);
 	opt->has_elections = rng_below(rng, 3) == 0;
 }

@@ -253,6 +253,33 @@ last_man_standing(void)
 	story_finish();
 }
 
+/*
+ * 2 is given three votes of five while 1 is away; 3 restarts, and remembers
+ * no more than that five were expected: 1 knows nothing, and 3's vote must
+ * not make it enough.
+ */
+static void
+who_remembers_more_is_not_spoken_for(void)
+{
+	story_nodes(3);
+	story_cfg.wait_for_all = QUORUM_WAIT_YES;
+	story_cfg.expected_votes_tracking = true;
+	story_begin();
+	story_whole();
+	story_cut("1|23");
+	CHECK_EQ(story_set_votes(2, 2, 3, false), QUORUM_ANSWER_OK);
+	story_stop("3", false);
+	story_cut("1|2");
+	CHECK(story_is_yes(2));
+	story_start("3");
+	story_cut("13|2");
+	CHECK(story_is_yes(2));
+	CHECK(!story_is_yes(1) && !story_is_yes(3));
+	story_cut("123");
+	CHECK(story_is_yes(1) && story_is_yes(3));
+	story_finish();
+}
+
 /* By the formula, {3,4,5} had 3 of 5 while {1,2} had 2 of 3. */
 static void
 last_men_do_not_vote_twice(void)
@@ -470,6 +497,7 @@ main(int argc, char **argv)
 		CHECK_TEST(cancel_wait),
 		CHECK_TEST(waiting_ends_with_a_quorate_partner),
 		CHECK_TEST(last_man_standing),
+		CHECK_TEST(who_remembers_more_is_not_spoken_for),
 		CHECK_TEST(last_men_do_not_vote_twice),
 		CHECK_TEST(window_needs_quorum),
 		CHECK_TEST(down_to_one_by_ties),

@@ -420,7 +420,7 @@ longest_message(void)
 	}
 	wire.memory.maybe_count = QUORUM_MAYBES;
 	wire.memory.is_crowded = true;
-	wire.said.votes = UINT32_MAX;
+	wire.said.votes = wire.said.tracked = UINT32_MAX;
 	wire.view = far.view;
 	wire.round = far;
 	wire.members = wire.vouched = UINT64_MAX;

@@ -79,9 +79,11 @@ draw_config(struct chaos *c)
 		text_init(&why, bytes, sizeof bytes);
 	} while (quorum_config_mistake(cfg, 0, &why));
 	c->may_request = below(c, 2);
-	/* Whoever waits for nobody believes its file after a crash. */
-	c->may_crash = cfg->wait_for_all != QUORUM_WAIT_NO ||
-	    (!is_dynamic(cfg) && !c->may_request);
+	/* Whoever waits for nobody believes its file after a crash; and of
+	 * votes that were set only tracking tells. */
+	c->may_crash = cfg->wait_for_all != QUORUM_WAIT_NO
+	    ? !c->may_request || is_dynamic(cfg) || cfg->expected_votes_tracking
+	    : !is_dynamic(cfg) && !c->may_request;
 	c->is_quick = below(c, 3) != 0;
 }
 
