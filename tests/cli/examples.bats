@@ -209,9 +209,20 @@ echo free >use'
 	[ "$(cat role)" = secondary ]
 }
 
-@test "no example promotes anything" {
-	run ! grep -nE 'drbdadm +primary|promote( |$)' \
-		"$examples"/drbd-*.sh "$examples"/regenerate-*.sh
+@test "no example promotes anything, but below a lock" {
+	local file stubbed
+	for stubbed in drbdadm pg_ctl systemctl psql runuser; do
+		stub "$stubbed"
+	done
+	# Each of them refuses to run elsewhere, before it calls anything.
+	for file in "$examples"/*.sh; do
+		grep -qE 'drbdadm +primary|promote( |$)' "$file" || continue
+		grep -q RINGKIT_LOCK_TOKEN "$file"
+		run -64 env -u RINGKIT_LOCK_TOKEN "$file" r0
+	done
+	called ''
+	run ! grep -rE 'drbdadm +primary|promote( |$)' "$examples/systemd" \
+		"$examples/ringkit.cron"
 }
 
 # ---- fencing the peer -------------------------------------------------------
