@@ -40,7 +40,4 @@ int ringlock_hold_behind(const struct ringlock_options *options);
 /* Prints who holds the lock, or all locks when name is NULL. */
 int ringlock_list(const char *rundir, const char *name, bool is_json);
 
-/* Dies of the signal, as if it had not been caught. */
-void ringlock_die(int signo);
-
 #endif

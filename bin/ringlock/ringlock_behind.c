@@ -2,8 +2,6 @@
 /* --for-pid: the holder runs behind the caller's back; in front of it somebody
  * waits until the lock is held, and passes on what ends the waiting.
  */
-#include <sys/signalfd.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -11,45 +9,27 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "libcommon/base/num.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/fd.h"
 #include "libcommon/os/tool.h"
 
 #include "bin/ringlock/ringlock.h"
-
-/* What ends us unless it is ignored: it is the holder's to answer. */
-static int
-open_signals(void)
-{
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_COUNT(signals); i++) {
-		struct sigaction now;
-
-		if (sigaction(signals[i], NULL, &now) == 0 &&
-		    now.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	}
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
+#include "bin/ringlock/ringlock_signals.h"
 
 /* What the holder reports; 70 when it ended without a word. */
 static int
 await_report(int fd, pid_t holder)
 {
 	struct pollfd fds[2] = { { fd, POLLIN, 0 },
-		{ open_signals(), POLLIN, 0 } };
-	struct signalfd_siginfo info;
-	int code;
+		{ ringlock_signals_open(false), POLLIN, 0 } };
+	int code, signo;
 
 	do {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return EXITCODE_OS;
-		if (read(fds[1].fd, &info, sizeof info) == sizeof info)
-			kill(holder, (int)info.ssi_signo);
+		signo = ringlock_signals_next(fds[1].fd);
+		if (signo != 0)
+			kill(holder, signo);
 	} while (fds[0].revents == 0);
 	return read(fd, &code, sizeof code) == sizeof code ? code
 							   : EXITCODE_INTERNAL;
@@ -92,6 +72,6 @@ ringlock_hold_behind(const struct ringlock_options *options)
 	fd_close(&ends[1]);
 	code = await_report(ends[0], holder);
 	if (code > 128)
-		ringlock_die(code - 128);
+		ringlock_signals_die(code - 128);
 	return code;
 }
