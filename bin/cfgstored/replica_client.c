@@ -81,7 +81,9 @@ settle(struct replica *r, struct replica_pending *p,
 		    (struct replica_recent){ p->id, told };
 		c->recent_at = (c->recent_at + 1) % REPLICA_RECENT;
 	}
+	c->held_count -= p->is_held;
 	p->is_done = true;
+	p->is_held = false;
 	p->cookie = 0;
 }
 
@@ -118,11 +120,10 @@ code_of(enum kv_code code)
 	return codes[code];
 }
 
-void
-replica_client_applied(
-    struct replica *r, uint64_t number, const struct kv_result *result)
+static void
+settle_result(struct replica *r, struct replica_pending *p,
+    const struct kv_result *result)
 {
-	struct replica_client *c = &r->client;
 	struct replica_effect answer = { .answer = {
 					     .code = code_of(result->code),
 					     .rev = result->rev,
@@ -130,10 +131,45 @@ replica_client_applied(
 					     .at = result->at,
 					     .changed = result->changed } };
 
-	if (number < c->first || number >= c->end ||
-	    pending_of(r, number)->is_done)
+	settle(r, p, &answer);
+}
+
+void
+replica_client_applied(
+    struct replica *r, uint64_t number, const struct kv_result *result)
+{
+	struct replica_client *c = &r->client;
+	struct replica_pending *p;
+
+	if (number < c->first || number >= c->end)
 		return;
-	settle(r, pending_of(r, number), &answer);
+	p = pending_of(r, number);
+	if (p->is_done || p->is_held)
+		return;
+	if (r->applied > r->acked && !p->is_in_memory) {
+		p->is_held = true;
+		p->index = r->applied;
+		p->result = *result;
+		c->held_count++;
+		return;
+	}
+	settle_result(r, p, result);
+	forget_first(r);
+}
+
+void
+replica_client_acked(struct replica *r)
+{
+	struct replica_client *c = &r->client;
+
+	if (c->held_count == 0)
+		return;
+	for (uint64_t i = c->first; i < c->end; i++) {
+		struct replica_pending *p = pending_of(r, i);
+
+		if (!p->is_done && p->is_held && p->index <= r->acked)
+			settle_result(r, p, &p->result);
+	}
 	forget_first(r);
 }
 

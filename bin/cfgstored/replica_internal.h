@@ -137,6 +137,10 @@ struct replica_pending {
 	bool is_in_memory;
 	bool is_sent; /* it may be, or come, in a log */
 	bool is_done;
+	/* Applied behind what only memory has; answered when it is durable. */
+	bool is_held;
+	uint64_t index;
+	struct kv_result result;
 };
 
 /* Commands that are not answered, numbers rising without holes. */
@@ -145,6 +149,7 @@ struct replica_client {
 	uint64_t first;                  /* number */
 	uint64_t next_sent;              /* number */
 	uint64_t end;
+	size_t held_count;
 	uint8_t *queue; /* their bytes, as in a window */
 	size_t queue_size;
 	size_t head;
@@ -376,6 +381,8 @@ void replica_client_cancel(struct replica *r, uint64_t cookie);
 /* Our command was applied. */
 void replica_client_applied(
     struct replica *r, uint64_t number, const struct kv_result *result);
+/* More is durable. */
+void replica_client_acked(struct replica *r);
 /* A RECORD of ours was delivered, or came to nothing. */
 void replica_client_landed(struct replica *r);
 void replica_client_view_ended(struct replica *r);

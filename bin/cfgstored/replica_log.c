@@ -242,6 +242,7 @@ replica_log_go_on(struct replica *r)
 	r->acked = num_max(r->acked, num_min(acked, r->win.end - 1));
 	if (era->is_contiguous && !era->is_complete)
 		complete(r);
+	replica_client_acked(r);
 	replica_log_apply(r);
 }
 
