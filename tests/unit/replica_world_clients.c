@@ -116,8 +116,9 @@ ask_write(struct world_node *n)
 	put_part(&wr, key, value, is_grant ? KV_LEASE_GRANTED : 0);
 	in.propose.bytes = bytes;
 	in.propose.len = wr.len;
-	in.propose.durability =
-	    w.rules.is_in_memory ? REPLICA_IN_MEMORY : REPLICA_ON_DISK;
+	in.propose.durability = w.rules.is_in_memory && draw(4) != 0
+	    ? REPLICA_IN_MEMORY
+	    : REPLICA_ON_DISK;
 	if (draw(4) == 0)
 		in.propose.id.word[0] = w.op_count;
 	send(n, &in);

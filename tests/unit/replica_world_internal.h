@@ -68,6 +68,8 @@ struct world_node {
 	struct world_message *out_first, *out_last;
 	bool is_leaving;
 	size_t last, regular; /* of the old ring, what is known and counts */
+	size_t certain;       /* up to here somebody who goes along has it */
+	uint64_t salt;        /* says what of the rest this side never got */
 	unsigned next_ring, from;
 
 	uint64_t applied; /* that was looked at */
