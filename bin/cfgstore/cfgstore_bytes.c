@@ -191,12 +191,31 @@ sync_folder(const char *path)
 	free(copy);
 }
 
+/* A device or a pipe takes the bytes: no file may come in its place. */
+static bool
+save_to_special(const char *path, const void *from, size_t len)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	rc = fd < 0 ? -errno : fd_write_full(fd, from, len, UINT64_MAX);
+	fd_close(&fd);
+	if (rc < 0)
+		tool_fail(EXITCODE_IO, "%s: %s", path, strerror(-rc));
+	return true;
+}
+
 void
 cfgstore_bytes_save(const char *path, const void *from, size_t len)
 {
 	char *beside;
 	int fd, rc;
 
+	if (save_to_special(path, from, len))
+		return;
 	if (asprintf(&beside, "%s.XXXXXX", path) < 0)
 		tool_fail(EXITCODE_OS, "out of memory");
 	fd = mkostemp(beside, O_CLOEXEC);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "libcommon/os/hook_file.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -49,9 +51,13 @@ write_new(const char *path, const char *bytes, size_t len)
 int
 hook_file_write(const char *path, const char *bytes, size_t len)
 {
+	struct stat st;
 	char *beside;
 	int rc;
 
+	/* Not in the place of a device. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EINVAL;
 	if (asprintf(&beside, "%s.new", path) < 0)
 		return -ENOMEM;
 	rc = write_new(beside, bytes, len);

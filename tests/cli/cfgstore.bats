@@ -56,6 +56,17 @@ each_shell() # COMMAND...: with $shell
 
 # ---- get and set ------------------------------------------------------------
 
+@test "get -O into a pipe or a device writes, and leaves it what it is" {
+	cfgstore set pipe/x hello
+	mkfifo pipe
+	cat pipe >got &
+	cfgstore get -O pipe pipe/x
+	wait $!
+	[ "$(cat got)" = hello ]
+	[ -p pipe ]
+	run -74 cfgstore get -O . pipe/x
+}
+
 @test "get prints the value and a line feed, -r its bytes, -O puts them in a file" {
 	printf ' a b\n\0c' >bytes
 	cfgstore set $key @bytes
