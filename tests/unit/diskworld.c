@@ -93,7 +93,8 @@ note_return(struct act *act, size_t at)
 
 /*
  * A process that calls again has come back from what it called before; and a
- * segment is opened when whoever made it has said that it is there.
+ * segment is opened when whoever made it has said that it is there, and
+ * removed when whoever saved a snapshot has.
  */
 static void
 keep(struct diskworld *world, const struct cfgstored_file_act *from)
@@ -103,6 +104,7 @@ keep(struct diskworld *world, const struct cfgstored_file_act *from)
 	ENSURE(world->count < ACTS);
 	for (size_t i = 0; i < world->count; i++)
 		if (from->call == CFGSTORED_FILE_OPEN ||
+		    from->call == CFGSTORED_FILE_REMOVE ||
 		    world->acts[i].pid == getpid())
 			note_return(&world->acts[i], world->count + 1);
 	*act = (struct act){ .pid = getpid(),
