@@ -7,6 +7,8 @@
 
 #include "bin/cfgstored/replica_internal.h"
 
+enum { PATIENCE_MAX = 6 };
+
 /* What is fetched follows what the window has. */
 static bool
 has_begun(const struct replica *r)
@@ -321,7 +323,7 @@ replica_fill_deadline_ns(const struct replica *r)
 {
 	if (!is_waiting(r))
 		return REPLICA_NEVER;
-	return r->fill.asked_ns + 2 * r->cfg.silence_ns;
+	return r->fill.asked_ns + (2 * r->cfg.silence_ns << r->fill.patience);
 }
 
 void
@@ -329,6 +331,9 @@ replica_fill_on_time(struct replica *r)
 {
 	if (replica_fill_deadline_ns(r) > r->now_ns)
 		return;
+	/* What was asked for may only be slow; asking anew makes it void. */
+	if (r->fill.patience < PATIENCE_MAX)
+		r->fill.patience++;
 	r->fill.giver = find_giver(r, r->fill.giver);
 	ask_anew(r, r->fill.is_whole || r->is_kv_void);
 }

@@ -90,6 +90,7 @@ struct replica_fill {
 	bool is_fetch_due;
 	bool is_whole;
 	uint64_t asked_ns;
+	unsigned patience; /* doublings of the wait for a PART */
 	uint64_t giver_acked;
 	/* On disk. */
 	bool is_begin_due;
