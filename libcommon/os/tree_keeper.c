@@ -59,6 +59,12 @@ is_stopping(const struct keeper *keeper)
 	return keeper->kill_ns != UINT64_MAX;
 }
 
+static uint64_t
+kill_time(const struct keeper *keeper)
+{
+	return num_min(keeper->kill_ns, keeper->until_kill_ns);
+}
+
 static void
 signal_all(struct keeper *keeper, int signo)
 {
@@ -95,12 +101,6 @@ kill_all(struct keeper *keeper, uint64_t now_ns)
 	keeper->next_ns = now_ns + keeper->round_ns;
 }
 
-static uint64_t
-kill_time(const struct keeper *keeper)
-{
-	return num_min(keeper->kill_ns, keeper->until_kill_ns);
-}
-
 static void
 look_at_time(struct keeper *keeper)
 {
@@ -122,6 +122,11 @@ tell_end(struct keeper *keeper, int status)
 {
 	if (keeper->fd >= 0)
 		tree_note_send(keeper->fd, TREE_OVER, status, 0);
+	/* What it started on its way to the end has not heard of it. */
+	if (is_stopping(keeper) && clock_boot_ns() < kill_time(keeper)) {
+		signal_all(keeper, SIGTERM);
+		signal_all(keeper, SIGCONT);
+	}
 	/* Process 1 may now go, too, when nobody else is left. */
 	if (keeper->reaper > 0)
 		kill(keeper->reaper, SIGUSR1);
