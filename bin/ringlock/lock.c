@@ -375,13 +375,9 @@ phase_deadline_ns(const struct lock *lock)
 		    num_min(when_later(lock, lock->retry_ns),
 			when_later(lock, lock->stale_ns)));
 	case LOCK_PHASE_HOLD:
-		if (!lock->has_started || lock->is_lost)
-			return UINT64_MAX;
-		return lock->cfg.ignores_loss ? lock->until_ns
-					      : lock_stop_ns(lock);
+		return lock_loss_ns(lock);
 	case LOCK_PHASE_STOP:
-		return lock->is_stuck ? UINT64_MAX
-				      : lock_kill_ns(lock) + LOCK_MARGIN_NS / 2;
+		return lock_stuck_ns(lock);
 	case LOCK_PHASE_LEAVE:
 		return lock->leave_ns;
 	case LOCK_PHASE_OVER:

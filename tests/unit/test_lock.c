@@ -130,6 +130,8 @@ test_lock_is_lost_when_the_store_says_so(void)
 		    &c, "ev 1 put key=lock/a/slot/0 rev=7 lease=3 len=0\n\n");
 		lockworld_tell(&c, cases[i].line);
 		if (cases[i].span_ns > 0) {
+			CHECK(lock_deadline_ns(c.lock) <=
+			    lockworld_now_ns + cases[i].span_ns);
 			lockworld_pass(&c, cases[i].span_ns - 1);
 			CHECK_STR(lockworld_seen(&c), "");
 			lockworld_pass(&c, 1);
