@@ -23,7 +23,8 @@ static uint8_t segments[SEGMENTS][BYTES];
 static const uint8_t *
 piece(struct rdbuf *rd, size_t max, size_t *len)
 {
-	*len = (size_t)num_min(rdbuf_u8(rd), num_min(max, rdbuf_left(rd)));
+	*len = rdbuf_u8(rd);
+	*len = (size_t)num_min(*len, num_min(max, rdbuf_left(rd)));
 	return rdbuf_bytes(rd, *len);
 }
 
