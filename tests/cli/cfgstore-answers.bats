@@ -280,10 +280,20 @@ follows_to_the_end()
 }
 
 @test "a socket that may not be opened is 77" {
-	[ "$(id -u)" != 0 ] || skip "root may open every socket"
 	answers 'ok'
 	chmod 0 cfg.sock
-	run -77 cfgstore get a
+	# Root may open every socket: then it is somebody else.
+	if [ "$(id -u)" = 0 ]; then
+		local place
+		place=$(mktemp -d)
+		chmod 755 "$place"
+		cp "$RINGKIT_BIN/cfgstore" "$place"
+		run -77 setpriv --reuid=65534 --regid=65534 --clear-groups \
+			"$place/cfgstore" get a
+		rm -r "$place"
+	else
+		run -77 cfgstore get a
+	fi
 }
 
 @test "a revision that is not kept is not known, not absent" {

@@ -133,6 +133,7 @@ sim_store_reset(struct sim *sim)
 	w->rules.node_count = sim->opt.node_count;
 	w->rules.ops = 100;
 	w->rules.has_elections = sim->opt.has_elections;
+	w->rules.has_falling_views = sim->opt.disk_lost_ppm > 0;
 	w->tally = &tally;
 	w->step = step;
 	w->window_bytes = 32768;
