@@ -31,7 +31,7 @@ struct replica_world {
 	bool has_elections; /* votes change */
 	/* ringd may lose its numbers where the store keeps its log. */
 	bool has_falling_views;
-	bool is_in_memory;  /* then nobody loses what was not durable */
+	bool is_in_memory; /* then nobody loses what was not durable */
 	bool is_telling;
 };
 
