@@ -125,6 +125,31 @@ heal()
 	done
 }
 
+# Until everybody hears everybody: a cut may still be on, or not yet be noticed,
+# while all are in one view.
+settle()
+{
+	local i
+	for i in 1 2 3 4 5; do
+		ask "$i" "drop peer=$((i % 5 + 1)) for=0" >/dev/null
+	done
+	for i in 1 2 3 4 5; do
+		hears_all "$i" || return
+	done
+}
+
+hears_all() # NODE
+{
+	local end=$((SECONDS + 30))
+	until [ "$(ask "$1" status | grep -c \
+		'kind=node .* local=no .* silent_ms=[0-9]\{1,2\} ')" = 4 ]; do
+		((SECONDS < end)) || {
+			echo "node $1 does not hear all"
+			return 1
+		}
+	done
+}
+
 record()
 {
 	local i aids=$RINGKIT_BUILD/tests/cli
@@ -186,6 +211,8 @@ judge()
 	record
 	carry_out "$ms"
 	heal
+	together 1,2,3,4,5 30
+	settle
 	together 1,2,3,4,5 30
 	kill -TERM "${publishers[@]}"
 	all_end "${publishers[@]}"
