@@ -908,7 +908,8 @@ round_trip()
 		"cfgstore get $key" | grep -qx $key/one
 	if command -v zsh >/dev/null; then
 		timeout 30 zsh -f "$BATS_TEST_DIRNAME/completes.zsh" "$tree" \
-			"ringkit cfgstore get $key" 3>&- | grep -qx $key/one
+			"ringkit cfgstore get $key" "$PWD/zcompdump" 3>&- |
+			grep -qx $key/one
 	fi
 	if command -v fish >/dev/null; then
 		XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD fish -N -c '

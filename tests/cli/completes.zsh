@@ -5,7 +5,7 @@
 zmodload zsh/zpty || exit
 zpty -b shell zsh -f -i
 zpty -w shell "PS1= RPS1= PROMPT_EOL_MARK= LISTMAX=100000; stty -echo
-fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -C -d ${(q)3:-/dev/null}"
+fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -C -d ${(q)3:?no DUMP}"
 zpty -w shell 'forget() { offered=() }
 tell() { compstate[list]= compstate[insert]=; print -r -- "<${(j:|:)offered}>" }
 compadd() {
