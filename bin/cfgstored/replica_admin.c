@@ -147,10 +147,8 @@ replica_admin_acked(struct replica *r)
 
 		if (request->cookie == 0)
 			continue;
-		if (request->what == REPLICA_ADMIN_INIT)
-			answer(r, request, REPLICA_OK);
-		else if (era->e.next.count == 0 &&
-		    !find_goal(r, request, &next))
+		if (request->what == REPLICA_ADMIN_INIT ||
+		    (era->e.next.count == 0 && !find_goal(r, request, &next)))
 			answer(r, request, REPLICA_OK);
 	}
 }

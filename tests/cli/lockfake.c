@@ -428,34 +428,48 @@ wait_ms(void)
 }
 
 static void
+list_fds(struct pollfd fds[CLIENTS + NODES + 1])
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		bool is_heard = !nodes[clients[i].node].is_deaf;
+
+		fds[i] =
+		    (struct pollfd){ is_heard ? clients[i].fd : -1, POLLIN, 0 };
+	}
+	for (unsigned i = 0; i < NODES; i++) {
+		bool is_heard = nodes[i].is_there && !nodes[i].is_deaf;
+
+		fds[CLIENTS + i] =
+		    (struct pollfd){ is_heard ? nodes[i].sock.fd : -1, POLLIN,
+			    0 };
+	}
+	fds[CLIENTS + NODES] = (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
+}
+
+/* What came for clients, and who is new. */
+static void
+take_all(const struct pollfd *fds)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		if (fds[CLIENTS + i].revents != 0)
+			greet(i);
+	for (int i = 0; i < CLIENTS; i++)
+		if (fds[i].revents != 0 && clients[i].fd == fds[i].fd)
+			take(&clients[i]);
+}
+
+static void
 serve(void)
 {
 	struct pollfd fds[CLIENTS + NODES + 1];
 
 	for (;;) {
-		for (int i = 0; i < CLIENTS; i++)
-			fds[i] = (struct pollfd){ nodes[clients[i].node].is_deaf
-				    ? -1
-				    : clients[i].fd,
-				POLLIN, 0 };
-		for (unsigned i = 0; i < NODES; i++)
-			fds[CLIENTS + i] = (struct pollfd){ nodes[i].is_there &&
-					!nodes[i].is_deaf
-				    ? nodes[i].sock.fd
-				    : -1,
-				POLLIN, 0 };
-		fds[CLIENTS + NODES] =
-		    (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
+		list_fds(fds);
 		if (poll(fds, CLIENTS + NODES + 1, wait_ms()) < 0)
 			continue;
 		fakestore_pass(store, clock_boot_ns());
 		tell_all();
-		for (unsigned i = 0; i < NODES; i++)
-			if (fds[CLIENTS + i].revents != 0)
-				greet(i);
-		for (int i = 0; i < CLIENTS; i++)
-			if (fds[i].revents != 0 && clients[i].fd == fds[i].fd)
-				take(&clients[i]);
+		take_all(fds);
 		if (fds[CLIENTS + NODES].revents != 0 && !take_orders())
 			return;
 		for (int i = 0; i < CLIENTS; i++)
