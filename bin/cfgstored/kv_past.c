@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "libcommon/base/ensure.h"
-#include "libcommon/base/num.h"
 
 #include "bin/cfgstored/kv_table.h"
 
@@ -97,8 +96,8 @@ get_first(const struct page *page)
 	const struct kv_version *v;
 
 	if (query->after == NULL || query->prefix_len > query->after_len ||
-	    memcmp(query->after, query->prefix,
-		num_min(query->prefix_len, query->after_len)) < 0)
+	    (query->prefix_len > 0 &&
+		memcmp(query->after, query->prefix, query->prefix_len) < 0))
 		v = kv_seek(page->kv, query->prefix, query->prefix_len);
 	else
 		v = kv_seek(page->kv, query->after, query->after_len);
