@@ -301,7 +301,7 @@ await_votes() # I N
 	start 1 2 3
 	memberd_starts 1
 	quorumd_starts 1 2 3
-	await_votes 1 3
+	becomes 1 'quorate=yes votes=3 '
 	local view
 	view=$(value 1 view)
 	chmod 666 run1/quorum.sock
