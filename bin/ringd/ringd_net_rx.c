@@ -162,6 +162,20 @@ ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
 	return refusal;
 }
 
+static enum session_refusal
+ringd_net_take(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	switch (rx->header.kind) {
+	case SESSION_DATA:
+		return ringd_net_data(net, rx);
+	case SESSION_HELLO:
+		return ringd_net_hello(net, rx);
+	case SESSION_LINK:
+		break;
+	}
+	return SESSION_REFUSED_MALFORMED;
+}
+
 static void
 ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
 {
@@ -172,10 +186,8 @@ ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
 	if (refusal == SESSION_OK)
 		refusal = session_check(net->session, rx->peer, &rx->header,
 		    net->now_ns, &rx->is_believed);
-	if (refusal == SESSION_OK && rx->header.kind == SESSION_HELLO)
-		refusal = ringd_net_hello(net, rx);
-	else if (refusal == SESSION_OK)
-		refusal = ringd_net_data(net, rx);
+	if (refusal == SESSION_OK)
+		refusal = ringd_net_take(net, rx);
 	if (refusal != SESSION_OK)
 		ringd_net_refuse(net, rx, refusal);
 }

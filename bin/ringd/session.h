@@ -49,7 +49,11 @@ enum {
 
 /* ---- datagrams --------------------------------------------------------- */
 
-enum session_kind { SESSION_DATA = 1, SESSION_HELLO = 2 };
+enum session_kind {
+	SESSION_DATA = 1,
+	SESSION_HELLO = 2,
+	SESSION_LINK = 3, /* of one link: link.h */
+};
 
 /*
  * The clear header.  The cluster tag is only a hint for a good refusal: what
@@ -152,8 +156,10 @@ enum session_refusal session_find(const struct session *s,
 /*
  * Before opening: OK (then open it: with the key of the peer's believed
  * session if *is_believed, else with one derived for the header), or CIPHER,
- * SESSION, REPLAY.  The header is NOT authentic yet: all that a forged one
- * can do is to bring forward a rate-limited HELLO to the real peer.
+ * SESSION, REPLAY.  (A LINK is never a REPLAY: its link may be so slow that the
+ * window has passed it, and it has a number of its own.)  The header is NOT
+ * authentic yet: all that a forged one can do is to bring forward a
+ * rate-limited HELLO to the real peer.
  */
 enum session_refusal session_check(struct session *s, uint32_t idx,
     const struct session_header *header, uint64_t now_ns, bool *is_believed);

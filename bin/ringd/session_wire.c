@@ -23,8 +23,11 @@ enum {
 static bool
 session_header_is_valid(const struct session_header *header)
 {
+	bool is_ours =
+	    header->kind == SESSION_HELLO || header->kind == SESSION_LINK;
+
 	return (header->kind == SESSION_DATA ||
-		   (header->kind == SESSION_HELLO && header->dst != 0 &&
+		   (is_ours && header->dst != 0 &&
 		       header->cipher == SESSION_CIPHER_FIRST)) &&
 	    (header->cipher == SESSION_CIPHER_FIRST ||
 		header->cipher == SESSION_CIPHER_LAST) &&
@@ -65,8 +68,7 @@ session_header_get(const uint8_t *bytes, size_t len, struct session_header *out)
 	rdbuf_init(&rd, bytes, SESSION_HEADER_BYTES);
 	if (rdbuf_u8(&rd) != SESSION_VERSION)
 		return SESSION_REFUSED_VERSION;
-	out->kind =
-	    rdbuf_u8(&rd) == SESSION_HELLO ? SESSION_HELLO : SESSION_DATA;
+	out->kind = (enum session_kind)rdbuf_u8(&rd);
 	out->cipher = rdbuf_u8(&rd);
 	out->key_id = rdbuf_u8(&rd);
 	out->cluster_tag = rdbuf_u32(&rd);
@@ -76,7 +78,7 @@ session_header_get(const uint8_t *bytes, size_t len, struct session_header *out)
 	out->counter = rdbuf_u64(&rd);
 	out->salt = rdbuf_u32(&rd);
 	ENSURE(rdbuf_is_done(&rd));
-	if (bytes[1] != out->kind || !session_header_is_valid(out) ||
+	if (!session_header_is_valid(out) ||
 	    (out->kind == SESSION_HELLO && len != SESSION_HELLO_DATAGRAM))
 		return SESSION_REFUSED_MALFORMED;
 	return SESSION_OK;

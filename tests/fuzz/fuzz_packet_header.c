@@ -95,6 +95,8 @@ hear(struct session *s, const uint8_t *bytes, size_t len, uint64_t now_ns,
 		    session_check(s, *peer, &header, now_ns, &is_believed);
 	if (refusal != SESSION_OK)
 		return refusal;
+	if (header.kind == SESSION_LINK)
+		return is_believed ? SESSION_OK : SESSION_REFUSED_SESSION;
 	if (header.kind == SESSION_DATA)
 		return session_pass(s, *peer, &header) == 0
 		    ? SESSION_REFUSED_INCARNATION

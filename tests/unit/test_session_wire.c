@@ -60,7 +60,8 @@ test_session_header_refuses_what_it_never_sends(void)
 		{ 0, 2, SESSION_REFUSED_VERSION },
 		{ 1, 0, SESSION_REFUSED_MALFORMED },
 		{ 1, 2, SESSION_REFUSED_MALFORMED }, /* HELLO of another len */
-		{ 1, 3, SESSION_REFUSED_MALFORMED },
+		{ 1, 3, SESSION_REFUSED_MALFORMED }, /* LINK in any cipher */
+		{ 1, 255, SESSION_REFUSED_MALFORMED },
 		{ 2, 0, SESSION_REFUSED_MALFORMED },
 		{ 2, 3, SESSION_REFUSED_MALFORMED },
 		{ 2, 4, SESSION_REFUSED_MALFORMED },
