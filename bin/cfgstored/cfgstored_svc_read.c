@@ -390,11 +390,10 @@ count_keys(const struct kv *kv, uint64_t id)
 static uint64_t
 get_left_ms(struct cfgstored *d, const struct kv_lease *lease)
 {
-	const uint64_t due_ns = replica_lease_due_ns(d->replica, lease->id);
+	const uint64_t left_ns =
+	    replica_lease_left_ns(d->replica, lease->id, d->now_ns);
 
-	if (due_ns == UINT64_MAX)
-		return lease->ttl_ns / CLOCK_MS_NS;
-	return due_ns > d->now_ns ? (due_ns - d->now_ns) / CLOCK_MS_NS : 0;
+	return num_min(left_ns, lease->ttl_ns) / CLOCK_MS_NS;
 }
 
 enum svc_result

@@ -110,6 +110,7 @@ replica_forget_log(struct replica *r)
 	replica_window_clear(&r->win, &none);
 	kv_clear(r->kv);
 	kv_reader_init(&r->reader, r->kv);
+	replica_lease_forget(r);
 	r->meta = r->applied_meta = (struct replica_meta){ 0 };
 	r->acked = r->applied = r->given = 0;
 	r->is_kv_void = false;

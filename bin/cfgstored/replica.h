@@ -338,8 +338,9 @@ void replica_status(const struct replica *r, struct replica_status *out);
  */
 uint64_t replica_staleness_ns(const struct replica *r, uint64_t now_ns);
 
-/* When this lease may be expired, by our clock; UINT64_MAX: not known. */
-uint64_t replica_lease_due_ns(const struct replica *r, uint64_t id);
+/* Of open time, until we may expire it; UINT64_MAX: not known. */
+uint64_t replica_lease_left_ns(
+    const struct replica *r, uint64_t id, uint64_t now_ns);
 
 const char *replica_code_name(enum replica_code code);
 const char *replica_state_name(enum replica_state state);

@@ -216,7 +216,7 @@ add(struct replica *r, const struct replica_pending *about, const void *bytes)
 	return true;
 }
 
-bool
+uint64_t
 replica_client_add(struct replica *r, const void *bytes, size_t len)
 {
 	struct replica_pending about = {
@@ -224,7 +224,16 @@ replica_client_add(struct replica *r, const void *bytes, size_t len)
 		.deadline_ns = r->now_ns + 10 * r->cfg.silence_ns,
 	};
 
-	return add(r, &about, bytes);
+	return add(r, &about, bytes) ? r->client.end - 1 : 0;
+}
+
+bool
+replica_client_has(const struct replica *r, uint64_t number)
+{
+	const struct replica_client *c = &r->client;
+
+	return number >= c->first && number < c->end &&
+	    !pending_of(r, number)->is_done;
 }
 
 static bool

@@ -186,14 +186,17 @@ struct replica_admin_request {
 struct replica_lease {
 	uint64_t id;
 	uint64_t renewals;
-	uint64_t due_ns;
-	bool is_asked;
+	uint64_t due_ns; /* by open_ns */
+	uint64_t asked;  /* number of the command that ends it; 0: none */
 };
 
 struct replica_leases {
 	struct replica_lease *lease; /* ids ascend */
 	size_t count;
 	uint64_t sweep_ns; /* the next one */
+	uint64_t open_ns;  /* that the store was open here, up to at_ns */
+	uint64_t at_ns;
+	bool is_open; /* since then */
 };
 
 struct replica {
@@ -397,8 +400,10 @@ bool replica_client_record(struct replica *r, struct wrbuf *wr);
 bool replica_client_piece(struct replica *r, struct wrbuf *wr);
 void replica_client_on_time(struct replica *r);
 uint64_t replica_client_deadline_ns(const struct replica *r);
-/* Writes a command of this node's own; false: no room. */
-bool replica_client_add(struct replica *r, const void *bytes, size_t len);
+/* Writes a command of this node's own.  Its number; 0: no room. */
+uint64_t replica_client_add(struct replica *r, const void *bytes, size_t len);
+/* It is neither done nor given up yet. */
+bool replica_client_has(const struct replica *r, uint64_t number);
 
 /* ---- replica_read.c ---------------------------------------------------- */
 
@@ -428,8 +433,9 @@ uint64_t replica_admin_deadline_ns(const struct replica *r);
 
 void replica_lease_create(struct replica_leases *l,
     const struct replica_config *cfg, struct arena *arena);
-/* An epoch was opened: all have their full time. */
-void replica_lease_begin(struct replica *r);
+/* The state is another one: what was counted is not of its leases. */
+void replica_lease_forget(struct replica *r);
+/* After each step, whatever it was. */
 void replica_lease_on_time(struct replica *r);
 uint64_t replica_lease_deadline_ns(const struct replica *r);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Leases by this node's clock: from when their last renewal was applied. */
+/* Leases by this node's clock: for how long the store was open here since
+ * their last renewal was applied. */
 #include "libcommon/base/arena.h"
 #include "libcommon/base/num.h"
 
@@ -18,10 +19,36 @@ replica_lease_create(struct replica_leases *l, const struct replica_config *cfg,
 }
 
 void
-replica_lease_begin(struct replica *r)
+replica_lease_forget(struct replica *r)
 {
 	r->leases.count = 0;
-	r->leases.sweep_ns = r->now_ns;
+}
+
+/* ---- the clock that counts open time only ------------------------------ */
+
+/* Whoever has a lease could renew it, as far as it is up to this node. */
+static bool
+is_open(const struct replica *r)
+{
+	return replica_state_now(r) == REPLICA_OPEN && !r->is_lacking &&
+	    r->is_permitted && r->era.acked >= r->era.open_index;
+}
+
+static uint64_t
+open_ns_at(const struct replica_leases *l, uint64_t now_ns)
+{
+	return l->open_ns + (l->is_open ? num_sub(now_ns, l->at_ns) : 0);
+}
+
+/* What happened since the last step happened as things were then. */
+static void
+count(struct replica *r)
+{
+	struct replica_leases *l = &r->leases;
+
+	l->open_ns = open_ns_at(l, r->now_ns);
+	l->at_ns = r->now_ns;
+	l->is_open = is_open(r);
 }
 
 static uint64_t
@@ -31,8 +58,10 @@ due_ns(const struct replica *r, const struct kv_lease *lease)
 
 	if (lease->ttl_ns > UINT64_MAX / 2)
 		return REPLICA_NEVER;
-	return r->now_ns + lease->ttl_ns + slack_ns;
+	return r->leases.open_ns + lease->ttl_ns + slack_ns;
 }
+
+/* ---- their ends -------------------------------------------------------- */
 
 /* What the state has now: new or renewed ones begin. */
 static void
@@ -82,7 +111,7 @@ turn_ns(const struct replica *r)
 	return r->era.self * r->cfg.silence_ns;
 }
 
-static bool
+static uint64_t
 expire(struct replica *r, const struct replica_lease *lease)
 {
 	struct kv_part part = {
@@ -104,40 +133,40 @@ replica_lease_on_time(struct replica *r)
 {
 	struct replica_leases *l = &r->leases;
 
-	if (!r->era.is_complete || r->is_lacking ||
-	    r->leases.sweep_ns > r->now_ns)
+	count(r);
+	if (!l->is_open || l->sweep_ns > r->now_ns)
 		return;
 	note(r);
 	l->sweep_ns = r->now_ns + SWEEP_NS;
-	if (r->era.acked < r->era.open_index)
-		return;
 	for (size_t i = 0; i < l->count; i++) {
 		struct replica_lease *lease = &l->lease[i];
 		uint64_t due = lease->due_ns;
 
-		if (lease->is_asked)
+		if (replica_client_has(r, lease->asked))
 			continue;
 		if (is_fenced(r, kv_lease_find(r->kv, lease->id)))
 			due = 0;
-		if (due <= num_sub(r->now_ns, turn_ns(r)))
-			lease->is_asked = expire(r, lease);
+		if (due <= num_sub(l->open_ns, turn_ns(r)))
+			lease->asked = expire(r, lease);
 	}
 }
 
 uint64_t
 replica_lease_deadline_ns(const struct replica *r)
 {
-	if (!r->era.is_complete || r->is_lacking ||
-	    kv_lease_at(r->kv, 0) == NULL)
+	if (!r->leases.is_open || kv_lease_at(r->kv, 0) == NULL)
 		return REPLICA_NEVER;
 	return r->leases.sweep_ns;
 }
 
 uint64_t
-replica_lease_due_ns(const struct replica *r, uint64_t id)
+replica_lease_left_ns(const struct replica *r, uint64_t id, uint64_t now_ns)
 {
-	for (size_t i = 0; i < r->leases.count; i++)
-		if (r->leases.lease[i].id == id)
-			return r->leases.lease[i].due_ns;
+	const struct replica_leases *l = &r->leases;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->lease[i].id == id)
+			return num_sub(
+			    l->lease[i].due_ns, open_ns_at(l, now_ns));
 	return REPLICA_NEVER;
 }

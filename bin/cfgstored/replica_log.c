@@ -227,7 +227,6 @@ complete(struct replica *r)
 {
 	r->era.is_complete = true;
 	replica_client_look(r);
-	replica_lease_begin(r);
 }
 
 void

@@ -153,8 +153,8 @@ carry_out() # MS
 
 # ---- locks -----------------------------------------------------------------
 
-# A change of view gives every lease its whole time again, so the daemons are
-# left alone for longer than that.
+# A lease is over when the store was open for its time, so the daemons are left
+# alone now and then.
 
 # Whoever holds the lock, or waits for it, is killed, or stopped for SPAN.
 do_holder() # K SPAN

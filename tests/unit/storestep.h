@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Replicas in lockstep: no faults but those that a test asks for, and a clock
+ * that is the test's.
+ *
+ * A message is delivered to all members at once, what is given to a disk is
+ * durable at once, views change when the test says so.  One game at a time.
+ */
+#ifndef RK_STORESTEP_H
+#define RK_STORESTEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bin/cfgstored/replica.h"
+
+enum { STORESTEP_NODES = 3 };
+
+/* count nodes, ids from 1, one vote each, all in one view; silence 1 s. */
+void storestep_begin(unsigned count);
+void storestep_end(void);
+
+/* Everybody's view ends; who is in the set (bit id - 1) is in the next one. */
+void storestep_view(unsigned set);
+/* The process ends, and begins anew with what is on disk; not in the view. */
+void storestep_restart(uint32_t node);
+/* All disks take nothing from now on, and then all again. */
+void storestep_hold_disks(bool is_held);
+
+void storestep_pass_ms(unsigned ms);
+uint64_t storestep_now_ms(void);
+
+/* What a client is told.  A code: REPLICA_CODES, while there is none yet. */
+struct storestep_answer {
+	enum replica_code code;
+	uint64_t rev;
+	uint64_t key_rev;
+	size_t at;
+	size_t changed;
+};
+
+/* Asks for something, and lets happen what happens at once. */
+struct storestep_answer storestep_propose(
+    uint32_t node, const void *bytes, size_t len);
+struct storestep_answer storestep_admin(
+    uint32_t node, enum replica_admin what, uint32_t about, uint32_t votes);
+
+struct storestep_answer storestep_grant(uint32_t node, unsigned ttl_ms);
+struct storestep_answer storestep_renew(uint32_t node, uint64_t lease);
+
+/* The replica; NULL: none runs. */
+struct replica *storestep_replica(uint32_t node);
+bool storestep_has_lease(uint32_t node, uint64_t lease);
+
+#endif
