@@ -20,6 +20,9 @@
 
 enum { BACKLOG = 64 };
 
+/* As long as it may take until one who was killed is gone. */
+#define LINGER_NS (2 * CLOCK_S_NS)
+
 /* The first descriptor that a service manager passes. */
 enum { LISTEN_FDS_START = 3 };
 
@@ -116,18 +119,42 @@ refuse_if_live(const char *path)
 }
 
 static int
-take_lock(struct unixsock *sock)
+open_lock(struct unixsock *sock)
 {
 	char path[UNIXSOCK_PATH_BYTES + 8];
 
 	snprintf(path, sizeof path, "%s.lock", sock->path);
 	sock->lock_fd =
 	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (sock->lock_fd < 0)
-		return -errno;
+	return sock->lock_fd < 0 ? -errno : 0;
+}
+
+static int
+take_name(struct unixsock *sock)
+{
 	if (flock(sock->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+		return refuse_if_live(sock->path);
 	return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+}
+
+/*
+ * Who was killed keeps what it had until its memory is taken down, and so does
+ * a child that it had just made: that is waited for.
+ */
+static int
+take_lock(struct unixsock *sock)
+{
+	const struct timespec pause = { .tv_nsec = 10 * (long)CLOCK_MS_NS };
+	const uint64_t deadline_ns = clock_now_ns() + LINGER_NS;
+	int rc = open_lock(sock);
+
+	if (rc < 0)
+		return rc;
+	/* Linux has no event for "the lock is free" that ends in time. */
+	while ((rc = take_name(sock)) == -EADDRINUSE &&
+	    clock_now_ns() < deadline_ns)
+		nanosleep(&pause, NULL);
+	return rc;
 }
 
 /* Best effort: without the group, the owner alone can open the socket. */
@@ -170,8 +197,6 @@ listen_locked(struct unixsock *sock, mode_t mode, const char *group_name)
 {
 	int rc = take_lock(sock);
 
-	if (rc == 0)
-		rc = refuse_if_live(sock->path);
 	if (rc < 0)
 		return rc;
 	sock->fd =

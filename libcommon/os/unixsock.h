@@ -27,10 +27,11 @@ struct unixsock {
  * Listens at path, non-blocking, with that mode, and with that group when
  * group_name is not NULL and such a group exists and may be given.
  *
- * A socket that somebody listens on is never taken away: -EADDRINUSE.  One
- * that a dead process left is replaced.  The name appears in one step, with
- * its mode; PATH.lock stays behind, so that two starting daemons exclude
- * each other.  sock is valid for unixsock_close whatever is answered.
+ * A socket that somebody listens on is never taken away: -EADDRINUSE, after
+ * waiting 2 s for one who is dying.  One that a dead process left is replaced.
+ * The name appears in one step, with its mode; PATH.lock stays behind, so that
+ * two starting daemons exclude each other.  sock is valid for unixsock_close
+ * whatever is answered.
  */
 RK_MUST_CHECK int unixsock_listen(struct unixsock *sock, const char *path,
     mode_t mode, const char *group_name);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libcommon/os/clock.h"
@@ -99,6 +100,35 @@ test_unixsock_listen_replaces_a_dead_socket(void)
 	unixsock_close(&sock);
 }
 
+/* Ends like one that was killed when it had just made a child. */
+static void
+die_with_a_child(void)
+{
+	const struct timespec while_it_ends = { .tv_nsec = 300000000 };
+	struct unixsock sock;
+
+	if (unixsock_listen(&sock, path, 0600, NULL) != 0)
+		_exit(1);
+	if (fork() == 0)
+		nanosleep(&while_it_ends, NULL);
+	_exit(0);
+}
+
+static void
+test_unixsock_listen_waits_for_who_is_dying(void)
+{
+	struct unixsock sock;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		die_with_a_child();
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(unixsock_listen(&sock, path, 0600, NULL), 0);
+	unixsock_close(&sock);
+}
+
 static void
 test_unixsock_path_may_be_longer_than_sun_path(void)
 {
@@ -176,6 +206,7 @@ main(int argc, char **argv)
 		CHECK_TEST(
 		    test_unixsock_listen_spares_a_live_socket_without_lock),
 		CHECK_TEST(test_unixsock_listen_replaces_a_dead_socket),
+		CHECK_TEST(test_unixsock_listen_waits_for_who_is_dying),
 		CHECK_TEST(test_unixsock_path_may_be_longer_than_sun_path),
 		CHECK_TEST(test_unixsock_peer_knows_pid_uid_and_groups),
 		CHECK_TEST(test_unixsock_inherit_obeys_pid_and_names),
