@@ -138,6 +138,22 @@ teardown()
 	set_key 1 more x | grep -x 'ok rev=21 n=1'
 }
 
+@test "after kill -9 the next one may be started at once, again and again" {
+	local i
+	store 1
+	set_key 1 kept before
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		set_key 1 "k$i" "$i" | grep -x "ok rev=$((i + 1)) n=1"
+		kill -KILL "${C[1]}"
+		cfgstored_starts 1
+		opens 1
+	done
+	kill -0 "${C[1]}"
+	[ "$(value_at 1 kept)" = before ]
+	[ "$(value_at 1 k10)" = 10 ]
+	! grep 'in use' log.cfgstored1
+}
+
 @test "a node that was away is current again, also one with a blank disk" {
 	store 3
 	set_key 1 a 1 | grep -q '^ok'
