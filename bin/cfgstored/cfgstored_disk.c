@@ -119,28 +119,30 @@ cfgstored_disk_room(const struct cfgstored_disk *disk)
 	    cfgstored_ring_room(&disk->ring) / 2, KV_LOG_FRAME_HEAD_BYTES);
 }
 
+/* Earlier log may go. */
+static void
+put_trim(struct cfgstored_disk *disk)
+{
+	uint8_t bytes[CFGSTORED_WRITER_TRIM_BYTES];
+
+	if (disk->error < 0 || disk->trim == 0 ||
+	    cfgstored_ring_room(&disk->ring) < sizeof bytes)
+		return;
+	cfgstored_writer_put_trim(disk->trim, bytes);
+	cfgstored_ring_put(&disk->ring, bytes, sizeof bytes);
+	disk->trim = 0;
+}
+
 void
 cfgstored_disk_flush(struct cfgstored_disk *disk)
 {
+	put_trim(disk);
 	/* If this does not fit, others wait there already. */
 	if (cfgstored_ring_publish(&disk->ring))
 		(void)!send(disk->fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* ---- snapshots --------------------------------------------------------- */
-
-/* Earlier log may go.  If there is no room, the next one will tell. */
-static void
-put_trim(struct cfgstored_disk *disk, uint64_t index)
-{
-	uint8_t bytes[CFGSTORED_WRITER_TRIM_BYTES];
-
-	if (disk->error < 0 || cfgstored_ring_room(&disk->ring) < sizeof bytes)
-		return;
-	cfgstored_writer_put_trim(index, bytes);
-	cfgstored_ring_put(&disk->ring, bytes, sizeof bytes);
-	cfgstored_disk_flush(disk);
-}
 
 static int
 watch(const struct cfgstored_disk *disk, int fd)
@@ -234,8 +236,10 @@ next_of_child(struct cfgstored_disk *disk, struct cfgstored_disk_event *out)
 		out->kind = CFGSTORED_DISK_UNSAVED;
 	else if (disk->purpose == CFGSTORED_DISK_TAKEN)
 		disk->taken = disk->saving.index;
-	else
-		put_trim(disk, disk->saving.index);
+	else {
+		disk->trim = disk->saving.index;
+		cfgstored_disk_flush(disk);
+	}
 	return true;
 }
 

@@ -33,8 +33,14 @@ struct cfgstored_disk_config {
 	const char *folder;     /* statedir: cfg/ is made in it */
 	uint64_t segment_bytes; /* 0: KV_LOG_SEGMENT_BYTES */
 	uint64_t keep_bytes;    /* of log, kept though a snapshot has it */
-	size_t ring_bytes;      /* 0: 8 MiB */
-	uint64_t retry_ns;      /* of a full disk; 0: 1 s */
+	/*
+	 * With so many, and no snapshot that lets some go, it is full.  0:
+	 * CFGSTORED_WRITER_SEGMENTS, which is the most.  A start that finds
+	 * them has a few more.
+	 */
+	size_t segments_max;
+	size_t ring_bytes; /* 0: 8 MiB */
+	uint64_t retry_ns; /* of a full disk; 0: 1 s */
 	/*
 	 * The state's memory: the writer has no use for a copy, which would
 	 * grow as the state changes.
@@ -160,9 +166,9 @@ enum cfgstored_disk_kind {
 	CFGSTORED_DISK_WRITTEN, /* of a takeover: there is room again */
 	CFGSTORED_DISK_SAVED,   /* the snapshot of tip */
 	CFGSTORED_DISK_UNSAVED, /* it failed: error; ask again later */
-	CFGSTORED_DISK_FULL,    /* no space for more log; it waits */
-	CFGSTORED_DISK_SPACE,   /* there is again */
-	CFGSTORED_DISK_FAILED,  /* for good: error, in what */
+	CFGSTORED_DISK_FULL,  /* no space for more log, or too much; it waits */
+	CFGSTORED_DISK_SPACE, /* there is again */
+	CFGSTORED_DISK_FAILED, /* for good: error, in what */
 };
 struct cfgstored_disk_event {
 	enum cfgstored_disk_kind kind;

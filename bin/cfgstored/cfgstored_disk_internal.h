@@ -32,6 +32,7 @@ struct cfgstored_disk {
 	int answer;
 	enum cfgstored_disk_purpose purpose;
 	struct kv_tip saving;
+	uint64_t trim;  /* index: the writer is still to be told; 0: it was */
 	uint64_t taken; /* index of the last that was TAKEN; 0: none */
 };
 

@@ -117,6 +117,16 @@ start(struct cfgstored_disk *disk, const struct cfgstored_disk_config *config,
 
 /* ---- open and close ---------------------------------------------------- */
 
+static size_t
+get_count_max(const struct cfgstored_disk_config *config)
+{
+	size_t usual = CFGSTORED_WRITER_SEGMENTS;
+
+	if (config->segments_max > 0)
+		usual = (size_t)num_min(usual, config->segments_max);
+	return (size_t)num_max(usual, writer.count + CFGSTORED_WRITER_SPARES);
+}
+
 static int
 fill_in(struct cfgstored_disk *disk, const struct cfgstored_disk_config *config,
     const struct cfgstored_disk_reader *reader,
@@ -146,6 +156,7 @@ fill_in(struct cfgstored_disk *disk, const struct cfgstored_disk_config *config,
 	rc = cfgstored_disk_recover(&writer, reader, found, why);
 	if (rc < 0)
 		return rc;
+	writer.count_max = get_count_max(config);
 	rc = cfgstored_ring_open(
 	    &disk->ring, ring_bytes > 0 ? ring_bytes : RING_BYTES);
 	if (rc == 0)

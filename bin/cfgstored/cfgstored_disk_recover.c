@@ -33,8 +33,8 @@ struct recovery {
 	struct mapped {
 		uint8_t *bytes;
 		size_t len;
-	} mapped[CFGSTORED_WRITER_SEGMENTS];
-	struct kv_log_file files[CFGSTORED_WRITER_SEGMENTS];
+	} mapped[CFGSTORED_WRITER_FILES];
+	struct kv_log_file files[CFGSTORED_WRITER_FILES];
 };
 
 static bool
@@ -98,7 +98,7 @@ static int
 read_segments(struct recovery *r)
 {
 	const struct cfgstored_folder *folder = &r->writer->folder;
-	uint64_t serials[CFGSTORED_WRITER_SEGMENTS];
+	uint64_t serials[CFGSTORED_WRITER_FILES];
 	char name[CFGSTORED_FILE_NAME_BYTES];
 	struct cfgstored_file file;
 	long count = cfgstored_folder_list(

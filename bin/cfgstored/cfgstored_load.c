@@ -16,7 +16,7 @@
 
 #include "bin/cfgstored/cfgstored.h"
 
-enum { RUN_BYTES = 128, QUOTED_BYTES = 1024 };
+enum { RUN_BYTES = 128, QUOTED_BYTES = 1024, LOG_BYTES = 1 << 30 };
 
 /* ---- this start -------------------------------------------------------- */
 
@@ -138,6 +138,14 @@ log_found(const struct cfgstored_disk_found *found, const struct text *why)
 	    quoted);
 }
 
+/* A start reads all of them: no more than it may take. */
+static size_t
+get_segments_max(const struct cfgstored *d)
+{
+	return (size_t)((LOG_BYTES + 2 * d->cfg.kv.room.bytes) /
+	    KV_LOG_SEGMENT_BYTES);
+}
+
 int
 cfgstored_load(struct cfgstored *d, struct text *why)
 {
@@ -145,6 +153,7 @@ cfgstored_load(struct cfgstored *d, struct text *why)
 		.folder = d->serve->statedir,
 		.memory = d->replica_memory,
 		.memory_bytes = d->replica_bytes,
+		.segments_max = get_segments_max(d),
 	};
 	const struct cfgstored_disk_reader reader = { .arg = d,
 		.snapshot = on_snapshot,

@@ -140,26 +140,6 @@ open_active(struct cfgstored_writer *w)
 		fail(w, rc, CFGSTORED_FILE_OPEN);
 }
 
-/* false: the next segment is not there yet. */
-static bool
-go_to_spare(struct cfgstored_writer *w)
-{
-	if (w->spare.serial == 0 || w->count == CFGSTORED_WRITER_SEGMENTS)
-		return false;
-	if (w->active.serial != 0)
-		cfgstored_file_close(&w->file);
-	w->active = w->spare;
-	w->spare.serial = 0;
-	w->offset = KV_LOG_HEADER_BYTES;
-	w->rows[w->count++] =
-	    (struct cfgstored_writer_row){ .serial = w->active.serial,
-		    .index = w->state.tip.index,
-		    .is_taking = w->state.is_taking };
-	open_active(w);
-	want_spare(w);
-	return true;
-}
-
 /* Oldest first, so that what is left is a row whatever happens. */
 static void
 remove_before(struct cfgstored_writer *w, uint64_t serial)
@@ -213,6 +193,58 @@ trim(struct cfgstored_writer *w, uint64_t index)
 		}
 	}
 	remove_snapshots_but(w, index);
+}
+
+/*
+ * The log may have too many segments, and what waits for another one stands
+ * before the word that some may go.  That word may be taken first if there are
+ * only records in between: no log is replaced by these.
+ */
+static bool
+trim_early(struct cfgstored_writer *w)
+{
+	const uint8_t *bytes;
+	size_t len = cfgstored_ring_peek(&w->ring, &bytes);
+	struct rdbuf rd;
+
+	rdbuf_init(&rd, bytes, len);
+	while (rdbuf_left(&rd) > 0 && !w->state.is_taking) {
+		struct kv_log_frame frame;
+
+		if (bytes[rd.at + KIND_AT] == CFGSTORED_WRITER_TRIM) {
+			(void)rdbuf_bytes(&rd, KIND_AT + 1);
+			trim(w, rdbuf_u64(&rd));
+			return w->count < w->count_max;
+		}
+		ENSURE(kv_log_frame_take(&rd, &frame));
+		if (frame.kind != KV_LOG_RECORD)
+			break;
+	}
+	return false;
+}
+
+/* false: the next segment is not there yet, or may not be. */
+static bool
+go_to_spare(struct cfgstored_writer *w)
+{
+	if (w->spare.serial == 0)
+		return false;
+	if (w->count >= w->count_max && !trim_early(w)) {
+		note_full(w);
+		return false;
+	}
+	if (w->active.serial != 0)
+		cfgstored_file_close(&w->file);
+	w->active = w->spare;
+	w->spare.serial = 0;
+	w->offset = KV_LOG_HEADER_BYTES;
+	w->rows[w->count++] =
+	    (struct cfgstored_writer_row){ .serial = w->active.serial,
+		    .index = w->state.tip.index,
+		    .is_taking = w->state.is_taking };
+	open_active(w);
+	want_spare(w);
+	return true;
 }
 
 /* ---- batches ----------------------------------------------------------- */

@@ -12,7 +12,13 @@
 #include "bin/cfgstored/kv_log.h"
 
 enum {
-	CFGSTORED_WRITER_SEGMENTS = 1024, /* on disk at once */
+	CFGSTORED_WRITER_SEGMENTS = 1024, /* on disk at once, as a rule */
+	/* A start may find that many, with what is not used. */
+	CFGSTORED_WRITER_FILES = CFGSTORED_WRITER_SEGMENTS + 256,
+	/* More than there were at a start: enough to make a snapshot. */
+	CFGSTORED_WRITER_SPARES = 16,
+	CFGSTORED_WRITER_ROWS =
+	    CFGSTORED_WRITER_FILES + CFGSTORED_WRITER_SPARES,
 	/* In the ring beside frames, like a frame; its body is an index 8. */
 	CFGSTORED_WRITER_TRIM = 128,
 	CFGSTORED_WRITER_TRIM_BYTES = 13,
@@ -45,8 +51,9 @@ struct cfgstored_writer {
 	uint64_t retry_ns;
 	struct kv_log_state state;
 	/* Segments that were used, the active one last. */
-	struct cfgstored_writer_row rows[CFGSTORED_WRITER_SEGMENTS];
+	struct cfgstored_writer_row rows[CFGSTORED_WRITER_ROWS];
 	size_t count;
+	size_t count_max; /* then it waits for a snapshot, as for space */
 	struct kv_log_segment active; /* serial 0: there is none */
 	uint64_t offset;
 	/* The next, if it is there (serial 0: not), and the one after all. */

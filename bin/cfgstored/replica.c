@@ -114,7 +114,7 @@ replica_forget_log(struct replica *r)
 	r->meta = r->applied_meta = (struct replica_meta){ 0 };
 	r->acked = r->applied = r->given = 0;
 	r->is_kv_void = false;
-	r->unsaved_bytes = 0;
+	r->unsaved_bytes = r->unsaved_disk_bytes = 0;
 }
 
 static void
@@ -402,6 +402,7 @@ replica_deadline_ns(const struct replica *r)
 	    replica_client_deadline_ns(r), replica_admin_deadline_ns(r));
 	due = num_min(due, replica_open_deadline_ns(r));
 	due = num_min(due, replica_fill_deadline_ns(r));
+	due = num_min(due, replica_log_deadline_ns(r));
 	return num_min(due, replica_lease_deadline_ns(r));
 }
 

@@ -227,8 +227,11 @@ struct replica {
 	struct replica_meta applied_meta;
 	bool is_kv_void; /* it is being read in */
 	bool is_lacking;
-	uint64_t unsaved_bytes; /* of records, since the last SAVE */
+	uint64_t unsaved_bytes;      /* of records, that no snapshot has */
+	uint64_t unsaved_disk_bytes; /* at most: that they take there */
 	bool is_saving;
+	uint64_t saving_bytes, saving_disk_bytes; /* what it will have */
+	uint64_t save_at_ns;                      /* not before: one failed */
 	uint64_t rev_told;
 	uint64_t fresh_ns; /* when last all was applied; 0: never */
 
@@ -341,6 +344,7 @@ void replica_log_go_on(struct replica *r);
 void replica_log_on_synced(
     struct replica *r, size_t member, const struct replica_synced *synced);
 void replica_log_on_disk(struct replica *r, const struct replica_input *in);
+uint64_t replica_log_deadline_ns(const struct replica *r);
 bool replica_log_next_effect(struct replica *r, struct replica_effect *out);
 /* Applies what may be. */
 void replica_log_apply(struct replica *r);

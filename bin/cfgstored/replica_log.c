@@ -10,6 +10,9 @@
 /* Room on disk that a record takes beside its bytes. */
 enum { FRAME_BYTES = KV_LOG_FRAME_HEAD_BYTES + KV_LOG_BLOCK };
 
+/* Small records are more on disk: so much more, and a snapshot has to be. */
+enum { DISK_SNAPSHOTS = 8, SAVE_AGAIN = 10 };
+
 void
 replica_log_follow(
     struct replica_meta *meta, uint64_t index, const void *bytes, size_t len)
@@ -287,6 +290,7 @@ apply_record(struct replica *r, const struct replica_record *record)
 	replica_log_follow(
 	    &r->applied_meta, record->tip.index, record->bytes, record->len);
 	r->unsaved_bytes += record->len;
+	r->unsaved_disk_bytes += record->len + FRAME_BYTES;
 	if (!replica_wire_get_commands(record->bytes, record->len, &commands))
 		return;
 	for (size_t i = 0; i < commands.count; i++) {
@@ -295,16 +299,34 @@ apply_record(struct replica *r, const struct replica_record *record)
 	}
 }
 
+/* The log is long; one that is very long may be why the disk is full. */
+static bool
+is_save_due(const struct replica *r)
+{
+	uint64_t used = kv_bytes_used(r->kv);
+
+	if (r->unsaved_disk_bytes >=
+	    num_max(DISK_SNAPSHOTS * r->cfg.snapshot_bytes, used))
+		return true;
+	return !r->is_disk_full &&
+	    r->unsaved_bytes >= num_max(r->cfg.snapshot_bytes, used / 2);
+}
+
 /* Of what is durable only: a log could still take the place of ours. */
 static bool
-wants_save(const struct replica *r)
+may_save(const struct replica *r)
 {
-	if (r->is_saving || r->is_lacking || r->is_disk_full ||
-	    r->applied > r->acked || !r->era.is_complete ||
-	    r->applied > r->era.synced)
-		return false;
-	return r->unsaved_bytes >=
-	    num_max(r->cfg.snapshot_bytes, kv_bytes_used(r->kv) / 2);
+	return !r->is_saving && !r->is_lacking && !r->is_failed &&
+	    r->applied <= r->acked && r->era.is_complete &&
+	    r->applied <= r->era.synced;
+}
+
+uint64_t
+replica_log_deadline_ns(const struct replica *r)
+{
+	if (!may_save(r) || r->save_at_ns <= r->now_ns || !is_save_due(r))
+		return REPLICA_NEVER;
+	return r->save_at_ns;
 }
 
 void
@@ -470,8 +492,14 @@ on_saved(struct replica *r, const struct replica_input *in)
 	bool is_good = in->kind == REPLICA_IN_SAVED;
 
 	r->is_saving = false;
-	if (!is_good)
+	if (is_good) {
+		r->unsaved_bytes = num_sub(r->unsaved_bytes, r->saving_bytes);
+		r->unsaved_disk_bytes =
+		    num_sub(r->unsaved_disk_bytes, r->saving_disk_bytes);
+	} else {
 		replica_log(r, "a snapshot could not be written");
+		r->save_at_ns = r->now_ns + SAVE_AGAIN * r->cfg.silence_ns;
+	}
 	if (r->fill.is_unsaved && !r->fill.is_save_due && is_good &&
 	    kv_tip_compare(&in->tip, &r->fill.after) == 0)
 		r->fill.is_unsaved = false;
@@ -528,7 +556,8 @@ next_save(struct replica *r, struct replica_effect *out, bool is_taken)
 	replica_wire_put_meta(&wr, &r->applied_meta);
 	ENSURE(!wr.is_full);
 	r->is_saving = true;
-	r->unsaved_bytes = 0;
+	r->saving_bytes = r->unsaved_bytes;
+	r->saving_disk_bytes = r->unsaved_disk_bytes;
 	out->kind = REPLICA_OUT_SAVE;
 	out->save.is_taken = is_taken;
 	out->save.tip = replica_log_tip_at(r, r->applied);
@@ -598,5 +627,6 @@ replica_log_next_effect(struct replica *r, struct replica_effect *out)
 		return true;
 	if (is_end_due(r))
 		return next_end(r, out);
-	return wants_save(r) && next_save(r, out, false);
+	return may_save(r) && r->save_at_ns <= r->now_ns && is_save_due(r) &&
+	    next_save(r, out, false);
 }

@@ -28,6 +28,9 @@ struct node {
 	struct replica_disk *disk;
 	bool is_dirty;
 	bool is_member;
+	unsigned saves;
+	bool is_unsaved; /* to be told */
+	struct kv_tip unsaved;
 };
 
 static struct game {
@@ -35,7 +38,7 @@ static struct game {
 	uint64_t now_ns;
 	struct parse_view view;
 	uint64_t places; /* in the view's order */
-	bool is_held;
+	bool is_held, fails_saves;
 	struct node node[STORESTEP_NODES];
 	struct message message[MESSAGES];
 	size_t first, end;
@@ -74,6 +77,17 @@ note_answer(const struct replica_effect *effect)
 		.changed = effect->answer.changed };
 }
 
+/* false: it is for the disk. */
+static bool
+take_save(struct node *n, const struct replica_effect *effect)
+{
+	n->saves++;
+	n->is_unsaved = g.fails_saves;
+	n->unsaved = effect->save.tip;
+	n->is_dirty = true;
+	return g.fails_saves;
+}
+
 static void
 step(struct node *n, struct replica_input *in)
 {
@@ -88,6 +102,9 @@ step(struct node *n, struct replica_input *in)
 			publish(n, &effect);
 		else if (effect.kind == REPLICA_OUT_ANSWER)
 			note_answer(&effect);
+		else if (effect.kind == REPLICA_OUT_SAVE &&
+		    take_save(n, &effect))
+			continue;
 		else if (replica_disk_take(
 			     n->disk, &effect, replica_kv(n->replica)))
 			n->is_dirty = true;
@@ -114,6 +131,12 @@ work_disk(struct node *n)
 	in.kind = REPLICA_IN_SAVED;
 	if (replica_disk_save(n->disk, &in.tip))
 		step(n, &in);
+	in.kind = REPLICA_IN_UNSAVED;
+	in.tip = n->unsaved;
+	if (n->is_unsaved) {
+		n->is_unsaved = false;
+		step(n, &in);
+	}
 	return true;
 }
 
@@ -177,6 +200,7 @@ make(struct node *n)
 	cfg.message_bytes_max = 60 << 10;
 	cfg.window_bytes = 1 << 20;
 	cfg.queue_bytes = 8192;
+	cfg.snapshot_bytes = STORESTEP_SNAPSHOT_BYTES;
 	arena_init(&arena, NULL, 0);
 	(void)replica_create(&arena, &cfg);
 	size = num_round_up(arena.used_bytes + SPARE_BYTES, 64);
@@ -255,6 +279,28 @@ void
 storestep_hold_disks(bool is_held)
 {
 	g.is_held = is_held;
+	settle();
+}
+
+void
+storestep_fail_saves(bool is_failing)
+{
+	g.fails_saves = is_failing;
+}
+
+unsigned
+storestep_saves(uint32_t node)
+{
+	return g.node[node - 1].saves;
+}
+
+void
+storestep_fill_disk(uint32_t node, bool is_full)
+{
+	struct replica_input in = { .kind = is_full ? REPLICA_IN_FULL
+						    : REPLICA_IN_SPACE };
+
+	step(&g.node[node - 1], &in);
 	settle();
 }
 

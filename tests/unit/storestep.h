@@ -14,7 +14,7 @@
 
 #include "bin/cfgstored/replica.h"
 
-enum { STORESTEP_NODES = 3 };
+enum { STORESTEP_NODES = 3, STORESTEP_SNAPSHOT_BYTES = 16 << 10 };
 
 /* count nodes, ids from 1, one vote each, all in one view; silence 1 s. */
 void storestep_begin(unsigned count);
@@ -26,6 +26,13 @@ void storestep_view(unsigned set);
 void storestep_restart(uint32_t node);
 /* All disks take nothing from now on, and then all again. */
 void storestep_hold_disks(bool is_held);
+
+/* Snapshots fail from now on, and then no longer. */
+void storestep_fail_saves(bool is_failing);
+/* How many were asked for, failed or not. */
+unsigned storestep_saves(uint32_t node);
+/* Its disk says that there is no space, and then that there is. */
+void storestep_fill_disk(uint32_t node, bool is_full);
 
 void storestep_pass_ms(unsigned ms);
 uint64_t storestep_now_ms(void);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -378,6 +379,108 @@ test_disk_refuses_what_cannot_come(void)
 	diskgame_close(&game);
 }
 
+/* What comes back next, of records that the game knows nothing of. */
+static enum cfgstored_disk_kind
+hear(void)
+{
+	struct pollfd poll_fd = { .fd = cfgstored_disk_fd(game.disk),
+		.events = POLLIN };
+
+	cfgstored_disk_flush(game.disk);
+	while (!cfgstored_disk_next(game.disk, &game.last))
+		if (!CHECK_EQ(poll(&poll_fd, 1, 60000), 1))
+			exit(1);
+	return game.last.kind;
+}
+
+/* Appends until it is full; the index of the last that it took. */
+static uint64_t
+append_until_full(void)
+{
+	uint64_t i = game.found.tip.index;
+
+	do {
+		while (append(1, i + 1, 1000) == 0)
+			i++;
+		cfgstored_disk_flush(game.disk);
+	} while (hear() != CFGSTORED_DISK_FULL);
+	return i;
+}
+
+static void
+save_at(const struct kv_tip *tip)
+{
+	const struct cfgstored_disk_save save = {
+		.kv = game.kv, .tip = *tip, .words = tip, .len = sizeof *tip
+	};
+
+	CHECK_EQ(cfgstored_disk_save(game.disk, &save), 0);
+	while (hear() != CFGSTORED_DISK_SAVED)
+		CHECK(game.last.kind != CFGSTORED_DISK_UNSAVED);
+}
+
+/* A snapshot lets it go on, though what waits stands before that word. */
+static void
+test_disk_has_no_more_segments_than_may_be(void)
+{
+	struct kv_tip synced;
+	uint64_t last;
+
+	found();
+	diskgame_close(&game);
+	game.config.segments_max = 40;
+	CHECK(diskgame_open(&game));
+	last = append_until_full();
+	CHECK(last > 400);
+	CHECK_EQ(files("log-"), 41);
+	synced = game.disk->synced;
+	CHECK(synced.index > 400 && synced.index < last);
+	save_at(&synced);
+	while (game.last.tip.index < last)
+		(void)hear();
+	CHECK(files("log-") < 20);
+	diskgame_close(&game);
+	game.promised = 0;
+	(void)diskgame_open(&game);
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_GOOD);
+	CHECK_EQ(game.found.tip.index, last);
+	diskgame_close(&game);
+}
+
+/* Who was full starts, and has some more; so a snapshot can be made. */
+static void
+test_disk_with_too_many_segments_starts(void)
+{
+	struct kv_tip synced;
+	uint64_t last;
+
+	found();
+	diskgame_close(&game);
+	game.config.segments_max = 40;
+	CHECK(diskgame_open(&game));
+	(void)append_until_full();
+	diskgame_close(&game);
+	game.promised = 0;
+	game.config.segments_max = 20;
+	(void)diskgame_open(&game);
+	CHECK_EQ(game.found.health, CFGSTORED_DISK_GOOD);
+	last = game.found.tip.index;
+	for (int i = 0; i < 50; i++, last++)
+		while (append(1, last + 1, 1000) == -EAGAIN)
+			CHECK(hear() != CFGSTORED_DISK_FULL);
+	cfgstored_disk_flush(game.disk);
+	while (hear() != CFGSTORED_DISK_SYNCED || game.last.tip.index < last)
+		CHECK(game.last.kind != CFGSTORED_DISK_FULL);
+	synced = game.disk->synced;
+	save_at(&synced);
+	CHECK_EQ(append(1, last + 1, 1000), 0);
+	cfgstored_disk_flush(game.disk);
+	while (game.last.tip.index < last + 1)
+		(void)hear();
+	CHECK(files("log-") <= 5);
+	diskgame_close(&game);
+}
+
 static void
 test_disk_takes_no_more_than_there_is_room(void)
 {
@@ -471,6 +574,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_disk_bad_is_founded_anew),
 		CHECK_TEST(test_disk_half_filled_is_bad),
 		CHECK_TEST(test_disk_refuses_what_cannot_come),
+		CHECK_TEST(test_disk_has_no_more_segments_than_may_be),
+		CHECK_TEST(test_disk_with_too_many_segments_starts),
 		CHECK_TEST(test_disk_takes_no_more_than_there_is_room),
 		CHECK_TEST(test_disk_writer_has_no_copy_of_the_state),
 		CHECK_TEST(test_disk_tells_of_its_writer),
