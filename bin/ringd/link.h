@@ -32,7 +32,7 @@ struct arena;
 struct links;
 
 enum {
-	LINK_TEXT_BYTES = 54,     /* of a LINK datagram, sealed; then padding */
+	LINK_TEXT_BYTES = 56,     /* of a LINK datagram, sealed; then padding */
 	LINK_PROBE_SIZES_MAX = 6, /* that path MTU is looked for at */
 };
 
@@ -54,11 +54,12 @@ struct link_packet {
 	uint64_t
 	    echo_ns; /* your latest stamp that came on this link; 0: none */
 	uint64_t held_ns; /* since that came */
-	uint64_t sent; /* datagrams sent to you on this link, with this one */
-	uint8_t heard; /* links on which I hear you, as bits */
-	uint8_t good;  /* and on which I am content with what I hear */
-	uint16_t loss; /* of what you sent on this link, in thousandths */
-	uint16_t mtu;  /* the longest of yours that came on this link lately */
+	uint64_t sent;   /* datagrams sent to you on this link, with this one */
+	uint8_t heard;   /* links on which I hear you, as bits */
+	uint8_t good;    /* and on which I am content with what I hear */
+	uint16_t loss;   /* of what you sent on this link, in thousandths */
+	uint16_t mtu;    /* that gets through to you, for all I know */
+	uint16_t probed; /* this answers a datagram so long; 0: it does not */
 };
 
 void link_packet_put(
@@ -98,12 +99,13 @@ struct link_at {
 	uint64_t now_ns;
 };
 
-/* Datagrams are about to be sent to the peer, LINKs or others. */
+/* Datagrams other than LINKs are about to be sent to the peer. */
 void link_sent(struct links *l, const struct link_at *at, uint32_t count);
 
 /*
- * A datagram came that the believed session of the peer may have sealed: one
- * that was authentic, or the copy of one that came over another link.
+ * A datagram other than a LINK came that the believed session of the peer may
+ * have sealed: one that was authentic, or the copy of one that came over
+ * another link.
  */
 void link_came(struct links *l, const struct link_at *at);
 
