@@ -473,6 +473,7 @@ ringd_open(struct ringd *r, struct text *why)
 	rc = open_links(r, why);
 	if (rc < 0)
 		return rc;
+	ringd_local_watch(r);
 	r->disk_slot = loop_add_fd(r->loop, r->disk.fd, on_disk, r);
 	if (r->disk_slot < 0)
 		return r->disk_slot;
@@ -495,6 +496,7 @@ ringd_close(struct ringd *r)
 	svc_shut(r->svc, "ringd ends", r->now_ns);
 	ringd_net_flush(r->net, r->now_ns);
 	unixsock_close(&r->sock);
+	ringd_local_close(r);
 	ringd_net_close(r->net);
 	loop_close(r->loop);
 	if (r->outlived_by != 0 &&

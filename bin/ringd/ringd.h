@@ -13,6 +13,7 @@
 
 #include "bin/ringd/ringd_age.h"
 #include "bin/ringd/ringd_disk.h"
+#include "bin/ringd/ringd_local.h"
 
 struct arena;
 struct box_keyring;
@@ -50,6 +51,7 @@ struct ringd {
 	struct ringd_disk disk;
 	struct unixsock sock;
 	struct ringd_link links[LIMIT_LINKS];
+	struct netwatch local; /* own addresses, one a link */
 	int disk_slot;
 	uint64_t start_ns;
 	uint64_t now_ns;            /* of this turn; never decreases */

@@ -206,6 +206,7 @@ ringd_create(struct ringd *r, const struct ringd_plan *plan)
 	log_line(LOG_LEVEL_NOTICE, "memory",
 	    "total_bytes=%zu core_bytes=%zu mlock=%s sched=%s", r->memory_bytes,
 	    r->totem_bytes, r->is_locked ? "yes" : "no", r->scheduling);
+	ringd_local_open(r);
 	arena_seal(&arena);
 	return true;
 }

@@ -159,6 +159,25 @@ put_links(struct report *report, const struct cluster_node *node)
 	}
 }
 
+/* What the kernel says of this node's own end of each link. */
+static void
+put_local(struct report *report)
+{
+	const struct netwatch *local = &report->r->local;
+
+	for (uint32_t i = 0; i < local->count; i++) {
+		const struct netwatch_item *item = &local->item[i];
+
+		begin(report, "kind=local");
+		put_number(report, "link", i);
+		put(report, "addr", "");
+		udp_addr_text(&item->addr, &report->out);
+		put(report, "state", netwatch_state_name(item->state));
+		put(report, "interface", item->ifname);
+		end(report);
+	}
+}
+
 static void
 put_drop(struct report *report, uint32_t node, const char *direction,
     uint64_t until_ns)
@@ -270,6 +289,7 @@ put_status(struct report *report)
 		put_node(report, &status, i);
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_links(report, &conf->nodes[i]);
+	put_local(report);
 	put_process(report);
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_peer_notes(report, &conf->nodes[i]);

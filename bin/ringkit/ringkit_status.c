@@ -129,6 +129,15 @@ show_link(struct summary *sum, const struct ask_line *line)
 }
 
 static void
+show_local(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "link", "local  link ");
+	put_word(&sum->rest, line, "addr", "  ");
+	put_word(&sum->rest, line, "state", "  ");
+	put_word(&sum->rest, line, "interface", "  ");
+}
+
+static void
 show_client(struct summary *sum, const struct ask_line *line)
 {
 	put_word(&sum->rest, line, "conn", "client ");
@@ -178,6 +187,7 @@ static const struct {
 	{ "ring", show_ring },
 	{ "node", show_node },
 	{ "link", show_link },
+	{ "local", show_local },
 	{ "client", show_client },
 	{ "process", show_process },
 	{ "drop", show_drop },

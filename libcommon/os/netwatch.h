@@ -60,7 +60,8 @@ struct netwatch {
 /*
  * Watches the addresses, at most LIMIT_LINKS of them (ENSURE); they are
  * copied.  All states are UNKNOWN until netwatch_readable has read the first
- * list.  -E…, and closed, when the kernel will not.
+ * list.  Allocates: nothing here does afterwards.  -E…, and closed, when the
+ * kernel will not.
  */
 RK_MUST_CHECK int netwatch_open(struct netwatch *watch,
     const union udp_addr *addrs, uint32_t count, netwatch_fn *changed,

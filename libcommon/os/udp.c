@@ -85,6 +85,8 @@ udp_open(struct udp *udp, const union udp_addr *addr, int buffer_bytes)
 	if (udp->fd < 0)
 		return -errno;
 	udp_set_network(udp->fd, addr->any.sa_family);
+	/* An address that this machine does not have yet is waited for. */
+	udp_set(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	udp->rx_buffer_bytes =
 	    udp_set_buffer(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer_bytes);
 	udp->tx_buffer_bytes =

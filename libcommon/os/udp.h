@@ -70,7 +70,8 @@ struct udp {
 /*
  * Binds a non-blocking socket to addr with kernel buffers of buffer_bytes
  * each way (less when that is not allowed; see the struct), DSCP CS6 and
- * "do not fragment what fits".  Leaves udp closed on failure.
+ * "do not fragment what fits".  The machine need not have the address yet:
+ * until it does, nothing is sent or received.  Leaves udp closed on failure.
  */
 RK_MUST_CHECK int udp_open(
     struct udp *udp, const union udp_addr *addr, int buffer_bytes);
