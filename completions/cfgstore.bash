@@ -119,7 +119,7 @@ _ringkit_cfgstore_options()
 		other='--yes'
 		;;
 	electorate)
-		valued+=' --remove -o --fields'
+		valued+=' --remove --node --votes -o --fields'
 		other='--shrink -j --json'
 		;;
 	limits)

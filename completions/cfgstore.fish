@@ -143,3 +143,5 @@ complete -c cfgstore -n '__cfgstore_is nodes electorate limits compact' -s o -l 
 complete -c cfgstore -n '__cfgstore_is init' -l yes -d 'Whatever was stored on nodes that are away is given up'
 complete -c cfgstore -n '__cfgstore_is electorate' -l remove -x -d 'This node votes no more'
 complete -c cfgstore -n '__cfgstore_is electorate' -l shrink -d 'Only the nodes that are there vote from now on'
+complete -c cfgstore -n '__cfgstore_is electorate' -l node -x -d 'This node has the votes of --votes'
+complete -c cfgstore -n '__cfgstore_is electorate' -l votes -x -d 'How many'

@@ -19,7 +19,8 @@
 
 static struct {
 	bool is_json, is_open, is_sure, is_shrink;
-	const char *fields, *remove;
+	const char *fields, *remove, *node;
+	uint64_t votes;
 } given;
 
 #define OPT_SHOW                                                        \
@@ -250,6 +251,9 @@ static const struct opt electorate_opts[] = {
 	    "this node votes no more" },
 	{ '\0', "shrink", OPT_FLAG, &given.is_shrink, NULL, NULL,
 	    "only the nodes that are there vote from now on" },
+	{ '\0', "node", OPT_STRING, &given.node, NULL, "NODE",
+	    "this node has the votes of --votes" },
+	{ '\0', "votes", OPT_COUNT, &given.votes, NULL, "N", "how many" },
 	OPT_SHOW,
 	CFGSTORE_OPT_TIMEOUT,
 	CFGSTORE_OPT_RUNDIR,
@@ -263,6 +267,36 @@ static const struct opt_program electorate_program = {
 	.opt_count = ARRAY_COUNT(electorate_opts),
 };
 
+static int
+check_electorate(void)
+{
+	const struct opt_program *program = &electorate_program;
+
+	if ((given.remove != NULL) + given.is_shrink + (given.node != NULL) > 1)
+		return opt_usage(
+		    program, "--remove, --shrink or --node: one of them");
+	if ((given.node != NULL) != (given.votes > 0))
+		return opt_usage(program, "--node and --votes go together");
+	return 0;
+}
+
+static void
+put_electorate(struct text *line)
+{
+	if (given.remove != NULL) {
+		text_put(line, " remove=");
+		text_put_value(line, given.remove, strlen(given.remove));
+	}
+	if (given.is_shrink)
+		text_put(line, " shrink=yes");
+	if (given.node == NULL)
+		return;
+	text_put(line, " node=");
+	text_put_value(line, given.node, strlen(given.node));
+	text_put(line, " votes=");
+	text_put_u64(line, given.votes);
+}
+
 int
 cfgstore_electorate(int argc, char **argv)
 {
@@ -271,20 +305,14 @@ cfgstore_electorate(int argc, char **argv)
 	struct ask_line end;
 	int rc = parse(&electorate_program, argc, argv, 0);
 
-	if (rc == 0 && given.remove != NULL && given.is_shrink)
-		rc = opt_usage(
-		    &electorate_program, "--remove or --shrink, not both");
+	if (rc == 0)
+		rc = check_electorate();
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	text_init(&line, bytes, sizeof bytes);
 	text_put(&line, "electorate");
-	if (given.remove != NULL) {
-		text_put(&line, " remove=");
-		text_put_value(&line, given.remove, strlen(given.remove));
-	}
-	if (given.is_shrink)
-		text_put(&line, " shrink=yes");
-	ask(&line, NULL, given.remove != NULL || given.is_shrink, &end);
+	put_electorate(&line);
+	ask(&line, NULL, line.len > strlen("electorate"), &end);
 	return EXITCODE_OK;
 }
 

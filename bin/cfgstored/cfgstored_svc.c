@@ -59,7 +59,7 @@ static const struct svc_verb verbs[] = {
 	{ "stats", cfgstored_svc_stats, SVC_RIGHT_READ, "", false },
 	{ "init", cfgstored_svc_init, SVC_RIGHT_ADMIN, "yes=yes", false },
 	{ "electorate", cfgstored_svc_electorate, SVC_RIGHT_READ,
-	    "[remove=NODE | shrink=yes]", false },
+	    "[remove=NODE | shrink=yes | node=NODE votes=N]", false },
 	{ "limits", cfgstored_svc_limits, SVC_RIGHT_READ,
 	    "[keys=N] [bytes=SIZE] [value=SIZE] [leases=N]", false },
 	{ "compact", cfgstored_svc_compact, SVC_RIGHT_ADMIN, "rev=REV", false },

@@ -13,6 +13,8 @@
 #include "bin/cfgstored/cfgstored.h"
 #include "bin/cfgstored/cfgstored_item.h"
 
+enum { VOTES_MAX = 65535 }; /* as in the file */
+
 #define TIMEOUT_NS (30 * CLOCK_S_NS)
 
 static void
@@ -93,31 +95,61 @@ tell_electorate(struct cfgstored *d, struct svc_request *req)
 	return SVC_DONE;
 }
 
+/* Also of one that is in no file any more; false: it is no node. */
+static bool
+find_node(struct cfgstored *d, const struct word_pair *word, uint32_t *id)
+{
+	int idx = cluster_find(d->serve->conf, word->value);
+
+	if (idx < 0)
+		return parse_node_id(word->value, word->len, id) == 0;
+	*id = d->serve->conf->nodes[idx].id;
+	return true;
+}
+
+/* What is wrong with it; NULL: nothing. */
+static const char *
+get_change(
+    struct cfgstored *d, struct svc_request *req, struct replica_input *in)
+{
+	const struct word_pair *gone = word_get(req->word, "remove");
+	const struct word_pair *node = word_get(req->word, "node");
+	const struct word_pair *votes = word_get(req->word, "votes");
+	uint64_t count = 0;
+
+	if ((gone != NULL) + (node != NULL) + is_yes(req, "shrink") != 1 ||
+	    (node == NULL) != (votes == NULL))
+		return "expected remove=, shrink=yes, or node= and votes=";
+	in->admin.what = REPLICA_ADMIN_SHRINK;
+	if (gone != NULL)
+		in->admin.what = REPLICA_ADMIN_FORGET;
+	if (node != NULL)
+		in->admin.what = REPLICA_ADMIN_VOTES;
+	if (gone == NULL)
+		gone = node;
+	if (gone != NULL && !find_node(d, gone, &in->admin.node))
+		return "expected a node";
+	if (votes != NULL &&
+	    parse_u64(votes->value, votes->len, 1, VOTES_MAX, &count) != 0)
+		return "votes: expected 1 to 65535";
+	in->admin.votes = (uint32_t)count;
+	return NULL;
+}
+
 enum svc_result
 cfgstored_svc_electorate(void *arg, struct svc_request *req)
 {
 	struct replica_input in = { .kind = REPLICA_IN_ADMIN };
-	const struct word_pair *node = word_get(req->word, "remove");
 	struct cfgstored *d = arg;
-	uint32_t id = 0;
-	int idx;
+	const char *mistake;
 
-	in.admin.what = REPLICA_ADMIN_SHRINK;
-	if (node == NULL && !is_yes(req, "shrink"))
+	if (req->word->pair_count == 0)
 		return tell_electorate(d, req);
 	if (!may_administer(req))
 		return SVC_DONE;
-	if (node != NULL) {
-		/* One that is in no file any more has its number. */
-		idx = cluster_find(d->serve->conf, node->value);
-		if (idx >= 0)
-			id = d->serve->conf->nodes[idx].id;
-		else if (parse_node_id(node->value, node->len, &id) != 0)
-			return cfgstored_svc_misused(
-			    req, "remove: expected a node");
-		in.admin.what = REPLICA_ADMIN_FORGET;
-		in.admin.node = id;
-	}
+	mistake = get_change(d, req, &in);
+	if (mistake != NULL)
+		return cfgstored_svc_misused(req, mistake);
 	return ask(d, req, &in, CFGSTORED_WANT_DONE);
 }
 

@@ -93,6 +93,36 @@ put_rule(const struct cfgstored *d, const struct replica_status *status,
 	cfgstored_put(out, "permitted", cfgstored_yes_no(d->is_permitted));
 }
 
+/* How much of what may be, each beside its limit. */
+static void
+put_use(const struct cfgstored *d, const struct replica_status *status,
+    struct text *out)
+{
+	const struct kv_config *cfg = &d->cfg.kv;
+	const struct kv *kv = cfgstored_kv(d);
+	struct kv_limits limits = cfg->room;
+
+	if (kv != NULL)
+		kv_limits_now(kv, &limits);
+	cfgstored_put_number(out, "keys", kv != NULL ? kv_key_count(kv) : 0);
+	cfgstored_put_number(out, "keys_max", limits.keys);
+	cfgstored_put_number(out, "bytes", kv != NULL ? kv_bytes_used(kv) : 0);
+	cfgstored_put_number(out, "bytes_max", limits.bytes);
+	cfgstored_put_number(
+	    out, "leases", kv != NULL ? kv_lease_count(kv) : 0);
+	cfgstored_put_number(out, "leases_max", limits.leases);
+	cfgstored_put_number(
+	    out, "past", kv != NULL ? kv_past_versions(kv) : 0);
+	cfgstored_put_number(out, "past_max", cfg->history_versions);
+	cfgstored_put_number(
+	    out, "past_bytes", kv != NULL ? kv_past_bytes(kv) : 0);
+	cfgstored_put_number(out, "past_bytes_max", cfg->history_bytes);
+	cfgstored_put_number(out, "tail_bytes", status->tail_bytes);
+	cfgstored_put_number(out, "tail_bytes_max", d->cfg.tail_bytes);
+	cfgstored_put_number(out, "pending", status->pending);
+	cfgstored_put_number(out, "pending_max", REPLICA_PENDING_MAX);
+}
+
 static void
 put_state(const struct cfgstored *d, struct text *out)
 {
@@ -109,10 +139,8 @@ put_state(const struct cfgstored *d, struct text *out)
 	cfgstored_put_number(out, "rev", kv != NULL ? kv_rev(kv) : 0);
 	cfgstored_put_number(
 	    out, "compacted", kv != NULL ? kv_compacted(kv) : 0);
-	cfgstored_put_number(out, "keys", kv != NULL ? kv_key_count(kv) : 0);
-	cfgstored_put_number(out, "bytes", kv != NULL ? kv_bytes_used(kv) : 0);
+	put_use(d, &status, out);
 	put_rule(d, &status, out);
-	cfgstored_put_number(out, "pending", status.pending);
 	if (status.filled_bytes > 0)
 		cfgstored_put_number(out, "filled_bytes", status.filled_bytes);
 	cfgstored_put(out, "disk_full", cfgstored_yes_no(status.is_disk_full));

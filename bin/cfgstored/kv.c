@@ -212,6 +212,24 @@ kv_bytes_used(const struct kv *kv)
 	return kv->bytes;
 }
 
+size_t
+kv_lease_count(const struct kv *kv)
+{
+	return kv->lease_count;
+}
+
+size_t
+kv_past_versions(const struct kv *kv)
+{
+	return kv->past_count;
+}
+
+uint64_t
+kv_past_bytes(const struct kv *kv)
+{
+	return kv->past_bytes;
+}
+
 void
 kv_limits_now(const struct kv *kv, struct kv_limits *out)
 {

@@ -141,6 +141,10 @@ uint64_t kv_past_from(const struct kv *kv);
 size_t kv_key_count(const struct kv *kv);
 uint64_t kv_bytes_used(const struct kv *kv);
 void kv_limits_now(const struct kv *kv, struct kv_limits *out);
+size_t kv_lease_count(const struct kv *kv);
+/* Of versions that are no longer current. */
+size_t kv_past_versions(const struct kv *kv);
+uint64_t kv_past_bytes(const struct kv *kv);
 
 /* Forgets versions up to rev that are not current. */
 void kv_compact(struct kv *kv, uint64_t rev);

@@ -429,6 +429,7 @@ replica_status(const struct replica *r, struct replica_status *out)
 		.applied = r->applied,
 		.store = r->meta.store,
 		.filled_bytes = r->fill.bytes,
+		.tail_bytes = replica_window_behind(&r->win, r->acked),
 		.is_disk_full = r->is_disk_full,
 		.is_lacking = r->is_lacking,
 		.pending = (size_t)(r->client.end - r->client.first) };

@@ -111,6 +111,11 @@ enum replica_admin {
 	REPLICA_ADMIN_SHRINK, /* who is not here votes no longer */
 	REPLICA_ADMIN_FORGET, /* node votes no longer */
 	REPLICA_ADMIN_LEAVE,  /* this node, which is about to end */
+	/*
+	 * node has votes of them (at least 1) from now on, until it is taken
+	 * away; more than before only if its log is complete.
+	 */
+	REPLICA_ADMIN_VOTES,
 };
 
 /* What a client calls its request, for ever; all 0: nothing. */
@@ -167,6 +172,7 @@ struct replica_input {
 		struct {
 			enum replica_admin what;
 			uint32_t node;
+			uint32_t votes;
 		} admin;
 	};
 };
@@ -216,7 +222,8 @@ enum replica_code {
 	REPLICA_BROKEN,  /* this node's files or memory (75) */
 	REPLICA_QUORUM,  /* quorumd forbids it (75) */
 	REPLICA_LARGE,   /* too long to be sent */
-	REPLICA_REFUSED, /* ADMIN: would leave nobody who can go on */
+	REPLICA_REFUSED, /* ADMIN: would leave nobody who can go on, or votes
+			    to one who has not all of the log */
 	/* It may have been done, or be done yet (75). */
 	REPLICA_UNKNOWN,
 	REPLICA_CODES
@@ -323,6 +330,7 @@ struct replica_status {
 	uint64_t applied;      /* index */
 	uint64_t store;        /* its name; 0: none yet */
 	uint64_t filled_bytes; /* FILLING: so far */
+	uint64_t tail_bytes;   /* not acknowledged */
 	bool is_disk_full;
 	bool is_lacking; /* memory: its state follows no more */
 	size_t pending;

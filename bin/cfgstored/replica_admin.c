@@ -9,13 +9,14 @@
 
 /* ---- electorates ------------------------------------------------------- */
 
-static bool
-has_voter(const struct kv_electorate *e, uint32_t node)
+/* 0: it has none. */
+static uint32_t
+votes_of(const struct kv_electorate *e, uint32_t node)
 {
 	for (size_t i = 0; i < e->count; i++)
 		if (e->voter[i].id == node)
-			return true;
-	return false;
+			return e->voter[i].votes;
+	return 0;
 }
 
 static void
@@ -95,7 +96,19 @@ find_goal(const struct replica *r, const struct replica_admin_request *request,
 			if (!replica_has_node(
 				&r->era.members, now->voter[i].id))
 				remove_voter(next, now->voter[i].id);
-	return next->count != now->count;
+	if (request->what != REPLICA_ADMIN_VOTES)
+		return next->count != now->count;
+	put_voter(next, &(struct kv_voter){ request->node, request->votes });
+	return votes_of(now, request->node) != request->votes;
+}
+
+/* Whose log is not complete would be waited for, by all. */
+static bool
+may_have(const struct replica *r, const struct replica_admin_request *request)
+{
+	return request->what != REPLICA_ADMIN_VOTES ||
+	    request->votes <= votes_of(&r->era.e.now, request->node) ||
+	    is_complete(r, request->node);
 }
 
 void
@@ -104,7 +117,8 @@ replica_admin_ask(struct replica *r, const struct replica_input *in)
 	struct replica_admin_request request = { .cookie = in->cookie,
 		.deadline_ns = in->deadline_ns,
 		.what = in->admin.what,
-		.node = in->admin.node };
+		.node = in->admin.node,
+		.votes = in->admin.votes };
 	enum replica_state state = replica_state_now(r);
 	bool is_init = request.what == REPLICA_ADMIN_INIT;
 	size_t i = 0;
@@ -113,6 +127,10 @@ replica_admin_ask(struct replica *r, const struct replica_input *in)
 		i++;
 	if (i == REPLICA_ADMINS_MAX) {
 		replica_answer_code(r, in->cookie, REPLICA_BUSY);
+		return;
+	}
+	if (request.what == REPLICA_ADMIN_VOTES && request.votes == 0) {
+		replica_answer_code(r, in->cookie, REPLICA_BAD);
 		return;
 	}
 	if (state == REPLICA_AWAY ||
@@ -164,10 +182,11 @@ find_wanted(struct replica *r, struct replica_elect *out)
 		    request->what == REPLICA_ADMIN_INIT ||
 		    !find_goal(r, request, &out->next))
 			continue;
-		out->leaver = request->what == REPLICA_ADMIN_LEAVE
-		    ? r->cfg.self
-		    : request->node;
-		if (is_allowed(r, &out->next, out->leaver))
+		out->leaver = request->what == REPLICA_ADMIN_LEAVE ? r->cfg.self
+		    : request->what == REPLICA_ADMIN_VOTES         ? 0
+							   : request->node;
+		if (may_have(r, request) &&
+		    is_allowed(r, &out->next, out->leaver))
 			return true;
 		answer(r, request, REPLICA_REFUSED);
 	}
@@ -230,7 +249,7 @@ is_first(const struct replica *r)
 	return false;
 }
 
-/* Somebody who has come back, or has other votes now. */
+/* Somebody who has come back. */
 static bool
 find_returned(const struct replica *r, struct replica_elect *out)
 {
@@ -241,7 +260,8 @@ find_returned(const struct replica *r, struct replica_elect *out)
 		const struct kv_voter *voter = &r->cfg.node[i];
 
 		out->next = *now;
-		if (has_voter(now, voter->id) || !is_complete(r, voter->id) ||
+		if (votes_of(now, voter->id) > 0 ||
+		    !is_complete(r, voter->id) ||
 		    replica_has_node(&r->era.leavers, voter->id))
 			continue;
 		put_voter(&out->next, voter);

@@ -181,6 +181,7 @@ struct replica_admin_request {
 	uint64_t deadline_ns;
 	enum replica_admin what;
 	uint32_t node;
+	uint32_t votes;
 };
 
 struct replica_lease {

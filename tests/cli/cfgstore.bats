@@ -893,6 +893,11 @@ round_trip()
 	prints open jq -r .state <(cfgstore status -j)
 	prints '1 yes' cfgstore nodes -o node,self
 	prints '1:1' cfgstore electorate -o electorate
+	cfgstore electorate --node=1 --votes=2
+	prints '1:2 2' cfgstore status -o electorate,needed
+	run -64 cfgstore electorate --node=1
+	run -64 cfgstore electorate --node=1 --votes=2 --shrink
+	cfgstore electorate --node=1 --votes=1
 	cfgstore limits -o value | grep -qE '^[0-9]+$'
 	old=$(cfgstore limits -o leases)
 	cfgstore limits leases=100

@@ -279,6 +279,42 @@ teardown()
 	stored 1 'electorate=1:1,2:1,3:1 '
 }
 
+@test "votes can be changed, but not so that nobody could go on" {
+	store 3
+	c 1 electorate | grep -x 'ok electorate=1:1,2:1,3:1'
+	c 2 'electorate node=n1 votes=3' | grep -x ok
+	stored 3 'electorate=1:3,2:1,3:1 votes=5 needed=3 '
+	c 2 'electorate node=1 votes=3' | grep -x ok
+	# The other two alone have no majority now, and the first one has.
+	slay_store 2
+	slay_store 3
+	stored 1 'state=open .*members=1 '
+	set_key 1 a 1 | grep -x 'ok rev=1 n=1'
+	c 1 'electorate node=2 votes=9' | grep -x 'no code=refused'
+	c 1 'electorate node=3 votes=4' | grep -x 'no code=refused'
+	c 1 'electorate remove=1' | grep -x 'no code=refused'
+	c 1 'electorate remove=3' | grep -x ok
+	stored 1 'electorate=1:3,2:1 '
+	c 1 'electorate shrink=yes' | grep -x ok
+	stored 1 'electorate=1:3 votes=3 needed=2 '
+	c 1 'electorate node=1 votes=1' | grep -x ok
+	cfgstored_starts 2 3
+	stored 1 'electorate=1:1,2:1,3:1 '
+	c 1 'electorate node=1' | grep '^err code=usage'
+	c 1 'electorate node=1 votes=0' | grep '^err code=usage'
+	c 1 'electorate node=nobody votes=1' | grep '^err code=usage'
+	c 1 'electorate remove=2 shrink=yes' | grep '^err code=usage'
+}
+
+@test "status tells how much is used of what may be" {
+	store 1
+	set_key 1 a 12345 ttl=1h | grep '^ok'
+	set_key 1 a 123456 ttl=1h | grep '^ok'
+	stored 1 'keys=1 keys_max=[0-9]+ bytes=7 bytes_max=[0-9]+ leases=2 leases_max=[0-9]+ past=1 past_max=[0-9]+ past_bytes=6 past_bytes_max=[0-9]+ tail_bytes=0 tail_bytes_max=[0-9]+ pending=0 pending_max=[0-9]+ '
+	c 1 'limits keys=1000' | grep '^ok'
+	stored 1 'keys_max=1000 '
+}
+
 @test "a watch: the keys, then every change with what was there before" {
 	store 3
 	set_key 1 app/a 1 | grep -q '^ok'

@@ -109,6 +109,13 @@ reads()
 	exec {fd}>&-
 }
 
+# slay_store I: kill -9 of cfgstored, and wait until it is gone.
+slay_store()
+{
+	kill -KILL "${C[$1]}"
+	wait "${C[$1]}" || :
+}
+
 # all_gone: kill -9 of all that runs, at once.
 all_gone()
 {

@@ -167,11 +167,13 @@ ask_admin(struct world_node *n)
 {
 	struct replica_input in = { .kind = REPLICA_IN_ADMIN };
 	static const enum replica_admin whats[] = { REPLICA_ADMIN_SHRINK,
-		REPLICA_ADMIN_FORGET, REPLICA_ADMIN_LEAVE };
+		REPLICA_ADMIN_FORGET, REPLICA_ADMIN_LEAVE,
+		REPLICA_ADMIN_VOTES };
 
 	if (op_begin(n, WORLD_ADMIN) == NULL)
 		return;
-	in.admin.what = whats[draw(3)];
+	in.admin.what = whats[draw(4)];
+	in.admin.votes = 1 + draw(3);
 	in.admin.node = w.id[draw(w.rules.node_count)];
 	send(n, &in);
 }

@@ -384,7 +384,7 @@ storestep_admin(
 
 	in.admin.what = what;
 	in.admin.node = about;
-	(void)votes;
+	in.admin.votes = votes;
 	return ask(node, &in);
 }
 
