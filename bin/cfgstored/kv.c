@@ -49,6 +49,7 @@ kv_create(struct arena *arena, const struct kv_config *cfg)
 	    arena_take(arena, (size_t)cfg->room.leases * sizeof *leases);
 	struct kv_author_row *authors =
 	    arena_take(arena, KV_AUTHORS_MAX * sizeof *authors);
+	struct kv_trail *trail = arena_take(arena, sizeof *trail);
 
 	ENSURE(cfg->room.keys && cfg->room.bytes && cfg->room.leases);
 	ENSURE(cfg->room.value_bytes <= KV_VALUE_BYTES_MAX);
@@ -60,6 +61,7 @@ kv_create(struct arena *arena, const struct kv_config *cfg)
 		.cell_count = cells,
 		.versions = version,
 		.version_count = versions,
+		.trail = trail,
 		.leases = leases,
 		.authors = authors };
 	kv_clear(kv);

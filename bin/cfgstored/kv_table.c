@@ -24,6 +24,7 @@ kv_table_init(struct kv *kv)
 	kv->versions_free = kv->version_count;
 	for (size_t i = 0; i < KV_LEVELS; i++)
 		kv->first[i] = KV_NIL;
+	kv->trail->key_len = 0;
 	kv->oldest = kv->newest = KV_NIL;
 	kv->key_count = kv->past_count = 0;
 	kv->bytes = kv->past_bytes = 0;
@@ -273,33 +274,55 @@ link_of(struct kv *kv, uint32_t before, size_t level)
 				: &kv->versions[before].next[level];
 }
 
-/* before[level]: the last one there that is before the key, or KV_NIL. */
+/*
+ * before[level]: the last one there that is before the key, or KV_NIL.  What
+ * ended a level above, not_before, ends the one below it, too.
+ */
 static uint32_t
 find_before(
     const struct kv *kv, const uint8_t *key, size_t len, uint32_t *before)
 {
-	uint32_t last = KV_NIL, next = KV_NIL;
+	uint32_t last = KV_NIL, not_before = KV_NIL;
 
 	for (size_t level = KV_LEVELS; level-- > 0;) {
 		for (;;) {
-			next = last == KV_NIL ? kv->first[level]
-					      : kv->versions[last].next[level];
-			if (next == KV_NIL ||
-			    kv_table_compare(
-				kv, &kv->versions[next], key, len) >= 0)
+			uint32_t next = last == KV_NIL
+			    ? kv->first[level]
+			    : kv->versions[last].next[level];
+
+			if (next == not_before)
 				break;
+			if (kv_table_compare(
+				kv, &kv->versions[next], key, len) >= 0) {
+				not_before = next;
+				break;
+			}
 			last = next;
 		}
-		if (before != NULL)
-			before[level] = last;
+		before[level] = last;
 	}
-	return next;
+	return not_before;
+}
+
+/* What a reader asks for may be longer than any key: that is not kept. */
+static struct kv_trail *
+follow(const struct kv *kv, const uint8_t *key, size_t len)
+{
+	struct kv_trail *trail = kv->trail;
+
+	if (len > 0 && trail->key_len == len &&
+	    memcmp(trail->key, key, len) == 0)
+		return trail;
+	trail->next = find_before(kv, key, len, trail->before);
+	trail->key_len = len <= sizeof trail->key ? len : 0;
+	memcpy(trail->key, key, trail->key_len);
+	return trail;
 }
 
 uint32_t
 kv_table_seek(const struct kv *kv, const uint8_t *key, size_t len)
 {
-	return find_before(kv, key, len, NULL);
+	return follow(kv, key, len)->next;
 }
 
 uint32_t
@@ -313,24 +336,31 @@ kv_table_find(const struct kv *kv, const uint8_t *key, size_t len)
 	return idx;
 }
 
+static struct kv_trail *
+follow_version(const struct kv *kv, const struct kv_version *v)
+{
+	uint8_t key[KV_KEY_BYTES_MAX];
+
+	kv_table_read(kv, v, 0, v->key_len, key);
+	return follow(kv, key, v->key_len);
+}
+
+/* The trail is still that of this key: what is before it has not changed. */
 void
 kv_table_link(struct kv *kv, uint32_t idx)
 {
 	struct kv_version *v = &kv->versions[idx];
-	uint8_t key[KV_KEY_BYTES_MAX];
-	uint32_t before[KV_LEVELS];
-	size_t levels;
+	struct kv_trail *trail = follow_version(kv, v);
+	size_t levels = levels_of(trail->key, trail->key_len);
 
 	ENSURE(!v->is_current && !v->is_deletion);
-	kv_table_read(kv, v, 0, v->key_len, key);
-	find_before(kv, key, v->key_len, before);
-	levels = levels_of(key, v->key_len);
 	for (size_t level = 0; level < levels; level++) {
-		uint32_t *link = link_of(kv, before[level], level);
+		uint32_t *link = link_of(kv, trail->before[level], level);
 
 		v->next[level] = *link;
 		*link = idx;
 	}
+	trail->next = idx;
 	v->is_current = true;
 	kv->key_count++;
 	kv->bytes += bytes_of(v);
@@ -340,20 +370,18 @@ static void
 unlink_key(struct kv *kv, uint32_t idx)
 {
 	struct kv_version *v = &kv->versions[idx];
-	uint8_t key[KV_KEY_BYTES_MAX];
-	uint32_t before[KV_LEVELS];
-	size_t levels;
+	struct kv_trail *trail = follow_version(kv, v);
+	size_t levels = levels_of(trail->key, trail->key_len);
 
 	ENSURE(v->is_current);
-	kv_table_read(kv, v, 0, v->key_len, key);
-	ENSURE(find_before(kv, key, v->key_len, before) == idx);
-	levels = levels_of(key, v->key_len);
+	ENSURE(trail->next == idx);
 	for (size_t level = 0; level < levels; level++) {
-		uint32_t *link = link_of(kv, before[level], level);
+		uint32_t *link = link_of(kv, trail->before[level], level);
 
 		ENSURE(*link == idx);
 		*link = v->next[level];
 	}
+	trail->next = v->next[0];
 	v->is_current = false;
 	kv->key_count--;
 	kv->bytes -= bytes_of(v);

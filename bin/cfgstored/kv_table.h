@@ -43,6 +43,14 @@ struct kv_version {
 	uint32_t next[KV_LEVELS];        /* keys, while current; or free */
 };
 
+/* Where the last search came to: those of one key follow each other. */
+struct kv_trail {
+	uint32_t before[KV_LEVELS]; /* the last one there that is before it */
+	uint32_t next;              /* the first that is not */
+	size_t key_len;             /* 0: nothing is known */
+	uint8_t key[KV_KEY_BYTES_MAX];
+};
+
 struct kv_author_row {
 	struct kv_author last;
 	uint64_t turn; /* when it was used; the lowest makes room */
@@ -69,6 +77,7 @@ struct kv {
 	uint32_t version_fresh;
 	uint32_t versions_free;
 	uint32_t first[KV_LEVELS];
+	struct kv_trail *trail;
 	uint32_t oldest, newest;
 
 	size_t key_count;
