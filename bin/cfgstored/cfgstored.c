@@ -3,8 +3,8 @@
  * that wants is carried out.
  *
  * A turn: timers, then what came (from clients, ringd, the disk), then the
- * flushes: the disk is given what was appended, clients are told.  Answers
- * leave in the same turn as they were found.
+ * flushes: the ring and the disk are given what it came to, clients are told.
+ * Answers leave in the same turn as they were found.
  */
 #include "bin/cfgstored/cfgstored.h"
 
@@ -119,6 +119,7 @@ step(struct cfgstored *d, struct replica_input *in)
 		return;
 	in->now_ns = d->now_ns;
 	replica_step(d->replica, in);
+	d->is_say_due = d->is_say_due || in->is_more;
 	while (replica_next(d->replica, &effect))
 		do_effect(d, &effect);
 }
@@ -128,7 +129,8 @@ cfgstored_tell_room(struct cfgstored *d)
 {
 	while (d->is_room_due) {
 		struct replica_input in = { .kind = REPLICA_IN_ROOM,
-			.room = cfgstored_files_room(d) };
+			.room = cfgstored_files_room(d),
+			.is_more = true };
 
 		d->is_room_due = false;
 		step(d, &in);
@@ -138,8 +140,22 @@ cfgstored_tell_room(struct cfgstored *d)
 void
 cfgstored_step(struct cfgstored *d, struct replica_input *in)
 {
+	in->is_more = true;
 	step(d, in);
 	cfgstored_tell_room(d);
+}
+
+/* What all inputs of a turn came to is published at its end. */
+static void
+say(struct cfgstored *d)
+{
+	while (d->is_say_due) {
+		struct replica_input in = { .kind = REPLICA_IN_TIME };
+
+		d->is_say_due = false;
+		step(d, &in);
+		cfgstored_tell_room(d);
+	}
 	if (d->ring_drop != NULL) {
 		const char *why = d->ring_drop;
 
@@ -237,8 +253,10 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 	(void)loop;
 	cfgstored_tick(d, now_ns);
 	cfgstored_files_turn(d);
+	say(d);
 	if (d->is_reload_due)
 		reload(d);
+	cfgstored_disk_flush(d->disk);
 	cfgstored_watch_pump(d);
 	if (d->is_resume_due)
 		svc_resume(d->svc);
@@ -267,10 +285,10 @@ cfgstored_open(struct cfgstored *d)
 	d->start_ns = d->now_ns;
 	cfgstored_files_watch(d);
 	loop_add_timer(d->loop, get_deadline_ns, on_deadline, d);
+	loop_add_flush(d->loop, on_flush, d);
 	feed_start(d->ring_feed, d->loop, d->now_ns);
 	feed_start(d->quorum_feed, d->loop, d->now_ns);
 	feed_start(d->member_feed, d->loop, d->now_ns);
-	loop_add_flush(d->loop, on_flush, d);
 	rc = svc_listen(d->svc, d->loop, d->serve->sock.fd, SVC_RIGHT_ALL);
 	loop_add_flush(d->loop, on_flushed, d);
 	return rc;

@@ -117,6 +117,7 @@ struct cfgstored {
 	size_t replica_bytes;
 	uint64_t ring_inc;     /* of the ringd that this replica goes with; 0 */
 	bool is_permitted;     /* by quorumd */
+	bool is_say_due;       /* at the end of the turn */
 	const char *ring_drop; /* why it has to be, after this step; or NULL */
 	enum replica_state state;
 	bool is_reload_due; /* what is in memory is of no more use */

@@ -357,7 +357,6 @@ cfgstored_files_turn(struct cfgstored *d)
 		cfgstored_step(d, &in);
 	}
 	cfgstored_tell_room(d);
-	cfgstored_disk_flush(d->disk);
 }
 
 void

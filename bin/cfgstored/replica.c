@@ -275,8 +275,8 @@ replica_next(struct replica *r, struct replica_effect *out)
 		return false;
 	/* What these do may be told, too. */
 	return replica_log_next_effect(r, out) ||
-	    replica_give_next_effect(r, out) || replica_say_next(r, out) ||
-	    next_told(r, out);
+	    replica_give_next_effect(r, out) ||
+	    (!r->is_more && replica_say_next(r, out)) || next_told(r, out);
 }
 
 /* ---- inputs ------------------------------------------------------------ */
@@ -376,6 +376,7 @@ replica_step(struct replica *r, const struct replica_input *in)
 	if (r->log_at == r->log_count)
 		r->log_at = r->log_count = 0;
 	r->now_ns = num_max(r->now_ns, in->now_ns);
+	r->is_more = in->is_more;
 	if (r->is_dead) {
 		if (in->kind == REPLICA_IN_PROPOSE ||
 		    in->kind == REPLICA_IN_READ || in->kind == REPLICA_IN_ADMIN)
@@ -398,11 +399,14 @@ replica_deadline_ns(const struct replica *r)
 
 	if (r->is_dead)
 		return REPLICA_NEVER;
+	if (r->is_more)
+		return 0;
 	due = num_min(
 	    replica_client_deadline_ns(r), replica_admin_deadline_ns(r));
 	due = num_min(due, replica_open_deadline_ns(r));
 	due = num_min(due, replica_fill_deadline_ns(r));
 	due = num_min(due, replica_log_deadline_ns(r));
+	due = num_min(due, replica_pace_deadline_ns(r));
 	return num_min(due, replica_lease_deadline_ns(r));
 }
 

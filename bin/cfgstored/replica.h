@@ -128,6 +128,9 @@ struct replica_input {
 	uint64_t now_ns;
 	uint64_t cookie; /* of requests: comes back with the ANSWER; not 0 */
 	uint64_t deadline_ns; /* of requests: then they are answered anyhow */
+	/* Another input comes before anything is waited for: what is to be
+	   published gathers until one comes that has this not. */
+	bool is_more;
 	union {
 		struct {
 			struct parse_view id;

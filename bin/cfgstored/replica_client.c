@@ -75,6 +75,7 @@ settle(struct replica *r, struct replica_pending *p,
 
 	told.answer.cookie = p->cookie;
 	replica_answer(r, &told);
+	replica_pace_answered(r);
 	if (!is_id_none(&p->id) && told.answer.code != REPLICA_UNKNOWN &&
 	    told.answer.code <= REPLICA_BAD) {
 		c->recent[c->recent_at] =
@@ -213,6 +214,7 @@ add(struct replica *r, const struct replica_pending *about, const void *bytes)
 	memcpy(c->queue + at, bytes, about->len);
 	c->head = at + about->len;
 	c->deadline_ns = num_min(c->deadline_ns, about->deadline_ns);
+	replica_pace_waiting(r);
 	return true;
 }
 
@@ -357,7 +359,7 @@ is_enough(const struct replica *r)
 	uint64_t bytes = 0;
 
 	if (c->flights == 0)
-		return true;
+		return replica_pace_is_gathered(r, c->end - c->next_sent);
 	for (uint64_t i = c->next_sent; i < c->end; i++) {
 		bytes += pending_of(r, i)->len;
 		if (bytes >= REPLICA_EAGER_BYTES)
@@ -413,6 +415,7 @@ write_batch(struct replica *r, struct wrbuf *wr,
 		p->is_sent = true;
 		replica_wire_put_command(wr, &command);
 	}
+	replica_pace_sent(r, end - c->next_sent);
 	c->next_sent = end;
 	/* These are not in question. */
 	c->is_looked = true;
@@ -508,6 +511,7 @@ replica_client_view_ended(struct replica *r)
 {
 	struct replica_client *c = &r->client;
 
+	replica_pace_view_ended(r);
 	c->flights = 0;
 	c->staged_len = 0;
 	c->is_looked = false;

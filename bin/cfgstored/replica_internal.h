@@ -21,6 +21,7 @@ enum {
 	REPLICA_BATCH_BYTES = 48 << 10, /* of a RECORD with several commands */
 	REPLICA_EAGER_BYTES = 8 << 10, /* enough for another RECORD under way */
 	REPLICA_GRANT_PARTS = 32,      /* sent for one FETCH */
+	REPLICA_HURRY_MAX = 8,
 	REPLICA_LOGS = 16,
 	REPLICA_ANSWERS_MAX =
 	    REPLICA_PENDING_MAX + REPLICA_READS_MAX + REPLICA_ADMINS_MAX + 4,
@@ -60,6 +61,7 @@ struct replica_era {
 	uint64_t acked_in_memory;
 	uint64_t marks;
 	uint64_t memory_index; /* the last that wants no disk */
+	uint64_t disk_index;   /* and the last that does */
 	struct kv_electorates e_before, e;
 	uint64_t elect_index;
 	uint64_t change_index; /* since when it is e */
@@ -176,6 +178,13 @@ struct replica_client {
 	size_t recent_at;
 };
 
+struct replica_pace {
+	uint64_t answered;  /* commands since the last RECORD of ours */
+	uint64_t gather_ns; /* when those that wait go at last; 0: none does */
+	unsigned hurry;     /* halves the patience so often */
+	uint64_t idle_ns;   /* when a SYNCED goes for which nobody waits; 0 */
+};
+
 struct replica_admin_request {
 	uint64_t cookie; /* 0: none */
 	uint64_t deadline_ns;
@@ -203,6 +212,7 @@ struct replica_leases {
 struct replica {
 	struct replica_config cfg;
 	uint64_t now_ns;
+	bool is_more; /* inputs; messages may wait */
 	bool is_dead; /* after RELOAD */
 	bool is_reload_due;
 
@@ -252,6 +262,7 @@ struct replica {
 	struct replica_fill fill;
 	struct replica_give give;
 	struct replica_client client;
+	struct replica_pace pace;
 	struct replica_admin_request admin[REPLICA_ADMINS_MAX];
 	struct replica_leases leases;
 
@@ -349,6 +360,8 @@ uint64_t replica_log_deadline_ns(const struct replica *r);
 bool replica_log_next_effect(struct replica *r, struct replica_effect *out);
 /* Applies what may be. */
 void replica_log_apply(struct replica *r);
+/* A snapshot is wanted, and the state has to stand still for it. */
+bool replica_log_is_save_late(const struct replica *r);
 uint64_t replica_log_may_go(const struct replica *r);
 /* The members whose confirmation reaches value, by rule 4. */
 bool replica_log_is_durable(const struct replica *r, uint64_t index,
@@ -409,6 +422,21 @@ uint64_t replica_client_deadline_ns(const struct replica *r);
 uint64_t replica_client_add(struct replica *r, const void *bytes, size_t len);
 /* It is neither done nor given up yet. */
 bool replica_client_has(const struct replica *r, uint64_t number);
+
+/* ---- replica_pace.c ---------------------------------------------------- */
+
+/* A command of ours has its answer. */
+void replica_pace_answered(struct replica *r);
+/* A command waits to be sent. */
+void replica_pace_waiting(struct replica *r);
+/* So many wait: they go, if nothing is under way. */
+bool replica_pace_is_gathered(const struct replica *r, uint64_t count);
+void replica_pace_sent(struct replica *r, uint64_t count);
+void replica_pace_view_ended(struct replica *r);
+/* now is more than was told: it is to be told at once. */
+bool replica_pace_is_synced_due(
+    struct replica *r, const struct replica_synced *now);
+uint64_t replica_pace_deadline_ns(const struct replica *r);
 
 /* ---- replica_read.c ---------------------------------------------------- */
 

@@ -180,6 +180,8 @@ enter(struct replica *r, uint32_t sender, const void *bytes, size_t len)
 	default:
 		return;
 	}
+	if (r->era.memory_index != r->era.end + 1)
+		r->era.disk_index = r->era.end + 1;
 	replica_log_add(r, bytes, len);
 }
 
@@ -299,26 +301,49 @@ apply_record(struct replica *r, const struct replica_record *record)
 	}
 }
 
-/* The log is long; one that is very long may be why the disk is full. */
+/*
+ * The log is so many times too long; one that is very long may be why the disk
+ * is full.
+ */
 static bool
-is_save_due(const struct replica *r)
+is_too_long(const struct replica *r, uint64_t times)
 {
 	uint64_t used = kv_bytes_used(r->kv);
 
-	if (r->unsaved_disk_bytes >=
+	if (r->unsaved_disk_bytes / times >=
 	    num_max(DISK_SNAPSHOTS * r->cfg.snapshot_bytes, used))
 		return true;
 	return !r->is_disk_full &&
-	    r->unsaved_bytes >= num_max(r->cfg.snapshot_bytes, used / 2);
+	    r->unsaved_bytes / times >=
+	    num_max(r->cfg.snapshot_bytes, used / 2);
+}
+
+static bool
+is_save_due(const struct replica *r)
+{
+	return is_too_long(r, 1);
+}
+
+/* If the state is one that may be. */
+static bool
+can_save(const struct replica *r)
+{
+	return !r->is_saving && !r->is_lacking && !r->is_failed &&
+	    r->era.is_complete;
 }
 
 /* Of what is durable only: a log could still take the place of ours. */
 static bool
 may_save(const struct replica *r)
 {
-	return !r->is_saving && !r->is_lacking && !r->is_failed &&
-	    r->applied <= r->acked && r->era.is_complete &&
+	return can_save(r) && r->applied <= r->acked &&
 	    r->applied <= r->era.synced;
+}
+
+bool
+replica_log_is_save_late(const struct replica *r)
+{
+	return can_save(r) && r->save_at_ns <= r->now_ns && is_too_long(r, 2);
 }
 
 uint64_t
@@ -337,7 +362,8 @@ replica_log_apply(struct replica *r)
 
 	if (r->era.is_open && !r->era.is_ours)
 		return;
-	if (r->era.is_complete)
+	/* Who never asks the disk must not keep the log from an end. */
+	if (r->era.is_complete && !replica_log_is_save_late(r))
 		target = num_max(target, r->era.acked_in_memory);
 	while (r->applied < target &&
 	    replica_window_get(&r->win, r->applied + 1, &record)) {

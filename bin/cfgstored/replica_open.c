@@ -372,7 +372,7 @@ begin(struct replica *r, const struct replica_open *open)
 	era->end = open->base.index;
 	era->e = era->e_before = open->meta.e;
 	era->elect_index = open->meta.elect_index;
-	era->change_index = era->open_index;
+	era->change_index = era->disk_index = era->open_index;
 	era->is_virgin = is_virgin(r, &open->counted);
 	for (size_t i = 0; i < open->counted.count; i++)
 		era->base_acked = num_max(

@@ -78,8 +78,7 @@ say_synced(struct replica *r, struct wrbuf *wr)
 	if (!era->is_open || era->is_synced_sent)
 		return false;
 	find_synced(r, &now);
-	if (now.synced == era->told.synced && now.held == era->told.held &&
-	    now.marks == era->told.marks)
+	if (!replica_pace_is_synced_due(r, &now))
 		return false;
 	era->told = now;
 	era->is_synced_sent = true;

@@ -93,6 +93,7 @@ step(struct world_node *n, struct replica_input *in)
 	replica_w.now_ns = current->now_ns;
 	do {
 		due.now_ns = sim_node_clock_ns(current, node);
+		due.is_more = rng_below(&replica_w.rng, 3) == 0;
 		replica_step(n->replica, &due);
 		while (replica_next(n->replica, &effect)) {
 			if (effect.kind == REPLICA_OUT_PUBLISH)

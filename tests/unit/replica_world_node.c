@@ -111,6 +111,7 @@ replica_world_step(struct world_node *n, struct replica_input *in)
 
 	do {
 		due.now_ns = w.now_ns + n->skew_ns;
+		due.is_more = rng_below(&w.rng, 3) == 0;
 		replica_step(n->replica, &due);
 		while (replica_next(n->replica, &effect))
 			if (effect.kind == REPLICA_OUT_PUBLISH)
