@@ -73,8 +73,8 @@ TOOLS   := $(filter-out $(DAEMONS),$(PROGS))
 MODULES := $(filter-out %/main.c,$(sort $(wildcard libcommon/*/*.c bin/*/*.c)))
 PURE    := $(sort $(wildcard libcommon/base/*.c bin/ringd/totem*.c \
              bin/ringd/group*.c bin/ringd/session*.c bin/ringd/link*.c \
-             bin/memberd/member*.c bin/quorumd/quorum*.c bin/cfgstored/kv*.c \
-             bin/cfgstored/replica*.c bin/ringlock/lock*.c))
+             bin/ringd/change*.c bin/memberd/member*.c bin/quorumd/quorum*.c \
+             bin/cfgstored/kv*.c bin/cfgstored/replica*.c bin/ringlock/lock*.c))
 PURE    := $(filter-out bin/memberd/memberd% bin/quorumd/quorumd%,$(PURE))
 TESTS_C := $(filter-out tests/mutants/% tests/lint/%,$(sort $(wildcard tests/*/*.c)))
 MAINS   := $(sort $(if $(TESTS_C),$(shell grep -lw '^main' $(TESTS_C) /dev/null)))

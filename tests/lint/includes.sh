@@ -10,7 +10,7 @@ awk '
 function folder(path) { sub("/[^/]*$", "", path); return path }
 function is_pure(path) {
 	return path ~ "^libcommon/base/" ||
-	    path ~ "^bin/ringd/(totem|group|session|link)[a-z_]*\\.[ch]$" ||
+	    path ~ "^bin/ringd/(totem|group|session|link|change)[a-z_]*\\.[ch]$" ||
 	    path ~ "^bin/memberd/member(_[a-z_]*)?\\.[ch]$" ||
 	    path ~ "^bin/quorumd/quorum(_[a-z_]*)?\\.[ch]$" ||
 	    path ~ "^bin/cfgstored/kv(_[a-z_]*)?\\.[ch]$" ||
