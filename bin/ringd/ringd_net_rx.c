@@ -103,6 +103,19 @@ ringd_net_data(struct ringd_net *net, const struct ringd_net_rx *rx)
 	return SESSION_OK;
 }
 
+/* The key of a session that is not believed; NULL: of a key we do not have. */
+static const struct box_key *
+ringd_net_candidate(struct ringd_net *net, const struct session_header *header)
+{
+	struct box_owner owner =
+	    ringd_net_owner(net, header->sender, header->session);
+
+	if (!box_keyring_has(net->cfg.keys, header->key_id))
+		return NULL;
+	box_key_init(&net->candidate, net->cfg.keys, header->key_id, &owner);
+	return &net->candidate;
+}
+
 static enum session_refusal
 ringd_net_hello(struct ringd_net *net, const struct ringd_net_rx *rx)
 {
@@ -114,16 +127,10 @@ ringd_net_hello(struct ringd_net *net, const struct ringd_net_rx *rx)
 	enum session_refusal refusal;
 
 	ENSURE(rx->len == SESSION_OVERHEAD_BYTES + sizeof plain);
-	if (!rx->is_believed) {
-		struct box_owner owner =
-		    ringd_net_owner(net, header->sender, header->session);
-
-		if (!box_keyring_has(net->cfg.keys, header->key_id))
-			return SESSION_REFUSED_KEY_ID;
-		box_key_init(
-		    &net->candidate, net->cfg.keys, header->key_id, &owner);
-		key = &net->candidate;
-	}
+	if (!rx->is_believed)
+		key = ringd_net_candidate(net, header);
+	if (key == NULL)
+		return SESSION_REFUSED_KEY_ID;
 	if (!ringd_net_open_box(key, rx, plain))
 		return SESSION_REFUSED_TAG;
 	if (!session_hello_get(plain, sizeof plain, &hello))
@@ -133,6 +140,46 @@ ringd_net_hello(struct ringd_net *net, const struct ringd_net_rx *rx)
 		ringd_net_count(net, rx);
 	ringd_net_pull(net, net->now_ns);
 	return refusal;
+}
+
+/*
+ * What a supervisor says of the ringd that it had.  It speaks under a session
+ * of its own, which nobody needs to have believed before: that an incarnation
+ * is dead stays true, so a recording tells no lie.
+ */
+static enum session_refusal
+ringd_net_obituary(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	uint8_t plain[SESSION_OBITUARY_BYTES];
+	struct totem_input in = { .kind = TOTEM_IN_PEER,
+		.now_ns = net->now_ns,
+		.peer.node = rx->header.sender,
+		.peer.verdict = TOTEM_PEER_PROOF };
+	struct session_obituary obituary;
+	struct session_peer_status status;
+	const struct box_key *key;
+
+	/* The copies of one that was heard cost no cryptography. */
+	session_peer_status(net->session, rx->peer, &status);
+	if (!status.is_believed)
+		return SESSION_REFUSED_SESSION;
+	key = ringd_net_candidate(net, &rx->header);
+	if (key == NULL)
+		return SESSION_REFUSED_KEY_ID;
+	if (!ringd_net_open_box(key, rx, plain))
+		return SESSION_REFUSED_TAG;
+	if (!session_obituary_get(plain, sizeof plain, &obituary))
+		return SESSION_REFUSED_MALFORMED;
+	if (!session_bury(
+		net->session, rx->peer, obituary.incarnation, net->now_ns))
+		return SESSION_REFUSED_INCARNATION;
+	log_line(LOG_LEVEL_NOTICE, "peer-died",
+	    "node=%u incarnation=%llu by=%s number=%u", rx->header.sender,
+	    (unsigned long long)obituary.incarnation,
+	    session_death_name(obituary.death), obituary.number);
+	in.peer.incarnation = obituary.incarnation;
+	net->cfg.host.step(net->cfg.host.arg, &in);
+	return SESSION_OK;
 }
 
 static bool
@@ -163,14 +210,23 @@ ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
 }
 
 static enum session_refusal
-ringd_net_take(struct ringd_net *net, const struct ringd_net_rx *rx)
+ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 {
+	enum session_refusal refusal;
+
+	if (rx->header.kind == SESSION_OBITUARY)
+		return ringd_net_obituary(net, rx);
+	refusal = session_check(
+	    net->session, rx->peer, &rx->header, net->now_ns, &rx->is_believed);
+	if (refusal != SESSION_OK)
+		return refusal;
 	switch (rx->header.kind) {
 	case SESSION_DATA:
 		return ringd_net_data(net, rx);
 	case SESSION_HELLO:
 		return ringd_net_hello(net, rx);
 	case SESSION_LINK:
+	case SESSION_OBITUARY:
 		break;
 	}
 	return SESSION_REFUSED_MALFORMED;
@@ -183,9 +239,6 @@ ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
 
 	if (refusal == SESSION_OK && ringd_net_is_dropped(net, rx))
 		return;
-	if (refusal == SESSION_OK)
-		refusal = session_check(net->session, rx->peer, &rx->header,
-		    net->now_ns, &rx->is_believed);
 	if (refusal == SESSION_OK)
 		refusal = ringd_net_take(net, rx);
 	if (refusal != SESSION_OK)

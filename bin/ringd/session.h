@@ -22,8 +22,9 @@
  *
  * No crypto and no I/O here: the caller opens and seals.  For a datagram it
  * received, in this order: session_header_get, session_find, session_check,
- * opens it, then session_pass (DATA) or session_hear (HELLO); whenever one
- * says why not, session_refuse.  After session_hear and session_tick it pulls
+ * opens it, then session_pass (DATA) or session_hear (HELLO); an OBITUARY goes
+ * without session_check to session_bury.  Whenever one says why not,
+ * session_refuse.  After session_hear and session_tick it pulls
  * effects until session_next answers false.
  */
 #ifndef RK_SESSION_H
@@ -33,6 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libcommon/base/attr.h"
 #include "libcommon/base/limits.h"
 
 struct arena;
@@ -44,6 +46,7 @@ enum {
 	SESSION_TAG_BYTES = 16,
 	SESSION_OVERHEAD_BYTES = SESSION_HEADER_BYTES + SESSION_TAG_BYTES,
 	SESSION_HELLO_BYTES = 57, /* the sealed text of a HELLO */
+	SESSION_OBITUARY_BYTES = 10,
 	SESSION_WINDOW_BITS = 2048,
 };
 
@@ -52,7 +55,8 @@ enum {
 enum session_kind {
 	SESSION_DATA = 1,
 	SESSION_HELLO = 2,
-	SESSION_LINK = 3, /* of one link: link.h */
+	SESSION_LINK = 3,     /* of one link: link.h */
+	SESSION_OBITUARY = 4, /* of the sender's ringd, by its supervisor */
 };
 
 /*
@@ -81,6 +85,19 @@ struct session_hello {
 				with the echo only; 0: none */
 	uint64_t table_hash; /* of my node table */
 	uint8_t ciphers;     /* that I can open */
+};
+
+enum session_death {
+	SESSION_DEATH_SIGNAL = 1, /* number: of the signal */
+	SESSION_DEATH_HANG = 2,   /* its supervisor killed it */
+	SESSION_DEATH_EXIT = 3,   /* number: the code it ended with */
+};
+
+/* That incarnation of the sender is dead, and did not say LEAVE. */
+struct session_obituary {
+	uint64_t incarnation;
+	enum session_death death;
+	uint8_t number;
 };
 
 /* Why a datagram is not believed. */
@@ -117,6 +134,12 @@ void session_hello_put(
     const struct session_hello *hello, uint8_t out[SESSION_HELLO_BYTES]);
 bool session_hello_get(
     const uint8_t *bytes, size_t len, struct session_hello *out);
+
+void session_obituary_put(const struct session_obituary *obituary,
+    uint8_t out[SESSION_OBITUARY_BYTES]);
+bool session_obituary_get(
+    const uint8_t *bytes, size_t len, struct session_obituary *out);
+const char *session_death_name(enum session_death death); /* "signal" */
 
 /* ---- the state machine ------------------------------------------------- */
 
@@ -186,6 +209,15 @@ struct session_now {
 enum session_refusal session_hear(struct session *s, uint32_t idx,
     const struct session_header *header, const struct session_hello *hello,
     const struct session_now *now);
+
+/*
+ * An authentic obituary says that this incarnation of the peer is dead.  true:
+ * it is the one that is believed; nothing of it is believed from now on.
+ * Nothing happens otherwise: whoever is meant was replaced already, so that an
+ * old obituary does no harm, however often it comes.
+ */
+RK_MUST_CHECK bool session_bury(
+    struct session *s, uint32_t idx, uint64_t incarnation, uint64_t now_ns);
 
 /* The deadline has come (or not: then nothing happens). */
 void session_tick(struct session *s, const struct session_now *now);

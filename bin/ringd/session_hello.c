@@ -192,12 +192,37 @@ session_tell_outlived(struct session *s, struct session_peer *peer,
 	answer->outlived = peer->incarnation;
 }
 
+/* Does the peer speak for a life that is known to be over? */
+static bool
+session_is_over(
+    const struct session_peer *peer, const struct session_hello *hello)
+{
+	return hello->incarnation <= peer->buried ||
+	    (peer->is_believed && hello->incarnation < peer->incarnation);
+}
+
 /* The peer has seen a counter that we have not reached: we were set back. */
 static void
 session_compare_counter(struct session *s, const struct session_hello *hello)
 {
 	if (hello->to_session == s->session && hello->highest > s->counter)
 		s->has_rolled_back = true;
+}
+
+bool
+session_bury(
+    struct session *s, uint32_t idx, uint64_t incarnation, uint64_t now_ns)
+{
+	struct session_peer *peer = session_peer(s, idx);
+
+	if (!peer->is_believed || peer->incarnation != incarnation)
+		return false;
+	peer->buried = incarnation;
+	peer->is_believed = false;
+	peer->challenge = 0; /* its echo may be on the way */
+	session_want(peer, now_ns);
+	session_choose_cipher(s);
+	return true;
 }
 
 enum session_refusal
@@ -210,8 +235,7 @@ session_hear(struct session *s, uint32_t idx,
 
 	ENSURE(header->kind == SESSION_HELLO);
 	session_compare_counter(s, hello);
-	if (!is_believed && peer->is_believed &&
-	    hello->incarnation < peer->incarnation) {
+	if (!is_believed && session_is_over(peer, hello)) {
 		session_tell_outlived(s, peer, hello, now->now_ns);
 		return SESSION_REFUSED_INCARNATION;
 	}

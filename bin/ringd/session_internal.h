@@ -23,6 +23,7 @@ struct session_peer {
 
 	bool is_believed; /* then: whose session it is */
 	uint64_t session, incarnation;
+	uint64_t buried; /* the latest one that is known to be dead; 0 none */
 	uint8_t key_id, ciphers;
 	uint64_t table_hash;
 	struct session_window window;

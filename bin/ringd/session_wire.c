@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The layout of the clear header and of the HELLO; no other file knows it.
+ * The layout of the clear header, the HELLO and the OBITUARY; no other file
+ * knows it.
  * Big-endian.  The version is the first octet of every datagram, in this and
  * in every later version.
  *
@@ -17,18 +18,40 @@
 enum {
 	SESSION_CIPHER_FIRST = 1,
 	SESSION_CIPHER_LAST = 2,
-	SESSION_HELLO_DATAGRAM = SESSION_OVERHEAD_BYTES + SESSION_HELLO_BYTES,
 };
+
+static bool
+session_kind_is_valid(const struct session_header *header)
+{
+	switch (header->kind) {
+	case SESSION_DATA:
+		return true;
+	case SESSION_HELLO:
+	case SESSION_LINK:
+		return header->dst != 0 &&
+		    header->cipher == SESSION_CIPHER_FIRST;
+	case SESSION_OBITUARY:
+		return header->dst == 0 &&
+		    header->cipher == SESSION_CIPHER_FIRST;
+	}
+	return false;
+}
+
+/* What has but one length. */
+static bool
+session_len_is_valid(enum session_kind kind, size_t len)
+{
+	if (kind == SESSION_HELLO)
+		return len == SESSION_OVERHEAD_BYTES + SESSION_HELLO_BYTES;
+	if (kind == SESSION_OBITUARY)
+		return len == SESSION_OVERHEAD_BYTES + SESSION_OBITUARY_BYTES;
+	return true;
+}
 
 static bool
 session_header_is_valid(const struct session_header *header)
 {
-	bool is_ours =
-	    header->kind == SESSION_HELLO || header->kind == SESSION_LINK;
-
-	return (header->kind == SESSION_DATA ||
-		   (is_ours && header->dst != 0 &&
-		       header->cipher == SESSION_CIPHER_FIRST)) &&
+	return session_kind_is_valid(header) &&
 	    (header->cipher == SESSION_CIPHER_FIRST ||
 		header->cipher == SESSION_CIPHER_LAST) &&
 	    header->key_id != 0 && header->sender != 0 &&
@@ -79,7 +102,7 @@ session_header_get(const uint8_t *bytes, size_t len, struct session_header *out)
 	out->salt = rdbuf_u32(&rd);
 	ENSURE(rdbuf_is_done(&rd));
 	if (!session_header_is_valid(out) ||
-	    (out->kind == SESSION_HELLO && len != SESSION_HELLO_DATAGRAM))
+	    !session_len_is_valid(out->kind, len))
 		return SESSION_REFUSED_MALFORMED;
 	return SESSION_OK;
 }
@@ -120,6 +143,49 @@ session_hello_get(const uint8_t *bytes, size_t len, struct session_hello *out)
 	/* Every machine has the first cipher; unknown bits are of others. */
 	return rdbuf_is_done(&rd) && out->incarnation != 0 &&
 	    (out->ciphers & SESSION_CIPHER_FIRST);
+}
+
+void
+session_obituary_put(const struct session_obituary *obituary,
+    uint8_t out[SESSION_OBITUARY_BYTES])
+{
+	struct wrbuf wr;
+
+	ENSURE(obituary->incarnation != 0);
+	wrbuf_init(&wr, out, SESSION_OBITUARY_BYTES);
+	wrbuf_u64(&wr, obituary->incarnation);
+	wrbuf_u8(&wr, (uint8_t)obituary->death);
+	wrbuf_u8(&wr, obituary->number);
+	ENSURE(wr.len == SESSION_OBITUARY_BYTES && !wr.is_full);
+}
+
+bool
+session_obituary_get(
+    const uint8_t *bytes, size_t len, struct session_obituary *out)
+{
+	struct rdbuf rd;
+
+	rdbuf_init(&rd, bytes, len);
+	out->incarnation = rdbuf_u64(&rd);
+	out->death = (enum session_death)rdbuf_u8(&rd);
+	out->number = rdbuf_u8(&rd);
+	return rdbuf_is_done(&rd) && out->incarnation != 0 &&
+	    out->death >= SESSION_DEATH_SIGNAL &&
+	    out->death <= SESSION_DEATH_EXIT;
+}
+
+const char *
+session_death_name(enum session_death death)
+{
+	switch (death) {
+	case SESSION_DEATH_SIGNAL:
+		return "signal";
+	case SESSION_DEATH_HANG:
+		return "hang";
+	case SESSION_DEATH_EXIT:
+		break;
+	}
+	return "exit";
 }
 
 const char *

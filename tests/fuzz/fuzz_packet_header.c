@@ -75,6 +75,21 @@ get_hello(const uint8_t *bytes, size_t len, struct session_hello *hello)
 }
 
 static enum session_refusal
+bury(struct session *s, uint32_t peer, const uint8_t *bytes, uint64_t now_ns)
+{
+	struct session_obituary obituary;
+	uint8_t again[SESSION_OBITUARY_BYTES];
+
+	if (!session_obituary_get(bytes, sizeof again, &obituary))
+		return SESSION_REFUSED_MALFORMED;
+	session_obituary_put(&obituary, again);
+	ENSURE(memcmp(again, bytes, sizeof again) == 0);
+	return session_bury(s, peer, obituary.incarnation, now_ns)
+	    ? SESSION_OK
+	    : SESSION_REFUSED_INCARNATION;
+}
+
+static enum session_refusal
 hear(struct session *s, const uint8_t *bytes, size_t len, uint64_t now_ns,
     uint32_t *peer)
 {
@@ -90,6 +105,8 @@ hear(struct session *s, const uint8_t *bytes, size_t len, uint64_t now_ns,
 		return refusal;
 	check_header(bytes, &header);
 	refusal = session_find(s, &header, peer);
+	if (refusal == SESSION_OK && header.kind == SESSION_OBITUARY)
+		return bury(s, *peer, bytes + SESSION_HEADER_BYTES, now_ns);
 	if (refusal == SESSION_OK)
 		refusal =
 		    session_check(s, *peer, &header, now_ns, &is_believed);

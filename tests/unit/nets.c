@@ -53,6 +53,13 @@ host_step(void *arg, const struct totem_input *in)
 		node->idle_count++;
 		return;
 	}
+	if (in->kind == TOTEM_IN_PEER) {
+		CHECK_EQ(in->peer.verdict, TOTEM_PEER_PROOF);
+		node->proof_count++;
+		node->proof_node = in->peer.node;
+		node->proof_incarnation = in->peer.incarnation;
+		return;
+	}
 	CHECK_EQ(in->kind, TOTEM_IN_PACKET);
 	CHECK(in->packet.bytes == node->cell);
 	if (!CHECK(node->packet_count < NETS_PACKETS_MAX))
@@ -121,7 +128,7 @@ nets_start(uint32_t i)
 	arena_init(&arena, node->block, NETS_BLOCK_BYTES);
 	node->net = ringd_net_create(&arena, &nets_configs[i], nets_now_ns);
 	node->block_bytes = arena.used_bytes;
-	node->packet_count = node->idle_count = 0;
+	node->packet_count = node->idle_count = node->proof_count = 0;
 	node->is_rolled_back = false;
 	node->outlived_by = 0;
 	text_init(&why, bytes, sizeof bytes);

@@ -37,6 +37,9 @@ struct nets_node {
 	uint8_t cell[NETS_FRAME];
 	struct nets_packet packets[NETS_PACKETS_MAX];
 	uint32_t packet_count, idle_count;
+	uint32_t proof_count; /* of deaths, and the last of them */
+	uint32_t proof_node;
+	uint64_t proof_incarnation;
 	bool is_rolled_back;
 	uint64_t outlived_by;
 };

@@ -150,6 +150,53 @@ test_session_hello_comes_back_as_it_went(void)
 	CHECK(!session_hello_get(bytes, SESSION_HELLO_BYTES, &got));
 }
 
+static void
+test_session_header_obituary_has_one_length_and_is_for_all(void)
+{
+	struct session_header header = a_header;
+	size_t len = SESSION_OVERHEAD_BYTES + SESSION_OBITUARY_BYTES;
+
+	header.kind = SESSION_OBITUARY;
+	header.cipher = 1;
+	header.dst = 0;
+	session_header_put(&header, bytes);
+	CHECK_EQ(get(len - 1), SESSION_REFUSED_MALFORMED);
+	CHECK_EQ(get(len), SESSION_OK);
+	CHECK_EQ(get(len + 1), SESSION_REFUSED_MALFORMED);
+	bytes[2] = 2;
+	CHECK_EQ(get(len), SESSION_REFUSED_MALFORMED);
+	bytes[2] = 1;
+	bytes[11] = 1; /* for one */
+	CHECK_EQ(get(len), SESSION_REFUSED_MALFORMED);
+}
+
+static void
+test_session_obituary_layout_is_as_written_down(void)
+{
+	static const struct session_obituary obituary = { 0x0102030405060708,
+		SESSION_DEATH_HANG, 9 };
+	static const uint8_t want[SESSION_OBITUARY_BYTES] = { 1, 2, 3, 4, 5, 6,
+		7, 8, 2, 9 };
+	struct session_obituary got;
+
+	session_obituary_put(&obituary, bytes);
+	CHECK_MEM(bytes, sizeof want, want, sizeof want);
+	CHECK(session_obituary_get(bytes, sizeof want, &got));
+	CHECK_EQ(got.incarnation, obituary.incarnation);
+	CHECK_EQ(got.death, SESSION_DEATH_HANG);
+	CHECK_EQ(got.number, 9);
+
+	CHECK(!session_obituary_get(bytes, sizeof want - 1, &got));
+	CHECK(!session_obituary_get(bytes, sizeof want + 1, &got));
+	bytes[8] = 0;
+	CHECK(!session_obituary_get(bytes, sizeof want, &got));
+	bytes[8] = 4;
+	CHECK(!session_obituary_get(bytes, sizeof want, &got));
+	bytes[8] = 3;
+	memset(bytes, 0, 8); /* incarnation 0 */
+	CHECK(!session_obituary_get(bytes, sizeof want, &got));
+}
+
 /* ---- window ------------------------------------------------------------ */
 
 static struct session_window window;
@@ -253,6 +300,9 @@ main(int argc, char **argv)
 		    test_session_header_hello_has_one_length_and_one_receiver),
 		CHECK_TEST(test_session_header_put_of_nonsense_aborts),
 		CHECK_TEST(test_session_hello_comes_back_as_it_went),
+		CHECK_TEST(
+		    test_session_header_obituary_has_one_length_and_is_for_all),
+		CHECK_TEST(test_session_obituary_layout_is_as_written_down),
 		CHECK_TEST(test_session_window_takes_nothing_up_to_its_start),
 		CHECK_TEST(test_session_window_edge_is_2048_counters_back),
 		CHECK_TEST(test_session_window_jump_forgets_no_replay),
