@@ -19,7 +19,7 @@ _ringkit_ringd()
 	--node) _ringkit_configured_nodes ;;
 	--user) mapfile -t COMPREPLY < <(compgen -P "$prefix" -u -- "$cur") ;;
 	--log-level) _ringkit_reply error warning notice info debug ;;
-	'') _ringkit_options "$valued" --check ;;
+	'') _ringkit_options "$valued" '--check --no-supervisor' ;;
 	esac
 }
 

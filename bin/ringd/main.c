@@ -1,24 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ringd: keys, priority and state, in the order of privileges; the loop. */
+/* ringd: keys, links, priority and state, in the order of privileges; the
+ * supervisor and its child; the loop. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/box.h"
-#include "libcommon/os/clock.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/daemon.h"
+#include "libcommon/os/opt.h"
 #include "libcommon/os/serve.h"
 
 #include "bin/ringd/ringd.h"
+#include "bin/ringd/ringd_bind.h"
 #include "bin/ringd/ringd_conf.h"
+#include "bin/ringd/supervisor.h"
 
 enum { WHY_BYTES = 512 };
+
+static bool is_unsupervised;
+
+static const struct opt own_options[] = {
+	{ '\0', "no-supervisor", OPT_FLAG, &is_unsupervised, NULL, NULL,
+	    "be one process, that nobody starts again or speaks for" },
+};
 
 static const struct serve_program program = {
 	.name = "ringd",
 	.socket = "ring",
 	.summary = "Orders messages among the nodes of a cluster.",
+	.own = own_options,
+	.own_count = ARRAY_COUNT(own_options),
 	.check = ringd_conf_check,
 };
 
@@ -26,6 +40,8 @@ static const struct serve_program program = {
 static struct ringd ringd;
 static struct box_keyring keys;
 static struct serve serve;
+static struct udp links[LIMIT_LINKS];
+static struct supervisor supervisor;
 
 static void
 read_keys(void)
@@ -38,6 +54,48 @@ read_keys(void)
 	text_init(&why, bytes, sizeof bytes);
 	if (box_keyring_read(&keys, serve.conf->key_file, &why) != 0)
 		daemon_die(EXITCODE_CONFIG, "%s", why.bytes);
+}
+
+static void
+bind_links(void)
+{
+	char bytes[WHY_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	if (ringd_bind(serve.conf, links, &why) == 0)
+		return;
+	unixsock_close(&serve.sock);
+	daemon_die(EXITCODE_OS, "%s", why.bytes);
+}
+
+/* The supervisor tries it first, while it has privileges, for both. */
+static const char *
+raise_priority(bool is_inherited)
+{
+	int priority = (int)serve.conf->ring.rt_priority;
+
+	return priority == 0 ? "other"
+			     : daemon_raise_priority(priority, is_inherited);
+}
+
+/* Comes back in each child; the supervisor itself ends in here. */
+static void
+supervise(void)
+{
+	struct supervisor_plan plan = { serve.conf, &keys, links,
+		serve.ready_fd };
+	int code;
+
+	if (!supervisor_run(&supervisor, &plan, &code)) {
+		unixsock_close(&serve.sock);
+		box_keyring_fini(&keys);
+		exit(code);
+	}
+	serve.ready_fd = supervisor.child_ready_fd;
+	serve.sock.is_inherited = true; /* the name stays */
+	ringd.page = supervisor.page;
+	ringd.supervisor = supervisor.self;
 }
 
 static void
@@ -58,12 +116,15 @@ open_disk(void)
 	rc = ringd_disk_start(&ringd.disk);
 	if (rc < 0)
 		daemon_die(EXITCODE_OS, "fork: %s", strerror(-rc));
+	if (ringd.page != NULL)
+		atomic_store(&ringd.page->incarnation, ringd.disk.incarnation);
 }
 
 static void
 make_ringd(void)
 {
 	struct ringd_plan plan = { .keys = &keys,
+		.links = links,
 		.now_ns = clock_now_ns(),
 		.seed = box_random_u64() };
 	char bytes[WHY_BYTES];
@@ -116,13 +177,18 @@ main(int argc, char **argv)
 	ringd.conf = serve.conf;
 	read_keys();
 	serve_listen(&serve);
-	ringd.sock = serve.sock;
-	ringd.scheduling = serve.conf->ring.rt_priority == 0
-	    ? "other"
-	    : daemon_raise_priority((int)serve.conf->ring.rt_priority);
+	bind_links();
+	(void)raise_priority(true);
 	serve_become(&serve);
+	if (!is_unsupervised)
+		supervise();
+	ringd.scheduling = raise_priority(false);
+	ringd.sock = serve.sock;
 	open_disk();
 	make_ringd();
+	if (!is_unsupervised &&
+	    supervisor_attend(&supervisor, ringd.loop, on_leave, &ringd) < 0)
+		daemon_die(EXITCODE_OS, "signals");
 	snprintf(started, sizeof started, "node=%u inc=%llu",
 	    serve.conf->nodes[serve.conf->self].id,
 	    (unsigned long long)ringd.disk.incarnation);

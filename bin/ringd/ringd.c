@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "libcommon/base/arena.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/clock.h"
@@ -23,6 +22,7 @@
 #include "bin/ringd/group.h"
 #include "bin/ringd/ringd_client.h"
 #include "bin/ringd/ringd_net.h"
+#include "bin/ringd/supervisor.h"
 #include "bin/ringd/totem.h"
 
 enum {
@@ -131,6 +131,8 @@ do_core_effect(struct ringd *r, const struct totem_effect *effect)
 		break;
 	case TOTEM_OUT_LEFT:
 		r->is_left = true;
+		if (r->page != NULL)
+			atomic_store(&r->page->has_left, true);
 		break;
 	case TOTEM_OUT_TRACE:
 		log_trace(&effect->trace);
@@ -493,6 +495,8 @@ ringd_open(struct ringd *r, struct text *why)
 void
 ringd_close(struct ringd *r)
 {
+	if (r->page != NULL)
+		atomic_store(&r->page->is_ending, true);
 	svc_shut(r->svc, "ringd ends", r->now_ns);
 	ringd_net_flush(r->net, r->now_ns);
 	unixsock_close(&r->sock);

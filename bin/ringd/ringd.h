@@ -23,13 +23,16 @@ struct loop;
 struct ringd_client_table;
 struct cluster_conf;
 struct ringd_net;
+struct supervisor_page;
 struct text;
 struct totem;
 struct totem_input;
+struct udp;
 
 /* What is decided before memory is taken. */
 struct ringd_plan {
 	const struct box_keyring *keys; /* kept */
+	const struct udp *links;        /* bound, and given away */
 	uint64_t now_ns;
 	uint64_t seed;
 };
@@ -50,6 +53,8 @@ struct ringd {
 	struct ringd_client_table *clients;
 	struct ringd_disk disk;
 	struct unixsock sock;
+	struct supervisor_page *page; /* NULL: there is no supervisor */
+	pid_t supervisor;             /* 0: none */
 	struct ringd_link links[LIMIT_LINKS];
 	struct netwatch local; /* own addresses, one a link */
 	int disk_slot;

@@ -150,6 +150,7 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 		.link_count = conf->link_count,
 		.cluster = conf->cluster,
 		.keys = plan->keys,
+		.links = plan->links,
 		.incarnation = r->disk.incarnation,
 		.frame_bytes = conf->ring.frame_bytes,
 		.socket_buffer_bytes = (int)conf->ring.socket_buffer_bytes,

@@ -118,6 +118,10 @@ ringd_net_open_link(struct ringd_net *net, uint32_t link)
 	for (uint32_t i = 0; i < cfg->node_count; i++)
 		if (cfg->addr[i][link].any.sa_family != addr->any.sa_family)
 			return -EAFNOSUPPORT;
+	if (cfg->links != NULL) {
+		net->links[link] = cfg->links[link];
+		return 0;
+	}
 	rc = udp_open(&net->links[link], addr,
 	    cfg->socket_buffer_bytes > 0 ? cfg->socket_buffer_bytes
 					 : RINGD_NET_BUFFER_BYTES);

@@ -60,9 +60,12 @@ struct ringd_net_config {
 	uint64_t incarnation;
 	uint32_t frame_bytes;    /* largest datagram of the core */
 	int socket_buffer_bytes; /* 0: 8 MiB */
-	bool is_plain_cipher;    /* ChaCha20 even where AES would do */
-	bool is_segment_off;     /* never use UDP_SEGMENT (for tests) */
-	uint64_t rekey_after;    /* as in struct session_config; 0: 2^40 */
+	/* Sockets of all links, bound, which become the net's at
+	 * ringd_net_open; NULL: that binds them. */
+	const struct udp *links;
+	bool is_plain_cipher; /* ChaCha20 even where AES would do */
+	bool is_segment_off;  /* never use UDP_SEGMENT (for tests) */
+	uint64_t rekey_after; /* as in struct session_config; 0: 2^40 */
 	struct ringd_net_host host;
 };
 

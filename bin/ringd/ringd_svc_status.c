@@ -264,6 +264,7 @@ put_process(struct report *report)
 	begin(report, "kind=process");
 	put(report, "version", RINGKIT_VERSION);
 	put_number(report, "pid", (uint64_t)getpid());
+	put_number(report, "supervisor", (uint64_t)r->supervisor);
 	put_number(
 	    report, "uptime_ms", (r->now_ns - r->start_ns) / CLOCK_MS_NS);
 	put(report, "sched", r->scheduling);

@@ -57,12 +57,12 @@ daemon_lock_memory(const void *base, size_t bytes)
 }
 
 const char *
-daemon_raise_priority(int priority)
+daemon_raise_priority(int priority, bool is_inherited)
 {
 	struct sched_param param = { .sched_priority = priority };
+	int policy = is_inherited ? SCHED_RR : SCHED_RR | SCHED_RESET_ON_FORK;
 
-	/* Children (the writer, hooks) do not inherit it. */
-	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param) == 0)
+	if (sched_setscheduler(0, policy, &param) == 0)
 		return "rr";
 	if (setpriority(PRIO_PROCESS, 0, -20) == 0)
 		return "nice";

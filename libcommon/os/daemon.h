@@ -30,9 +30,9 @@ RK_MUST_CHECK int daemon_lock_memory(const void *base, size_t bytes);
 
 /*
  * Tries SCHED_RR at priority, then a nice value of -20: "rr", "nice" or
- * "other", what it became.
+ * "other", what it became.  Children have SCHED_RR only if is_inherited.
  */
-const char *daemon_raise_priority(int priority);
+const char *daemon_raise_priority(int priority, bool is_inherited);
 
 /*
  * Says that the daemon serves: one newline on ready_fd, which is then

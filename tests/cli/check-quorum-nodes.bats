@@ -10,7 +10,7 @@ teardown_file()
 {
 	local file
 	for file in "$NODES"/[0-9]/*.pid; do
-		kill -CONT "$(cut -d' ' -f1 "$file")" 2>/dev/null || :
+		thaw "$(cut -d' ' -f1 "$file")" 2>/dev/null || :
 	done
 	stop_nodes
 }
@@ -211,13 +211,13 @@ inc_of() # NODE
 	background on 3 --hold -- sh -c 'exec >life; echo up; exec tail -f /dev/null'
 	exec 7<life
 	read -r up <&7
-	kill -STOP "$(pid_of 3 ringd)"
+	freeze "$(pid_of 3 ringd)"
 	ended 122
 	timeout 20 cat <&7
 	run -69 on 3 -q
 	run -69 on 3 member:n1
 	run -1 on 3 daemon
-	kill -CONT "$(pid_of 3 ringd)"
+	thaw "$(pid_of 3 ringd)"
 	on 3 --wait quorate -t 60s
 }
 
@@ -260,7 +260,7 @@ inc_of() # NODE
 	heal
 	on 3 --wait quorate all -t 60s
 	msgsend --rundir="$NODES/3" --require-quorum check yes
-	kill -STOP "$(pid_of 3 ringd)"
+	freeze "$(pid_of 3 ringd)"
 	on 3 --wait '!daemon' -t 60s
 	run -69 msgsend --rundir="$NODES/3" --require-quorum check no
 }

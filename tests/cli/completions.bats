@@ -167,10 +167,10 @@ silence() # SHELL
 {
 	local begun=$SECONDS
 	[ "$(RINGKIT_RUNDIR=$PWD offered "$1" 'msgsend d' 2>&1)" = '' ]
-	kill -STOP "$(node_pid 2)"
+	freeze "$(node_pid 2)"
 	[ "$(RINGKIT_RUNDIR=$NODES/2 offered "$1" 'msgsend d' 2>&1)" = '' ] ||
 		begun=-100
-	kill -CONT "$(node_pid 2)"
+	thaw "$(node_pid 2)"
 	[ $((SECONDS - begun)) -lt 25 ]
 }
 

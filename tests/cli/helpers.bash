@@ -1,6 +1,9 @@
 # helpers.bash: nodes on loopback for the command line tests.
 # shellcheck shell=bash disable=SC2034,SC2016 # what the tests use
 
+# shellcheck source=tests/cli/family.bash
+. "${BASH_SOURCE[0]%/*}/family.bash"
+
 bats_require_minimum_version 1.5.0
 PATH=${RINGKIT_BIN:?}:$PATH
 export LC_ALL=C RINGKIT_TIMEOUT=30s

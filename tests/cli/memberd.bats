@@ -185,10 +185,10 @@ numbered()
 	three
 	watched 1 seen
 	watched 3 slept
-	kill -STOP "${PID[3]}" "${MPID[3]}"
+	freeze "${PID[3]}" "${MPID[3]}"
 	appears seen ' view .*members=1,2 ' >/dev/null
 	sleep 1.5 # no event: it is to sleep longer than a second
-	kill -CONT "${PID[3]}" "${MPID[3]}"
+	thaw "${PID[3]}" "${MPID[3]}"
 	appears seen 'update node=3 key=paused new=[0-9]' >/dev/null
 	appears slept ' view .*members=1,2,3 ' >/dev/null
 	live slept | head -n 1 | grep -x 'pause ms=N'
@@ -201,10 +201,10 @@ numbered()
 @test "ringd alone stopped is a pause, too" {
 	three
 	watched 3 slept
-	kill -STOP "${PID[3]}"
+	freeze "${PID[3]}"
 	until_true knows 1 1,2
 	sleep 1.5 # no event: it is to sleep longer than a second
-	kill -CONT "${PID[3]}"
+	thaw "${PID[3]}"
 	appears slept ' view .*members=1,2,3 ' >/dev/null
 	live slept | head -n 1 | grep -x 'pause ms=N'
 	[ "$(live slept | grep -c 'reason=lost ')" = 0 ]

@@ -483,10 +483,10 @@ caught_up()
 }
 
 @test "a stopped daemon is 69 in time" {
-	kill -STOP "$(node_pid 1)"
+	freeze "$(node_pid 1)"
 	start=$SECONDS
 	run env RINGKIT_TIMEOUT=1s msgcat -n 1 "$group"
-	kill -CONT "$(node_pid 1)"
+	thaw "$(node_pid 1)"
 	await_ring
 	[ "$status" = 69 ]
 	[ $((SECONDS - start)) -le 20 ]

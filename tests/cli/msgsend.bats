@@ -379,21 +379,21 @@ stalls()
 	exec 5>in
 	echo a >&5
 	heard
-	kill -STOP "$(node_pid 1)"
+	freeze "$(node_pid 1)"
 	echo b >&5
 	code=0
 	wait "$sender" || code=$?
-	kill -CONT "$(node_pid 1)"
+	thaw "$(node_pid 1)"
 	exec 5>&-
 	await_ring
 }
 
 @test "a stopped daemon is 69 within five seconds, 124 with a shorter -t" {
-	kill -STOP "$(node_pid 1)"
+	freeze "$(node_pid 1)"
 	local start=$SECONDS
 	run env RINGKIT_TIMEOUT=2s msgsend "$group" x
 	one=$status
-	kill -CONT "$(node_pid 1)"
+	thaw "$(node_pid 1)"
 	await_ring
 	[ "$one" = 69 ]
 	[ $((SECONDS - start)) -le 20 ]
@@ -419,7 +419,7 @@ has_read_since() { [ "$(bytes_read "$1")" != "$2" ]; }
 	listen out -n 1 -t 60s --rundir="$NODES/2" "$group"
 	echo a >&5
 	heard
-	kill -STOP "$(node_pid 1)"
+	freeze "$(node_pid 1)"
 	before=$(bytes_read "$sender")
 	echo b >&5
 	await has_read_since "$sender" "$before"

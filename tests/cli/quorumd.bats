@@ -127,13 +127,13 @@ is_gapless() # FILE
 	watching 1 seen
 	local stopped
 	stopped=$(now_ms)
-	kill -STOP "${PID[1]}"
+	freeze "${PID[1]}"
 	appears seen '^ev 1 quorum quorate=unknown prev=yes .*basis=none .*reason=stale'
 	local after=$(($(now_ms) - stopped))
 	echo "after $after ms"
 	[ "$after" -ge 300 ] && [ "$after" -lt 5000 ]
 	q 1 quorum | grep -E '^ok quorate=unknown .*settled=no age_ms=[0-9]+ .*why=what'
-	kill -CONT "${PID[1]}"
+	thaw "${PID[1]}"
 	appears seen '^ev 1 (quorum|view) .*quorate=yes'
 	becomes 1 'quorate=yes votes=3 '
 }

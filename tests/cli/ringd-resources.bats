@@ -21,7 +21,7 @@ teardown()
 # rss_kb I: resident memory of node I.
 rss_kb()
 {
-	awk '/^VmRSS:/ { print $2 }' "/proc/${PID[$1]}/status"
+	awk '/^VmRSS:/ { print $2 }' "/proc/$(ring_of "${PID[$1]}")/status"
 }
 
 fits() # I
@@ -109,7 +109,7 @@ is_idle()
 		start 3
 		if [ "$i" = 4 ]; then
 			together 1,2,3
-			fds=$(find "/proc/${PID[1]}/fd" | wc -l)
+			fds=$(find "/proc/$(ring_of "${PID[1]}")/fd" | wc -l)
 			kb=$(rss_kb 1)
 		fi
 	done
@@ -117,7 +117,7 @@ is_idle()
 	publish 1 100 2000
 	echo "views: $(stat_of 1 ring_views), $kb kB, now $(rss_kb 1)"
 	[ "$(stat_of 1 ring_views)" -ge "$count" ]
-	[ "$(find "/proc/${PID[1]}/fd" | wc -l)" -le "$fds" ]
+	[ "$(find "/proc/$(ring_of "${PID[1]}")/fd" | wc -l)" -le "$fds" ]
 	[ "$(rss_kb 1)" -le $((kb + 300)) ]
 	[ "$(ask 1 status | grep -c kind=client)" = 1 ]
 }

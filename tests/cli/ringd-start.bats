@@ -102,12 +102,15 @@ dies()
 @test "without privileges" {
 	config 1
 	start 1
-	if [ "$(id -u)" = 0 ]; then
-		grep "^Uid:	$NOBODY	$NOBODY	$NOBODY	$NOBODY" \
-			"/proc/${PID[1]}/status"
-	fi
-	grep '^CapEff:	0*$' "/proc/${PID[1]}/status"
-	grep '^NoNewPrivs:	1$' "/proc/${PID[1]}/status"
+	local pid
+	for pid in "${PID[1]}" "$(ring_of "${PID[1]}")"; do
+		if [ "$(id -u)" = 0 ]; then
+			grep "^Uid:	$NOBODY	$NOBODY	$NOBODY	$NOBODY" \
+				"/proc/$pid/status"
+		fi
+		grep '^CapEff:	0*$' "/proc/$pid/status"
+		grep '^NoNewPrivs:	1$' "/proc/$pid/status"
+	done
 	ask 1 status | grep -E 'kind=process .* sched=(other|nice|rr) mlock=(yes|no)'
 }
 
@@ -120,9 +123,12 @@ dies()
 	start_as_root() { launch 1 --user nobody --ready-fd 8 8>ready; }
 	start_as_root
 	appears ready '^$'
-	grep "^Uid:	$NOBODY	$NOBODY	$NOBODY	$NOBODY" \
-		"/proc/${PID[1]}/status"
-	grep '^CapEff:	0*$' "/proc/${PID[1]}/status"
+	local pid
+	for pid in "${PID[1]}" "$(ring_of "${PID[1]}")"; do
+		grep "^Uid:	$NOBODY	$NOBODY	$NOBODY	$NOBODY" \
+			"/proc/$pid/status"
+		grep '^CapEff:	0*$' "/proc/$pid/status"
+	done
 	leave 1
 	AS_NOBODY=()
 	dies 77 '--user nobody-at-all: ' --user nobody-at-all
@@ -154,7 +160,9 @@ dies()
 	mv log1 log1.first
 	first=${PID[1]}
 	dies 73 'run1/ring.sock: Address already in use' --statedir state2
-	dies 73 'state1: another ringd uses it' --rundir run2
+	# Another port, for the addresses are looked at first.
+	sed 's/^key_file.*/&\n[ring]\nport = 5409/' ringkit.conf >other.conf
+	conf=other.conf dies 73 'state1: another ringd uses it' --rundir run2
 	dies 71 "$(address 1):5410: Address already in use" \
 		--rundir run2 --statedir state2
 	PID[1]=$first
@@ -256,10 +264,14 @@ plant_state()
 	grep 'incarnation=9000000000001' state2/ringd.state
 	slay 2
 	rm state2/ringd.state
-	launch 2
+	launch 2 --no-supervisor
 	ends 2 75
 	grep 'outlived inc=9000000000001 ' log2
+	# A supervisor starts it again by itself.
+	rm state2/ringd.state
+	: >log2
 	start 2
 	together 1,2
+	grep 'outlived inc=9000000000001 ' log2
 	grep 'incarnation=9000000000002' state2/ringd.state
 }

@@ -105,7 +105,7 @@ three()
 	inc=$(ask 3 status | grep local=yes | word inc)
 	slay 3
 	start 3
-	appears seen 'left=3:restart'
+	appears seen 'left=3:(restart|proof)'
 	together 1,2,3
 	[ "$(ask 3 status | grep local=yes | word inc)" -gt "$inc" ]
 	[ "$(ask 1 status | grep 'kind=node node=3' | word inc)" -gt "$inc" ]
@@ -163,11 +163,11 @@ three()
 	three
 	local inc
 	inc=$(ask 2 status | grep local=yes | word inc)
-	kill -STOP "${PID[2]}"
+	freeze "${PID[2]}"
 	together 1,3
 	ask 1 'pub group=g confirm=safe data=without' | grep '^ok'
 	sleep 1.2 # no event: it is to be stopped for so long
-	kill -CONT "${PID[2]}"
+	thaw "${PID[2]}"
 	appears log2 '^paused ms='
 	together 1,2,3
 	ask 2 status | grep local=yes | grep -w "inc=$inc"

@@ -6,6 +6,9 @@
 # when a ringd died of a bug.
 # shellcheck shell=bash
 
+# shellcheck source=tests/cli/family.bash
+. "${BASH_SOURCE[0]%/*}/family.bash"
+
 slot=${RINGKIT_TEST_SLOT:-$((150 + $$ % 100))}
 NOBODY=65534
 
@@ -32,7 +35,7 @@ nodes_end()
 	local pid log rc=0
 	for pid in $(jobs -p) "${PIDS[@]}"; do
 		kill -CONT "$pid" 2>/dev/null || :
-		kill -KILL "$pid" 2>/dev/null || :
+		kill -KILL "$pid" 2>/dev/null || : # and its child, if it is ringd
 	done
 	wait 2>/dev/null || :
 	for log in "$DIR"/log*; do
@@ -135,11 +138,18 @@ ends()
 	}
 }
 
-# slay I: kill -9, and wait until it is gone.
+# slay I: kill -9 of the supervisor and with it of its child, for good; and wait
+# until it is gone.
 slay()
 {
 	kill -KILL "${PID[$1]}"
 	ends "$1" 137
+}
+
+# crash I: kill -9 of the ring alone, which its supervisor starts again.
+crash()
+{
+	kill -KILL "$(ring_of "${PID[$1]}")"
 }
 
 # leave I: SIGTERM, and wait for a clean end.

@@ -153,9 +153,9 @@ EOF
 @test "status of no daemon is 69, of a stopped one, too" {
 	run -69 ringkit status --rundir="$PWD"
 	[[ $output == "ringkit status: $PWD/ring.sock: No such file"* ]]
-	kill -STOP "$(node_pid 2)"
+	freeze "$(node_pid 2)"
 	run env RINGKIT_TIMEOUT=1s ringkit status --rundir="$NODES/2"
-	kill -CONT "$(node_pid 2)"
+	thaw "$(node_pid 2)"
 	[ "$status" = 69 ]
 	await_ring
 }

@@ -71,7 +71,7 @@ do_leave()
 
 do_stop()
 {
-	kill -STOP "${PID[$1]}"
+	freeze "${PID[$1]}"
 }
 
 do_sever() # NODE SPAN: from the next one
@@ -83,7 +83,7 @@ do_sever() # NODE SPAN: from the next one
 do_back() # NODE ACTION
 {
 	case $2 in
-	stop) kill -CONT "${PID[$1]}" ;;
+	stop) thaw "${PID[$1]}" ;;
 	*) launch "$1" ;;
 	esac
 }
@@ -118,7 +118,7 @@ heal()
 	for i in 1 2 3 4 5; do
 		if [ -n "${PID[$i]:-}" ] && kill -0 "${PID[$i]}" 2>/dev/null
 		then
-			kill -CONT "${PID[$i]}"
+			thaw "${PID[$i]}"
 		else
 			launch "$i"
 		fi

@@ -85,13 +85,13 @@ do_pause() # I SPAN: all of the node, or its store alone
 	stopped[$1]=${TRIO[$1.cfgstored]}
 	[ $(($2 % 2)) = 0 ] || stopped[$1]="$(pids_of "$1") ${stopped[$1]}"
 	# shellcheck disable=SC2086 # a list
-	kill -STOP ${stopped[$1]}
+	freeze ${stopped[$1]}
 }
 
 do_back_pause()
 {
 	# shellcheck disable=SC2086 # a list
-	[ -z "${stopped[$1]:-}" ] || kill -CONT ${stopped[$1]}
+	[ -z "${stopped[$1]:-}" ] || thaw ${stopped[$1]}
 	unset "stopped[$1]"
 }
 

@@ -158,14 +158,14 @@ pause_node() # I
 {
 	deed pause "$1"
 	# shellcheck disable=SC2046 # a list
-	kill -STOP $(pids_of "$1")
+	freeze $(pids_of "$1")
 }
 
 resume_node() # I
 {
 	deed resume "$1"
 	# shellcheck disable=SC2046 # a list
-	kill -CONT $(pids_of "$1")
+	thaw $(pids_of "$1")
 }
 
 part() # LIST LIST

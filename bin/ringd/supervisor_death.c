@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What follows from the end of a child. */
+#include <sys/wait.h>
+
+#include <unistd.h>
+
+#include "libcommon/base/num.h"
+#include "libcommon/os/exitcode.h"
+#include "libcommon/os/log.h"
+
+#include "bin/ringd/session.h"
+#include "bin/ringd/supervisor.h"
+
+/* First of all that follows from a death: the others wait for it. */
+static void
+tell(struct supervisor *s, const siginfo_t *end)
+{
+	struct session_obituary what = {
+		.incarnation = atomic_load(&s->page->incarnation),
+		.death = SESSION_DEATH_SIGNAL,
+		.number = (uint8_t)end->si_status,
+	};
+
+	if (what.incarnation == 0 || atomic_load(&s->page->has_left))
+		return;
+	if (end->si_code == CLD_EXITED)
+		what.death = SESSION_DEATH_EXIT;
+	else if (s->is_killed)
+		what.death = SESSION_DEATH_HANG;
+	obituary_send(&s->obituary, &what);
+}
+
+/*
+ * A child that ended with a code knew what it did, and the code is for whoever
+ * started us; but 75 asks for a new life.  One that never served will not do
+ * so the next time.
+ */
+static bool
+is_last(const struct supervisor *s, const siginfo_t *end)
+{
+	if (s->is_leaving || !s->has_served)
+		return true;
+	return end->si_code == CLD_EXITED &&
+	    end->si_status != EXITCODE_TRYAGAIN;
+}
+
+static int
+last_code(const struct supervisor *s, const siginfo_t *end)
+{
+	if (end->si_code == CLD_EXITED)
+		return end->si_status;
+	if (s->is_leaving && end->si_status == SUPERVISOR_LEAVE)
+		return EXITCODE_OK; /* before it could do anything */
+	return EXITCODE_INTERNAL;
+}
+
+static void
+bury(struct supervisor *s, const siginfo_t *end, uint64_t now_ns)
+{
+	uint64_t delay_ns;
+
+	s->child = 0;
+	s->is_over = is_last(s, end);
+	s->code = last_code(s, end);
+	if (!s->is_over) {
+		delay_ns = supervisor_delay_ns(
+		    &s->deaths, num_sub(now_ns, s->born_ns));
+		s->birth_ns = now_ns + delay_ns;
+		log_line(LOG_LEVEL_ERROR, "died",
+		    "inc=%llu by=%s number=%d restart_ms=%llu",
+		    (unsigned long long)atomic_load(&s->page->incarnation),
+		    end->si_code == CLD_EXITED ? "exit"
+			: s->is_killed         ? "hang"
+					       : "signal",
+		    end->si_status,
+		    (unsigned long long)(delay_ns / CLOCK_MS_NS));
+	} else if (end->si_code != CLD_EXITED) {
+		log_line(LOG_LEVEL_ERROR, "died", "by=signal number=%d",
+		    end->si_status);
+	}
+	s->is_killed = false;
+}
+
+void
+supervisor_reap(struct supervisor *s, uint64_t now_ns)
+{
+	siginfo_t end = { .si_pid = 0 };
+
+	if (s->child == 0 ||
+	    waitid(P_PID, (id_t)s->child, &end, WEXITED | WNOHANG) < 0 ||
+	    end.si_pid != s->child)
+		return;
+	tell(s, &end);
+	bury(s, &end, now_ns);
+}

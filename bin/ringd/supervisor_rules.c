@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When a child hangs, and when the next one is born. */
+#include "libcommon/base/num.h"
+
+#include "bin/ringd/supervisor.h"
+
+bool
+supervisor_is_hung(
+    struct supervisor_watch *watch, uint64_t turns, uint64_t now_ns)
+{
+	bool is_late = watch->check_ns != 0 &&
+	    num_sub(now_ns, watch->check_ns) >= SUPERVISOR_CHECK_NS;
+	bool is_still = turns != 0 && turns == watch->turns && !is_late;
+
+	watch->still = is_still ? watch->still + 1 : 0;
+	watch->turns = turns;
+	watch->check_ns = now_ns + SUPERVISOR_CHECK_NS;
+	return watch->still >= SUPERVISOR_STILL_MAX;
+}
+
+uint64_t
+supervisor_delay_ns(uint32_t *deaths, uint64_t lived_ns)
+{
+	uint64_t delay_ns = SUPERVISOR_DELAY_MIN_NS;
+
+	if (lived_ns >= SUPERVISOR_LIFE_NS)
+		*deaths = 0;
+	for (uint32_t i = 0; i < *deaths; i++)
+		delay_ns = num_min(2 * delay_ns, SUPERVISOR_DELAY_MAX_NS);
+	*deaths += *deaths < UINT32_MAX;
+	return delay_ns;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When a child counts as hanging, and when the next one is born. */
+#include "bin/ringd/supervisor.h"
+#include "tests/unit/check.h"
+
+static struct supervisor_watch watch;
+static uint64_t now_ns;
+
+static void
+begin(void)
+{
+	now_ns = CLOCK_S_NS;
+	watch = (struct supervisor_watch){ .check_ns =
+					       now_ns + SUPERVISOR_CHECK_NS };
+}
+
+/* The check that is due, or that comes late_ns too late. */
+static bool
+check_late(uint64_t turns, uint64_t late_ns)
+{
+	now_ns = watch.check_ns + late_ns;
+	return supervisor_is_hung(&watch, turns, now_ns);
+}
+
+static bool
+check(uint64_t turns)
+{
+	return check_late(turns, CLOCK_MS_NS);
+}
+
+static void
+test_supervisor_sees_a_hang_after_two_seconds(void)
+{
+	begin();
+	CHECK(!check(7));
+	for (int i = 1; i < SUPERVISOR_STILL_MAX; i++)
+		CHECK(!check(7));
+	CHECK(check(7));
+	CHECK(now_ns - CLOCK_S_NS >= 2 * CLOCK_S_NS);
+	CHECK(now_ns - CLOCK_S_NS < 3 * CLOCK_S_NS);
+}
+
+static void
+test_supervisor_one_turn_is_enough(void)
+{
+	begin();
+	for (uint64_t i = 0; i < 100; i++)
+		CHECK(!check(1 + i / (SUPERVISOR_STILL_MAX - 1)));
+}
+
+/* A slow disk is no hang: nobody believes anything of it yet. */
+static void
+test_supervisor_waits_for_the_first_turn(void)
+{
+	begin();
+	for (int i = 0; i < 100; i++)
+		CHECK(!check(0));
+}
+
+/* A machine that was stopped, or a supervisor that was not run. */
+static void
+test_supervisor_that_slept_accuses_nobody(void)
+{
+	begin();
+	(void)check(7);
+	for (int i = 1; i < SUPERVISOR_STILL_MAX; i++)
+		CHECK(!check(7));
+	CHECK(!check_late(7, 60 * CLOCK_S_NS));
+	for (int i = 1; i < SUPERVISOR_STILL_MAX; i++)
+		CHECK(!check(7));
+	CHECK(!check_late(7, SUPERVISOR_CHECK_NS));
+}
+
+static void
+test_supervisor_delays_grow_and_are_forgotten(void)
+{
+	uint64_t last_ns = 0, sum_ns = 0;
+	uint32_t deaths = 0;
+
+	CHECK_EQ(
+	    supervisor_delay_ns(&deaths, CLOCK_S_NS), SUPERVISOR_DELAY_MIN_NS);
+	for (int i = 0; i < 100; i++) {
+		uint64_t delay_ns = supervisor_delay_ns(&deaths, 0);
+
+		CHECK(delay_ns >= last_ns);
+		CHECK(delay_ns <= SUPERVISOR_DELAY_MAX_NS);
+		last_ns = delay_ns;
+		sum_ns += delay_ns;
+	}
+	CHECK_EQ(last_ns, SUPERVISOR_DELAY_MAX_NS);
+	CHECK(sum_ns > 900 * CLOCK_S_NS);
+	CHECK_EQ(supervisor_delay_ns(&deaths, SUPERVISOR_LIFE_NS),
+	    SUPERVISOR_DELAY_MIN_NS);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct check_test tests[] = {
+		CHECK_TEST(test_supervisor_sees_a_hang_after_two_seconds),
+		CHECK_TEST(test_supervisor_one_turn_is_enough),
+		CHECK_TEST(test_supervisor_waits_for_the_first_turn),
+		CHECK_TEST(test_supervisor_that_slept_accuses_nobody),
+		CHECK_TEST(test_supervisor_delays_grow_and_are_forgotten),
+	};
+
+	return CHECK_MAIN(argc, argv, tests);
+}
