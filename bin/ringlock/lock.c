@@ -115,7 +115,9 @@ lock_leave(struct lock *lock, int code, const char *text)
 		lock_put(lock, LOCK_WARN)->text = text;
 	lock->phase = LOCK_PHASE_LEAVE;
 	lock->code = code;
-	lock->leave_ns = lock->now_ns + lock->cfg.answer_ns;
+	/* No renewal that is under way makes the lease last longer. */
+	lock->leave_ns =
+	    lock->now_ns + num_min(lock->cfg.answer_ns, lock->cfg.ttl_ns);
 	if (!lock->is_open ||
 	    (lock->lease == 0 && !lock_is_asked(lock, LOCK_ASKED_LEASE)))
 		lock_end(lock);
@@ -330,6 +332,9 @@ void
 lock_work_ended(struct lock *lock, int code, uint64_t now_ns)
 {
 	begin_input(lock, now_ns);
+	/* If its time is over, too, the guard may have been faster than we. */
+	if (lock->phase == LOCK_PHASE_HOLD && lock->has_started)
+		lock_look(lock);
 	lock->has_ended = true;
 	lock->work_code = code;
 	/* What it left behind is ended, too. */

@@ -269,6 +269,51 @@ test_lock_end_decides_what_is_given_back(void)
 	}
 }
 
+/* The guard ended it in time; we, who stood still, hear of that first. */
+static void
+test_lock_that_was_late_is_lost_however_it_ended(void)
+{
+	static const int codes[] = { 0, 137, 143 };
+
+	for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+		struct lock_config cfg = lockworld_config();
+		struct contender c;
+
+		hold(&c, &cfg);
+		lockworld_now_ns += 6 * S;
+		lock_work_ended(c.lock, codes[i], lockworld_now_ns);
+		lockworld_pull(&c);
+		CHECK(strstr(lockworld_seen(&c), "lost ") != NULL);
+		lock_work_empty(c.lock, false, lockworld_now_ns);
+		lockworld_pull(&c);
+		lockworld_pass(&c, 15 * S);
+		CHECK(c.is_over);
+		CHECK_EQ(c.code, 122);
+		lockworld_destroy(&c);
+	}
+}
+
+/* It lapses by then. */
+static void
+test_lock_release_is_awaited_for_the_lease_at_most(void)
+{
+	struct lock_config cfg = lockworld_config();
+	struct contender c;
+
+	cfg.answer_ns = 30 * S;
+	hold(&c, &cfg);
+	lock_work_ended(c.lock, 0, lockworld_now_ns);
+	lockworld_pull(&c);
+	lock_work_empty(c.lock, false, lockworld_now_ns);
+	lockworld_pull(&c);
+	CHECK_STR(lockworld_sent(&c), "#x release lease=3\n");
+	lockworld_pass(&c, 14 * S);
+	CHECK(!c.is_over);
+	lockworld_pass(&c, S);
+	CHECK(c.is_over);
+	lockworld_destroy(&c);
+}
+
 static void
 test_lock_waits_its_turn(void)
 {
@@ -331,6 +376,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_lock_outlives_a_connection),
 		CHECK_TEST(test_lock_signal_before_it_starts_nothing),
 		CHECK_TEST(test_lock_end_decides_what_is_given_back),
+		CHECK_TEST(test_lock_that_was_late_is_lost_however_it_ended),
+		CHECK_TEST(test_lock_release_is_awaited_for_the_lease_at_most),
 		CHECK_TEST(test_lock_waits_its_turn),
 	};
 
