@@ -93,8 +93,8 @@ totem_control_whole(
 
 /* ---- sending ----------------------------------------------------------- */
 
-void
-totem_join_send(struct totem *t)
+static void
+send_join(struct totem *t, uint64_t to)
 {
 	struct totem_join *join = &t->join;
 	struct wrbuf wr;
@@ -120,12 +120,17 @@ totem_join_send(struct totem *t)
 	    (struct totem_row){ .version = t->row_version, .hears = t->hears };
 	wrbuf_init(&wr, t->whole, TOTEM_WIRE_CONTROL_MAX);
 	totem_wire_put_join(&wr, &t->table, join);
-	totem_control_send(
-	    t, totem_others(t), TOTEM_PACKET_JOIN, ++t->gather.join_id, &wr);
-	t->gather.join_sent_ns = t->now_ns;
+	totem_control_send(t, to, TOTEM_PACKET_JOIN, ++t->gather.join_id, &wr);
 	t->count[TOTEM_COUNT_JOINS_SENT]++;
 	totem_trace(
 	    t, TOTEM_TRACE_JOIN_SENT, join->proc, join->fail, join->ring_seq);
+}
+
+void
+totem_join_send(struct totem *t)
+{
+	send_join(t, totem_others(t));
+	t->gather.join_sent_ns = t->now_ns;
 }
 
 /* ---- receiving --------------------------------------------------------- */
@@ -158,9 +163,13 @@ totem_join_read(struct totem *t, const struct totem_rx *rx)
 		return false;
 	}
 	t->count[TOTEM_COUNT_JOINS_RECEIVED]++;
+	bool was_mismatched = peer->is_mismatched;
 	peer->is_mismatched = t->join.config_hash != t->cfg.config_hash;
 	if (peer->is_mismatched) {
 		t->count[TOTEM_COUNT_CONFIG_MISMATCH]++;
+		/* I ask it for no merge any more: how else should it know? */
+		if (!was_mismatched)
+			send_join(t, TOTEM_BIT(rx->from));
 		return false;
 	}
 	enum totem_state state = t->state;
