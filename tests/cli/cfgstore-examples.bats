@@ -7,10 +7,7 @@ load helpers
 
 setup_file()
 {
-	# A busy machine is not to look like a dead node.
-	printf '[ring]\ntoken = 3s\n[quorum]\nlease = 60s\nsettle = 60s\n' \
-		>"$BATS_FILE_TMPDIR/conf"
-	start_nodes 3 --config="$BATS_FILE_TMPDIR/conf"
+	patient_nodes 3
 	for node in 1 2 3; do
 		RINGKIT_RUNDIR=$NODES/$node await cfgstore status -q --open
 	done

@@ -8,9 +8,7 @@ load helpers
 
 setup_file()
 {
-	# However busy the machine is, quorumd does not give it up.
-	printf '[quorum]\nlease = 60s\nsettle = 60s\n' >"$BATS_FILE_TMPDIR/conf"
-	start_nodes 1 --config="$BATS_FILE_TMPDIR/conf"
+	patient_nodes 1
 	await cfgstore status -q --open
 }
 
@@ -215,7 +213,7 @@ each_shell() # COMMAND...: with $shell
 
 @test "a key that goes with time, or with a lease" {
 	cfgstore set --ttl 300ms $key 1
-	cfgstore wait --absent $key -t 20s
+	cfgstore wait --absent $key -t 60s
 	prints 'del put' echo "$(cfgstore history -o event $key | tr '\n' ' ' |
 		sed 's/ $//')"
 	lease=$(cfgstore lease grant 1h)
@@ -399,9 +397,9 @@ del -' cfgstore history -n 2 $key -o event,value
 	cfgstore wait --absent $key
 	cfgstore wait $key!=x
 	mkfifo ready
-	cfgstore wait $key=go -t 20s -o event,value --ready-fd 4 >out \
+	cfgstore wait $key=go -t 60s -o event,value --ready-fd 4 >out \
 		4>ready 3>&- &
-	timeout 10 cat ready
+	timeout 60 cat ready
 	cfgstore set $key stop
 	cfgstore set $key go
 	wait $!
@@ -429,12 +427,12 @@ watch()
 	cfgstore watch --ready-fd=4 "$@" >"$output" 2>"$output.err" \
 		3>&- 4>ready &
 	WATCHER=$!
-	timeout 10 cat ready >/dev/null
+	timeout 60 cat ready >/dev/null
 }
 
 @test "watch tells the state, ready, and then every change" {
 	cfgstore set $key/a 1
-	watch out -n 4 -t 20s "$key/**"
+	watch out -n 4 -t 60s "$key/**"
 	cfgstore set $key/a 2
 	cfgstore set other$key x
 	printf 'put key=%s value=\ndel key=%s\n' $key/b $key/a | cfgstore txn
@@ -490,19 +488,19 @@ ready -' cfgstore watch --now --since "$first" -o event,value $key
 	cfgstore watch $key >pipe 2>err 3>&- &
 	WATCHER=$!
 	exec 7<pipe
-	timeout 10 head -n 1 <&7 | grep -q '^ready '
+	timeout 60 head -n 1 <&7 | grep -q '^ready '
 	cfgstore set $key 1
-	read -r -t 10 line <&7
+	read -r -t 60 line <&7
 	[[ $line = "put key=$key "* ]]
 	exec 7<&-
-	run -141 wait $WATCHER
+	exits 141 $WATCHER
 	[ ! -s err ]
 }
 
 @test "watch ends by a signal, and without a terminal or any input" {
 	watch out $key <&-
 	kill -TERM $WATCHER
-	run -143 wait $WATCHER
+	exits 143 $WATCHER
 	prints 1 grep -c . out
 	cfgstore watch --now $key </dev/null >a
 	cfgstore watch --now $key <&- >b
@@ -540,7 +538,7 @@ ready -' cfgstore watch --now --since "$first" -o event,value $key
 @test "watch --state runs a command for what it missed, and only that" {
 	run_once() # OPTION...
 	{
-		timeout 20 cfgstore watch --state state "$@" $key -- sh -c \
+		timeout 60 cfgstore watch --state state "$@" $key -- sh -c \
 			'echo "$RINGKIT_EVENT $RINGKIT_VALUE" >>"$0"' "$PWD/log"
 	}
 	cfgstore set $key 1
@@ -764,7 +762,7 @@ no_leader() { ! cfgstore leader -q $key >/dev/null; }
 	[ -z "$output" ]
 	run -124 cfgstore leader -w 100ms $key
 	mkfifo began
-	cfgstore leader -w 20s $key >out 3>&- &
+	cfgstore leader -w 60s $key >out 3>&- &
 	token=$(cfgstore set -v lock/$key/slot/0 'n1:77')
 	wait $!
 	[ "$(cat out)" = n1:77 ]
@@ -864,7 +862,7 @@ round_trip()
 	leaping set --ttl 1h $key 1
 	prints 1 leaping get $key
 	run -124 leaping wait $key=2 -t 100ms
-	run -124 leaping watch -t 100ms $key
+	run -124 leaping watch -t 1s $key
 	# It does leap, where a time is told.
 	[ "$(grep -o ' ts=[-0-9]*' <<<"$output" | sort -u | wc -l)" = 2 ]
 	leaping wait $key=2 -t 60s 3>&- &
@@ -912,7 +910,7 @@ round_trip()
 	bash "$BATS_TEST_DIRNAME/completes.bash" "$tree" \
 		"cfgstore get $key" | grep -qx $key/one
 	if command -v zsh >/dev/null; then
-		timeout 30 zsh -f "$BATS_TEST_DIRNAME/completes.zsh" "$tree" \
+		timeout 60 zsh -f "$BATS_TEST_DIRNAME/completes.zsh" "$tree" \
 			"ringkit cfgstore get $key" "$PWD/zcompdump" 3>&- |
 			grep -qx $key/one
 	fi

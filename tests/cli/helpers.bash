@@ -30,6 +30,21 @@ start_nodes()
 	}
 }
 
+# With this in the configuration a busy machine does not look like dead nodes,
+# nor, within the LEASE, like a quorum that nobody knows.
+patient_conf() # LEASE
+{
+	printf '%s\n' '[ring]' 'token = 3s' 'heartbeat = 200ms' \
+		'[quorum]' "lease = $1" "settle = $1"
+}
+
+patient_nodes() # N [OPTION...]
+{
+	local conf=$BATS_FILE_TMPDIR/patient.conf
+	patient_conf "${LEASE:-60s}" >"$conf"
+	start_nodes "$1" --config="$conf" "${@:2}"
+}
+
 stop_nodes()
 {
 	[ -n "${SANDBOX-}" ] || return 0
@@ -72,6 +87,18 @@ listen()
 # heard: waits for $LISTENER; its exit code.
 heard() { wait "$LISTENER"; }
 
+# exits CODE PID: a process in the background ends so.  (run has a shell of its
+# own, which cannot wait for it.)
+exits()
+{
+	local code=0
+	wait "$2" || code=$?
+	[ "$code" = "$1" ] || {
+		echo "ended with $code, expected $1"
+		return 1
+	}
+}
+
 # await COMMAND...: until it holds, at most 60 s; for what no event tells.
 await()
 {
@@ -90,12 +117,15 @@ fake_daemon() # SOCKET
 	rm -f "$path"
 	nc -lU "$path" <&0 >/dev/null 2>&1 3>&- &
 	FAKE=$!
-	await listens "$path"
+	await has_listened "$path"
 }
 
-# That the socket is there is not enough: it is there before it listens.
-listens() # SOCKET
+# That the socket is there is not enough: it is there before it listens.  Who
+# has waited for it may be connected, or gone again.
+has_listened() # SOCKET
 {
-	awk -v path="$1" '$4 == "00010000" && $NF == path { found = 1 }
-		END { exit !found }' /proc/net/unix
+	awk -v path="$1" '
+		$NF == path && ($4 == "00010000" || $6 == "03") { found = 1 }
+		END { exit !found }' /proc/net/unix ||
+		! kill -0 "$FAKE" 2>/dev/null
 }

@@ -10,7 +10,7 @@ lock_start()
 		<lock-orders >lock-confirmed 2>lock-errors 3>&- &
 	FAKE=$!
 	exec 8>lock-orders 9<lock-confirmed
-	read -r -t 10 <&9
+	read -r -t 60 <&9
 	export RINGKIT_RUNDIR=$PWD/store/1
 	HOLDERS=()
 }
@@ -31,7 +31,7 @@ lock_stop()
 order()
 {
 	printf '%s\n' "$*" >&8
-	read -r -t 10 ordered <&9
+	read -r -t 60 ordered <&9
 }
 
 # ringlock without what the test holds open.
@@ -73,7 +73,7 @@ life_over() { wait "$LIFE"; }
 
 # Whoever opens the other end of it goes on.
 signal_begin() { rm -f "$1" && mkfifo "$1"; }
-signal_await() { timeout 20 cat "$1" >/dev/null; }
+signal_await() { timeout 60 cat "$1" >/dev/null; }
 
 is_held() { [ "$(command ringlock --list | grep -c ^held 8>&- 9>&-)" = "${1:-1}" ]; }
 waits() { [ "$(command ringlock --list | grep -c ^waits 8>&- 9>&-)" = "$1" ]; }

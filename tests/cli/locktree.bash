@@ -19,7 +19,7 @@ is_over() { flock -n alone true; }
 # The next one gets it when nothing of the one before is left.
 next_is_alone() # OPTION...
 {
-	ringlock_ -w 30s "$@" a -- sh -c '
+	ringlock_ -w 60s "$@" a -- sh -c '
 		flock -n alone true || echo "not alone" >>two'
 	[ ! -e two ]
 }

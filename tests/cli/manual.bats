@@ -7,7 +7,7 @@ load helpers
 
 setup_file()
 {
-	start_nodes 3
+	LEASE=3s patient_nodes 3
 	await store_is_open
 }
 store_is_open() { ringkit status | grep -q '^store  open'; }
@@ -47,9 +47,8 @@ examples() # PAGE
 # On a node of its own, which no busy machine can part from its majority.
 run_store_examples()
 (
-	printf '[quorum]\nlease = 60s\nsettle = 60s\n' >conf
 	export BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR
-	start_nodes 1 --config=conf --port=$(($(test_port) + 4))
+	patient_nodes 1 --port=$(($(test_port) + 4))
 	trap stop_nodes EXIT
 	await cfgstore status -q --open
 	examples cfgstore.1
@@ -123,7 +122,7 @@ run_store_examples()
 	example 'true' ''
 	bash "$BATS_TEST_DIRNAME/doctest.bash" page
 	example '{ sleep 0.3; echo late; } &' '' # no event: it is to be late
-	run -1 bash "$BATS_TEST_DIRNAME/doctest.bash" page
+	DOCTEST_S=60 run -1 bash "$BATS_TEST_DIRNAME/doctest.bash" page
 	[[ $output = *'after the last example came'*late* ]]
 	printf '.Sh EXAMPLES\nnone\n' >page
 	run -2 bash "$BATS_TEST_DIRNAME/doctest.bash" page

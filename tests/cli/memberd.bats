@@ -94,7 +94,7 @@ three()
 {
 	local i
 	# So patient that a busy machine alone makes no departures.
-	config 3 '[ring]' token=2s heartbeat=100ms
+	config 3 '[ring]' token=3s heartbeat=200ms
 	start 1 2 3
 	together 1,2,3
 	for i in 1 2 3; do member "$i"; done
@@ -349,7 +349,7 @@ numbered()
 	watched 1 seen
 	local pid=${PIDS[-1]}
 	slay 1
-	timeout 20 tail -s 0.01 --pid="$pid" -f /dev/null
+	timeout 60 tail -s 0.01 --pid="$pid" -f /dev/null
 	tail -n 1 seen | grep '^err code=away n=69 '
 	mask 1 nodes | grep '^err code=away n=69'
 	# And back: the same history tells what became of it.

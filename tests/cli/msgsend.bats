@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016,SC2028 # quoted for another shell, or the protocol
 load helpers
 
-setup_file() { start_nodes 2 --only=ringd; }
+setup_file() { patient_nodes 2 --only=ringd; }
 teardown_file() { stop_nodes; }
 setup()
 {

@@ -96,7 +96,7 @@ is_gapless() # FILE
 }
 
 @test "quorumd stopped while it loses quorum: unknown first, never yes" {
-	cluster 3 'lease = 300ms'
+	cluster 3 'lease = 1s'
 	all_become 1,2,3 'quorate=yes votes=3 '
 	watching 3 seen
 	subscribed 3 ticks 'views tick=yes'
@@ -104,8 +104,8 @@ is_gapless() # FILE
 	slay 1
 	slay 2
 	appears ticks 'phase=regular .*members=3 '
-	# Six ticks are longer than the lease.
-	until [ "$(sed '1,/members=3 /d' ticks | grep -c tick)" -ge 6 ]; do
+	# So many ticks are longer than the lease.
+	until [ "$(sed '1,/members=3 /d' ticks | grep -c tick)" -ge 15 ]; do
 		sleep 0.05 # no event: the ticks are the clock
 	done
 	printf 'quorum\nquit\n' >question
@@ -122,7 +122,7 @@ is_gapless() # FILE
 }
 
 @test "ringd stopped: unknown within the lease, then what is true" {
-	cluster 3 'lease = 500ms'
+	cluster 3 'lease = 1500ms'
 	all_become 1,2,3 'quorate=yes votes=3 '
 	watching 1 seen
 	local stopped
@@ -131,7 +131,8 @@ is_gapless() # FILE
 	appears seen '^ev 1 quorum quorate=unknown prev=yes .*basis=none .*reason=stale'
 	local after=$(($(now_ms) - stopped))
 	echo "after $after ms"
-	[ "$after" -ge 300 ] && [ "$after" -lt 5000 ]
+	# What it said last is from before it was stopped.
+	[ "$after" -ge 500 ] && [ "$after" -lt 20000 ]
 	q 1 quorum | grep -E '^ok quorate=unknown .*settled=no age_ms=[0-9]+ .*why=what'
 	thaw "${PID[1]}"
 	appears seen '^ev 1 (quorum|view) .*quorate=yes'
@@ -188,7 +189,7 @@ await_votes() # I N
 }
 
 @test "memberd stopped: it cannot hide that quorum is lost" {
-	cluster 3 'lease = 500ms'
+	cluster 3 'lease = 1500ms'
 	all_become 1,2,3 'quorate=yes votes=3 '
 	watching 3 seen
 	kill -STOP "${M[3]}"
@@ -296,8 +297,9 @@ await_votes() # I N
 
 @test "who may not administer is refused, a voter may vote" {
 	[ "$(id -u)" = 0 ] || skip "needs root, to be somebody else"
-	config 3 '[acl]' 'read = *' 'vote = user:sync' '[quorum]' \
-		'device_votes = 1'
+	config 3 '[ring]' 'token = 3s' 'heartbeat = 200ms' \
+		'[acl]' 'read = *' 'vote = user:sync' '[quorum]' \
+		'device_votes = 1' 'lease = 10s' 'settle = 10s'
 	start 1 2 3
 	memberd_starts 1
 	quorumd_starts 1 2 3
@@ -371,7 +373,7 @@ voter() # I
 	kill -TERM "${Q[1]}"
 	wait "${Q[1]}"
 	echo damaged >state1/quorumd.track
-	run timeout 10 "${AS_NOBODY[@]}" "$BIN/quorumd" -c ringkit.conf \
+	run timeout 60 "${AS_NOBODY[@]}" "$BIN/quorumd" -c ringkit.conf \
 		--node n1 --rundir run1 --statedir state1
 	[ "$status" = 73 ]
 	[[ $output == *state1/quorumd.track:\ damaged* ]]

@@ -53,12 +53,16 @@ quorumd_starts() # I...
 	done
 }
 
-# cluster N [LINE...]: all daemons of N nodes; the lines are of [quorum].
+# cluster N [LINE...]: all daemons of N nodes; the lines are of [quorum].  A
+# busy machine is not to look like a dead node, nor, where the lease is not what
+# is tested, like a quorum that nobody knows.
 cluster()
 {
-	local n=$1 i
+	local n=$1 lease=('lease = 10s' 'settle = 10s')
 	shift
-	config "$n" '[quorum]' "$@"
+	[[ "$*" != *lease* ]] || lease=()
+	config "$n" '[ring]' 'token = 3s' 'heartbeat = 200ms' \
+		'[quorum]' "${lease[@]}" "$@"
 	# shellcheck disable=SC2046 # numbers
 	set -- $(seq "$n")
 	start "$@"

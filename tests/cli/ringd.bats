@@ -46,7 +46,7 @@ three()
 	subscribed 3 seen views
 	local left rings
 	# A busy machine may be slow, but not always.
-	for _ in 1 2 3 4 5; do
+	for _ in {1..20}; do
 		leave 1
 		together 2,3
 		appears log3 'view-installed .* members=2,3 '
@@ -77,12 +77,12 @@ three()
 @test "kill -9: the others find out within the detector's time" {
 	three
 	local dead_after killed
-	dead_after=$(ask 2 status | grep 'node=3 .*dead_after' |
-		word dead_after_ms)
 	subscribed 2 seen views
 	local found
 	# A busy machine adds to it, but not always; twice is another mechanism.
-	for _ in 1 2 3 4 5; do
+	for _ in {1..20}; do
+		dead_after=$(ask 2 status | grep 'node=3 .*dead_after' |
+			word dead_after_ms)
 		killed=$(now_ms)
 		slay 3
 		appears log2 'view-installed .* members=1,2 '
@@ -222,7 +222,7 @@ refused()
 	config 2
 	start 1
 	for _ in 1 2 3 4 5; do
-		head -c 100 /dev/zero | tr '\0' '\2' | timeout 5 nc -u -q 0 \
+		head -c 100 /dev/zero | tr '\0' '\2' | timeout 60 nc -u -q 0 \
 			-s "$(address 2)" -p 5410 "$(address 1)" 5410
 	done
 	refused version 2
@@ -252,7 +252,7 @@ refused()
 		sleep 0.7 # no event: nothing is to happen
 	done
 	echo "$gathers times"
-	[ "$gathers" -le 10 ]
+	[ "$gathers" -le 30 ]
 	ask 1 status | grep 'kind=ring' | grep ' members=1 '
 	[ "$(grep -c configuration-differs log1)" = 1 ]
 }

@@ -50,7 +50,8 @@ nodes_end()
 	if [ "${KEEP:-}" ]; then
 		echo "kept: $DIR"
 	else
-		rm -rf "$DIR"
+		# What was killed may just be making a file in it.
+		rm -rf "$DIR" 2>/dev/null || rm -rf "$DIR"
 	fi
 	return "$rc"
 }

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154,SC2016 # what run leaves; values without meaning
 load helpers
 
-setup_file() { start_nodes 3 --only=ringd,memberd; }
+setup_file() { patient_nodes 3 --only=ringd,memberd; }
 teardown_file() { stop_nodes; }
 setup()
 {

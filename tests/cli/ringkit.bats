@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016 # quoted for another shell
 load helpers
 
-setup_file() { start_nodes 3 --only=ringd; }
+setup_file() { patient_nodes 3 --only=ringd; }
 teardown_file() { stop_nodes; }
 setup()
 {
@@ -276,7 +276,7 @@ END
 	for signal in TERM KILL; do
 		ringkit sandbox -p "$port" 2 "box$signal" -- \
 			sh -c 'echo up >up && exec cat hold' 2>/dev/null 3>&- &
-		read -r -t 20 _ <&5
+		read -r -t 60 _ <&5
 		kill -"$signal" $!
 		wait $! || :
 		# shellcheck disable=SC2046 # numbers

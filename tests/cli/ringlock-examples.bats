@@ -60,7 +60,7 @@ drbd_hold()
 	run -64 sh "$examples/drbd-hold.sh" r0
 	[ ! -s calls ]
 	drbd_hold
-	timeout 20 cat started
+	timeout 60 cat started
 	[ "$(cat role)" = primary ]
 	# Another node gets nothing, and promotes nothing.
 	RINGKIT_RUNDIR=$PWD/store/2 run -1 ringlock_ --try drbd/r0 -- \
@@ -80,7 +80,7 @@ drbdadm secondary r0' ]
 		: >calls
 		stub_drbd
 		drbd_hold
-		timeout 20 cat started
+		timeout 60 cat started
 		# shellcheck disable=SC2086 # words
 		order $how
 		ended 122
@@ -88,14 +88,14 @@ drbdadm secondary r0' ]
 		[ "$(tail -n 1 calls)" = 'drbdadm secondary r0' ]
 		order here 1
 		order hear 1
-		RINGKIT_RUNDIR=$PWD/store/2 ringlock_ -w 20s drbd/r0 -- true
+		RINGKIT_RUNDIR=$PWD/store/2 ringlock_ -w 60s drbd/r0 -- true
 	done
 }
 
 @test "DRBD: a device that stays primary keeps the lock, and is told" {
 	stub_drbd
 	STUCK=yes drbd_hold 2>err
-	timeout 20 cat started
+	timeout 60 cat started
 	kill -TERM "$HOLDER"
 	ended 70
 	grep -q 'it did not end well' err
@@ -112,14 +112,14 @@ drbdadm secondary r0' ]
 		echo secondary >role
 		rm -f killed app
 		: >calls
-		hold --ttl 2s --grace 1s "line/$n" -- env KILL_AT=$n \
+		hold --ttl 10s --grace 1s "line/$n" -- env KILL_AT=$n \
 			KILLED="$PWD/killed" \
 			BASH_ENV="$BATS_TEST_DIRNAME/killer.bash" \
 			bash "$examples/drbd-hold.sh" r0 2>/dev/null
 		# What is left runs until it is told to end.
 		await is_killed_or_waits
 		kill -TERM "$HOLDER" 2>/dev/null || :
-		timeout 20 tail -s 0.02 --pid="$HOLDER" -f /dev/null
+		timeout 60 tail -s 0.02 --pid="$HOLDER" -f /dev/null
 		[ -e killed ]
 	do
 		if [ "$(cat role)" = primary ]; then
@@ -208,7 +208,7 @@ answers() { sql 'select 1' >/dev/null; }
 pg_hold() # NODE
 {
 	export RINGKIT_RUNDIR=$PWD/store/$1
-	hold --ttl 4s --grace 3s pg -- "$examples/postgresql-primary.sh" \
+	hold --ttl 6s --grace 3s pg -- "$examples/postgresql-primary.sh" \
 		"$PG" -p 54321 -k "$PG" -c listen_addresses= \
 		>>pg.log 2>&1
 }
@@ -235,7 +235,7 @@ pg_hold() # NODE
 	[ "$(pgrep -fc "postgres -D $PG")" = 1 ]
 	# Its holder is killed: the guard ends the server.
 	kill -KILL "$first"
-	timeout 30 tail -s 0.02 --pid="$first" -f /dev/null
+	timeout 60 tail -s 0.02 --pid="$first" -f /dev/null
 	await_new_primary
 	[ "$(sql 'select n from t')" = 1 ]
 	sql 'insert into t values (2)'

@@ -238,12 +238,12 @@ in_turn()
 	HOLDER=$!
 	HOLDERS+=("$HOLDER")
 	exec 6<out
-	read -r -t 10 line <&6
+	read -r -t 60 line <&6
 	[[ $line =~ ^held\ name=a\ slot=0\ token=[0-9]+$ ]]
 	run -1 ringlock_ --try a -- true
 	kill -TERM "$HOLDER"
 	ended 143
-	run ! read -r -t 10 <&6
+	run ! read -r -t 60 <&6
 	exec 6<&-
 	run -0 ringlock_ --try a -- true
 }
@@ -254,10 +254,10 @@ in_turn()
 	HOLDER=$!
 	HOLDERS+=("$HOLDER")
 	exec 6<out
-	read -r -t 10 line <&6
+	read -r -t 60 line <&6
 	jq -e '.event == "held" and .name == "a"' <<<"$line"
 	order del lock/a/slot/0
-	read -r -t 10 line <&6
+	read -r -t 60 line <&6
 	jq -e '.event == "lost" and .why == "it was taken away"' <<<"$line"
 	ended 122
 	exec 6<&-
@@ -303,7 +303,7 @@ EOF
 			'"$how" 3>&- 8>&- 9>&- &
 		signal_await go
 		life_over
-		run -0 ringlock_ -w 10s a -- true
+		run -0 ringlock_ -w 60s a -- true
 		wait $! || [ "$how" != 'exit 0' ]
 	done
 }

@@ -90,12 +90,12 @@ ms_since() # EPOCHREALTIME
 		fake_stop
 		rm -f answers
 		refuse 'err code=busy n=75 msg=full'
-		run -75 timeout 10 $tool 7>&-
+		run -75 timeout 60 $tool 7>&-
 		exec 7>&-
 		wait "$FAKE" || :
 		rm -f answers
 		refuse 'SSH-2.0-OpenSSH_9.2'
-		run -76 timeout 10 $tool 7>&-
+		run -76 timeout 60 $tool 7>&-
 		exec 7>&-
 		wait "$FAKE" || :
 		FAKE=
@@ -162,7 +162,7 @@ shim()
 	# It does what it is for.
 	[ "$(date +%s)" -gt $((${EPOCHREALTIME%.*} + 3000)) ]
 	local began=$EPOCHREALTIME
-	check-quorum -q --wait quorate --for 400ms -t 20s
+	check-quorum -q --wait quorate --for 400ms -t 60s
 	[ "$(ms_since "$began")" -ge 400 ]
 	[ "$(ms_since "$began")" -lt 15000 ]
 	began=$EPOCHREALTIME
@@ -177,9 +177,11 @@ shim()
 @test "wall clocks that are set cost a real cluster neither members nor quorum" {
 	shim
 	fake_stop
-	run -0 timeout 60 ringkit sandbox --port="$(test_port)" 3 "$PWD/nodes" -- \
+	patient_conf 2s >conf
+	run -0 timeout 120 ringkit sandbox --port="$(test_port)" -c conf 3 \
+		"$PWD/nodes" -- \
 		sh -c 'export RINGKIT_RUNDIR=$RINGKIT_SANDBOX/1
-			check-quorum --wait settled all -t 40s || exit 1
+			check-quorum --wait settled all -t 60s || exit 1
 			watch-membership --no-snapshot -e leave,join,view,down,pause \
 				-t 3s
 			[ $? = 124 ] || exit 1

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # quoted for the hook
 load helpers
 
-setup_file() { start_nodes 3; }
+setup_file() { patient_nodes 3; }
 teardown_file() { stop_nodes; }
 
 setup()

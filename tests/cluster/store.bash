@@ -21,7 +21,7 @@ ask_store()
 {
 	local i=$1
 	shift
-	printf '%s\n' "$@" quit | timeout 10 nc -U "run$i/cfg.sock" 2>/dev/null |
+	printf '%s\n' "$@" quit | timeout 60 nc -U "run$i/cfg.sock" 2>/dev/null |
 		sed '1d;$d'
 }
 

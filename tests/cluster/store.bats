@@ -309,7 +309,7 @@ damage()
 		wait_ms 200 # no event: it is seen in its status
 	done
 	ask_store 3 'get key=k00000001' | grep -a '^ok key=k00000001 '
-	printf 'set key=z len=1\nz\nquit\n' | timeout 10 nc -U run3/cfg.sock |
+	printf 'set key=z len=1\nz\nquit\n' | timeout 60 nc -U run3/cfg.sock |
 		tee answer
 	grep -E '^err code=full n=75' answer
 	nsenter -t "$pid" -m -- rm "$DIR/state3/fill"
