@@ -382,6 +382,32 @@ replica_disk_tip(const struct replica_disk *d)
 	return log_tip(&d->log);
 }
 
+struct kv_tip
+replica_disk_end(const struct replica_disk *d)
+{
+	struct kv_tip tip = replica_disk_tip(d), taken = d->after;
+	bool is_taking = d->is_taking;
+
+	if (d->taken.count > 0)
+		taken = d->taken.record[d->taken.count - 1].tip;
+	for (size_t i = 0; i < d->op_count; i++) {
+		const struct op *op = &d->op[i];
+
+		if (op->kind == REPLICA_OUT_BEGIN ||
+		    (op->kind == REPLICA_OUT_APPEND && is_taking))
+			taken = op->blob.tip;
+		else if (op->kind == REPLICA_OUT_END)
+			tip = taken;
+		else if (op->kind == REPLICA_OUT_FOUND)
+			tip = (struct kv_tip){ 0 };
+		else if (op->kind == REPLICA_OUT_APPEND)
+			tip = op->blob.tip;
+		is_taking = op->kind == REPLICA_OUT_BEGIN ||
+		    (is_taking && op->kind == REPLICA_OUT_APPEND);
+	}
+	return tip;
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 static void

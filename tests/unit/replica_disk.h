@@ -39,4 +39,7 @@ void replica_disk_load(const struct replica_disk *d, struct replica *r);
 /* The end of the durable log; index 0: there is none, or it is not good. */
 struct kv_tip replica_disk_tip(const struct replica_disk *d);
 
+/* The same when all that was given is durable. */
+struct kv_tip replica_disk_end(const struct replica_disk *d);
+
 #endif

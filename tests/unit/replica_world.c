@@ -191,6 +191,52 @@ is_missed(const struct world_node *n, size_t pos)
 	    (pos * 7 + n->salt + n->next_ring) % 3 == 0;
 }
 
+/* Nobody goes from this ring to the next with it. */
+static bool
+goes_alone(const struct world_node *n)
+{
+	for (unsigned i = 0; i < w.rules.node_count; i++) {
+		const struct world_node *other = &w.node[i];
+
+		if (other != n && other->next_ring == n->next_ring &&
+		    other->from == n->from)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Who has not heard yet that the others are gone, and has all that they sent,
+ * may still order messages, which nobody else will ever get.
+ */
+static bool
+order_alone(struct world_node *n)
+{
+	struct replica_input in = { .kind = REPLICA_IN_MESSAGE };
+	struct world_ring *ring = &w.ring[n->ring];
+	struct world_message *m = n->out_first;
+
+	if (m == NULL || n->regular < n->last || !goes_alone(n) || draw(8) == 0)
+		return false;
+	if (ring->lone == 0 && n->pos == ring->count)
+		ring->lone = n->id;
+	if (ring->lone != n->id)
+		return false;
+	n->out_first = m->next;
+	if (n->out_first == NULL)
+		n->out_last = NULL;
+	in.message.sender = n->id;
+	in.message.pos.view = ring->view;
+	in.message.pos.seq = ++n->pos;
+	n->last = n->regular = n->pos;
+	in.message.bytes = m->bytes;
+	in.message.len = m->len;
+	replica_world_step(n, &in);
+	free(m->bytes);
+	free(m);
+	return true;
+}
+
 static void
 deliver(struct world_node *n)
 {
@@ -199,6 +245,8 @@ deliver(struct world_node *n)
 	const struct world_entry *entry;
 
 	if (n->is_leaving && n->pos >= n->last) {
+		if (order_alone(n))
+			return;
 		in.kind = REPLICA_IN_TRANSITIONAL;
 		replica_world_step(n, &in);
 		enter(n);
@@ -431,6 +479,7 @@ pass_time(unsigned ms)
 {
 	struct replica_input in = { .kind = REPLICA_IN_TIME };
 
+	replica_world_lock_look();
 	w.now_ns += ms * MS_NS;
 	for (unsigned i = 0; i < w.rules.node_count; i++) {
 		struct world_node *n = &w.node[i];
@@ -454,8 +503,10 @@ step_node(struct world_node *n, unsigned choice)
 		order(n);
 	else if (choice < 85)
 		work_disk(n, draw(4));
-	else
+	else if (choice < 97)
 		replica_world_ask(n);
+	else
+		replica_world_watch();
 }
 
 static void
@@ -465,6 +516,8 @@ step(void)
 	unsigned choice = draw(w.calm);
 
 	w.step_no++;
+	if (draw(100) < 6)
+		replica_world_contend(n);
 	if (choice < 2)
 		split(1 + draw(w.rules.node_count));
 	else if (choice < 6)
@@ -548,6 +601,8 @@ heal(void)
 		be_quiet(QUIET, 84);
 	if (w.failure[0] == '\0')
 		replica_world_end();
+	if (w.failure[0] == '\0')
+		replica_world_judge();
 }
 
 const char *

@@ -9,6 +9,8 @@
  *  - states after the same record are equal;
  *  - revisions agree with what came before what, and so do reads with sync;
  *  - what was refused is never applied;
+ *  - what clients, watchers and holders of a lock saw is what lincheck
+ *    believes (tests/check/lincheck.h);
  *  - no lease is over before its time.
  */
 #ifndef RK_REPLICA_WORLD_H
@@ -38,6 +40,9 @@ struct replica_world {
 struct replica_world_tally {
 	uint64_t opens, oks, refused, unknown, reads, fills, reloads, lends;
 	uint64_t expired, cuts, saves;
+	uint64_t gaps; /* of watchers */
+	/* By lincheck. */
+	uint64_t judged, undecided, found, events, holds;
 };
 
 /*

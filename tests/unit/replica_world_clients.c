@@ -9,13 +9,14 @@
 #include "libcommon/base/num.h"
 
 #include "bin/cfgstored/replica_internal.h"
+#include "tests/unit/replica_disk.h"
 #include "tests/unit/replica_world_internal.h"
 
 #define MS_NS UINT64_C(1000000)
 
 #define w replica_w
 
-enum { KEYS = 6 };
+enum { NOTE_INDEX = 2 };
 
 static unsigned
 draw(unsigned bound)
@@ -25,8 +26,8 @@ draw(unsigned bound)
 
 /* ---- asking ------------------------------------------------------------ */
 
-static struct world_op *
-op_begin(struct world_node *n, enum world_op_kind kind)
+struct world_op *
+replica_world_op(struct world_node *n, enum world_op_kind kind)
 {
 	struct world_op *op;
 
@@ -38,7 +39,10 @@ op_begin(struct world_node *n, enum world_op_kind kind)
 	*op = (struct world_op){ .kind = kind,
 		.node = n->id,
 		.is_open = true,
+		.is_in_memory = w.rules.is_in_memory && draw(4) != 0,
 		.begin_ns = w.now_ns,
+		.begin_clock_ns = w.now_ns + n->skew_ns,
+		.begin_stamp = replica_world_stamp(),
 		.rev_before = w.rev_told };
 	return op;
 }
@@ -52,9 +56,9 @@ send(struct world_node *n, struct replica_input *in)
 }
 
 static void
-put_part(struct wrbuf *wr, uint8_t key, const uint8_t value[4], uint64_t lease)
+put_part(struct wrbuf *wr, uint8_t key, uint64_t lease)
 {
-	static uint8_t large[LARGE_BYTES];
+	static uint8_t value[LARGE_BYTES];
 	uint8_t bytes[2] = { 'k', key };
 	struct kv_part part = { .kind = KV_PUT,
 		.key = bytes,
@@ -63,94 +67,144 @@ put_part(struct wrbuf *wr, uint8_t key, const uint8_t value[4], uint64_t lease)
 		.value_len = 4,
 		.lease = lease };
 
-	if (w.rules.has_large && draw(4) == 0) {
-		memcpy(large, value, 4);
-		part.value = large;
+	memcpy(value, &(uint32_t){ (uint32_t)w.op_count }, 4);
+	if (w.rules.has_large && draw(4) == 0)
 		part.value_len = 4 + draw(LARGE_BYTES - 4);
+	kv_command_add(wr, &part);
+}
+
+static void
+put_condition(struct wrbuf *wr, const struct world_wish *wish)
+{
+	uint8_t bytes[2] = { 'k', wish->if_key };
+	uint8_t value[4];
+	struct kv_part part = { .kind = KV_IF_REV,
+		.key = bytes,
+		.key_len = 2,
+		.number = wish->if_rev };
+
+	if (wish->condition == WORLD_IF_NOTHING)
+		return;
+	memcpy(value, &wish->if_value, 4);
+	if (wish->condition == WORLD_IF_VALUE) {
+		part.kind = KV_IF_VALUE;
+		part.value = value;
+		part.value_len = 4;
 	}
 	kv_command_add(wr, &part);
 }
 
 static void
-put_if_rev(struct world_node *n, struct wrbuf *wr, uint8_t key)
+put_change(struct wrbuf *wr, const struct world_op *op)
 {
-	uint8_t bytes[2] = { 'k', key };
+	const struct world_wish *wish = &op->wish;
+	bool is_grant = op->kind == WORLD_WRITE && op->ttl_ns > 0;
+	uint8_t bytes[2] = { 'k', wish->key };
+	struct kv_part del = { .kind = KV_DEL, .key = bytes, .key_len = 2 };
+
+	if (wish->is_deletion) {
+		kv_command_add(wr, &del);
+		return;
+	}
+	put_part(wr, wish->key, is_grant ? KV_LEASE_GRANTED : 0);
+	if (wish->other != wish->key)
+		put_part(wr, wish->other, 0);
+}
+
+void
+replica_world_propose(struct world_node *n, struct world_op *op)
+{
+	static uint8_t bytes[2 * LARGE_BYTES + 256];
+	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
+	struct kv_part lease = {
+		.kind = KV_GRANT, .lease = op->lease, .number = op->ttl_ns
+	};
+	bool has_lease = op->ttl_ns > 0 || op->lease != 0;
+	bool is_release = op->kind == WORLD_RELEASE;
+	size_t puts = is_release ? 0 : 1 + (op->wish.other != op->wish.key);
+	struct wrbuf wr;
+
+	if (op->kind != WORLD_WRITE)
+		lease.kind = is_release ? KV_RELEASE : KV_RENEW;
+	wrbuf_init(&wr, bytes, sizeof bytes);
+	kv_command_begin(
+	    &wr, op->wish.condition != WORLD_IF_NOTHING, has_lease + puts);
+	put_condition(&wr, &op->wish);
+	if (has_lease)
+		kv_command_add(&wr, &lease);
+	if (!is_release)
+		put_change(&wr, op);
+	in.propose.bytes = bytes;
+	in.propose.len = wr.len;
+	in.propose.durability =
+	    op->is_in_memory ? REPLICA_IN_MEMORY : REPLICA_ON_DISK;
+	if (draw(4) == 0)
+		in.propose.id.word[0] = w.op_count;
+	send(n, &in);
+}
+
+/* As the key is here now. */
+static void
+wish_for_that(struct world_node *n, struct world_wish *wish)
+{
+	uint8_t bytes[2] = { 'k', wish->key };
 	const struct kv *kv = replica_kv(n->replica);
-	struct kv_part part = { .kind = KV_IF_REV, .key = bytes, .key_len = 2 };
-	struct kv_about about;
+	struct kv_about about = { 0 };
 	const struct kv_version *version =
 	    kv == NULL ? NULL : kv_get(kv, bytes, 2);
 
-	if (version != NULL) {
-		kv_about(version, &about);
-		part.number = about.rev;
-	}
-	kv_command_add(wr, &part);
+	wish->condition = WORLD_IF_REV;
+	wish->if_key = wish->key;
+	if (version == NULL)
+		return;
+	kv_about(version, &about);
+	wish->if_rev = about.rev;
+	if (draw(3) != 0)
+		return;
+	wish->condition = WORLD_IF_VALUE;
+	kv_value(kv, version, 0, 4, &wish->if_value);
 }
 
 static void
 ask_write(struct world_node *n)
 {
-	struct world_op *op = op_begin(n, WORLD_WRITE);
-	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
-	static uint8_t bytes[LARGE_BYTES + 256];
-	uint8_t value[4];
-	uint8_t key = (uint8_t)draw(KEYS);
-	bool is_cas = draw(3) == 0;
-	bool is_grant = !is_cas && draw(8) == 0;
-	struct wrbuf wr;
+	struct world_op *op = replica_world_op(n, WORLD_WRITE);
+	struct world_wish *wish;
 
 	if (op == NULL)
 		return;
-	memcpy(value, &(uint32_t){ (uint32_t)w.op_count }, 4);
-	wrbuf_init(&wr, bytes, sizeof bytes);
-	kv_command_begin(&wr, is_cas, 1 + is_grant);
-	if (is_cas)
-		put_if_rev(n, &wr, key);
-	if (is_grant) {
-		struct kv_part grant = { .kind = KV_GRANT };
-
-		op->ttl_ns = grant.number = (100 + draw(400)) * MS_NS;
-		kv_command_add(&wr, &grant);
-	}
-	put_part(&wr, key, value, is_grant ? KV_LEASE_GRANTED : 0);
-	in.propose.bytes = bytes;
-	in.propose.len = wr.len;
-	in.propose.durability = w.rules.is_in_memory && draw(4) != 0
-	    ? REPLICA_IN_MEMORY
-	    : REPLICA_ON_DISK;
-	if (draw(4) == 0)
-		in.propose.id.word[0] = w.op_count;
-	send(n, &in);
+	wish = &op->wish;
+	wish->key = wish->other = (uint8_t)draw(WORLD_KEYS);
+	if (draw(3) == 0)
+		wish_for_that(n, wish);
+	else if (draw(8) == 0)
+		op->ttl_ns = (100 + draw(400)) * MS_NS;
+	else if (draw(4) == 0)
+		wish->other = (uint8_t)draw(WORLD_KEYS);
+	/* What has another value in memory only is asked by its first bytes. */
+	if (wish->condition == WORLD_IF_VALUE && w.rules.has_large)
+		wish->condition = WORLD_IF_REV;
+	wish->is_deletion =
+	    op->ttl_ns == 0 && wish->other == wish->key && draw(5) == 0;
+	replica_world_propose(n, op);
 }
 
 static void
 ask_renew(struct world_node *n)
 {
 	struct world_op *op;
-	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
-	struct world_lease *lease;
-	static uint8_t bytes[LARGE_BYTES + 256];
-	uint8_t value[4];
-	struct kv_part part = { .kind = KV_RENEW };
-	struct wrbuf wr;
+	const struct world_lease *lease;
 
 	if (w.lease_count == 0)
 		return;
 	lease = &w.lease[draw((unsigned)w.lease_count)];
-	op = op_begin(n, WORLD_RENEW);
+	op = replica_world_op(n, WORLD_RENEW);
 	if (op == NULL)
 		return;
-	op->lease = part.lease = lease->id;
+	op->lease = lease->id;
 	op->ttl_ns = lease->ttl_ns;
-	memcpy(value, &(uint32_t){ (uint32_t)w.op_count }, 4);
-	wrbuf_init(&wr, bytes, sizeof bytes);
-	kv_command_begin(&wr, 0, 2);
-	kv_command_add(&wr, &part);
-	put_part(&wr, KEYS, value, 0);
-	in.propose.bytes = bytes;
-	in.propose.len = wr.len;
-	send(n, &in);
+	op->wish.key = op->wish.other = WORLD_KEY_RENEWED;
+	replica_world_propose(n, op);
 }
 
 static void
@@ -158,7 +212,7 @@ ask_read(struct world_node *n)
 {
 	struct replica_input in = { .kind = REPLICA_IN_READ };
 
-	if (op_begin(n, WORLD_READ) != NULL)
+	if (replica_world_op(n, WORLD_READ) != NULL)
 		send(n, &in);
 }
 
@@ -170,7 +224,7 @@ ask_admin(struct world_node *n)
 		REPLICA_ADMIN_FORGET, REPLICA_ADMIN_LEAVE,
 		REPLICA_ADMIN_VOTES };
 
-	if (op_begin(n, WORLD_ADMIN) == NULL)
+	if (replica_world_op(n, WORLD_ADMIN) == NULL)
 		return;
 	in.admin.what = whats[draw(4)];
 	in.admin.votes = 1 + draw(3);
@@ -215,11 +269,30 @@ note_lease(const struct world_op *op, uint64_t rev)
 			.until_ns = op->begin_ns + op->ttl_ns };
 }
 
+/* Rule 6: a disk that is lost now cannot pass for a start. */
+static void
+check_note(void)
+{
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		if (replica_disk_tip(w.node[i].disk).index < NOTE_INDEX)
+			replica_world_fail("something is acknowledged, and "
+					   "the disk of node %u knows nothing",
+			    (unsigned)w.node[i].id);
+}
+
+static void
+end_lease(uint64_t id)
+{
+	for (size_t i = 0; i < w.lease_count; i++)
+		if (w.lease[i].id == id)
+			w.lease[i].until_ns = 0;
+}
+
 static void
 on_ok(struct world_op *op, uint64_t rev)
 {
-	bool is_late = op->kind == WORLD_READ ? rev < op->rev_before
-					      : rev <= op->rev_before;
+	bool is_change = op->kind != WORLD_READ && !op->wish.is_deletion;
+	bool is_late = rev < op->rev_before + is_change;
 
 	if (op->kind == WORLD_ADMIN)
 		return;
@@ -230,8 +303,13 @@ on_ok(struct world_op *op, uint64_t rev)
 		    (unsigned long long)rev,
 		    (unsigned long long)op->rev_before);
 	w.rev_told = num_max(w.rev_told, rev);
+	if (op->kind != WORLD_READ && w.tally->oks == w.tally_begin &&
+	    !w.rules.is_in_memory)
+		check_note();
 	if (op->ttl_ns > 0)
 		note_lease(op, rev);
+	if (op->kind == WORLD_RELEASE)
+		end_lease(op->lease);
 	if (op->kind == WORLD_READ)
 		w.tally->reads++;
 	else
@@ -254,6 +332,7 @@ replica_world_answered(
 	replica_world_tell("n%u: op %u: %s rev %llu", (unsigned)n->id,
 	    (unsigned)cookie, replica_code_name(code),
 	    (unsigned long long)effect->answer.rev);
+	replica_world_note_op(op, n, effect);
 	if (code == REPLICA_OK) {
 		on_ok(op, effect->answer.rev);
 	} else if (code == REPLICA_UNKNOWN) {
@@ -265,6 +344,7 @@ replica_world_answered(
 	if (op->is_refused && op->is_done)
 		replica_world_fail(
 		    "op %u was done and is refused", (unsigned)cookie);
+	replica_world_lock_answered(op, code, effect->answer.rev);
 }
 
 void
@@ -273,6 +353,7 @@ replica_world_lost(struct world_node *n)
 	for (size_t i = 0; i < w.op_count; i++)
 		if (w.op[i].node == n->id)
 			w.op[i].is_open = false;
+	replica_world_lock_lost(n);
 }
 
 /* ---- what is applied --------------------------------------------------- */
@@ -376,6 +457,26 @@ look_at_state(struct world_node *n)
 		    (unsigned)n->id, (unsigned long long)n->applied);
 }
 
+/* What the others are told of it is what a restart would find. */
+static void
+look_at_log(const struct world_node *n)
+{
+	const struct replica *r = n->replica;
+	struct kv_tip end = replica_disk_end(n->disk), tip;
+
+	if (!r->is_verified || r->is_dead || r->is_reload_due || r->is_failed ||
+	    r->is_abort_due || r->fill.has_begun || r->fill.is_begin_due ||
+	    r->fill.is_spoilt)
+		return;
+	if (r->given < r->win.end)
+		tip = replica_log_tip_at(r, r->given);
+	if (r->given >= r->win.end || kv_tip_compare(&end, &tip) != 0)
+		replica_world_fail("node %u has given its disk %llu records, "
+				   "and there are %llu",
+		    (unsigned)n->id, (unsigned long long)r->given,
+		    (unsigned long long)end.index);
+}
+
 void
 replica_world_look(struct world_node *n)
 {
@@ -388,6 +489,8 @@ replica_world_look(struct world_node *n)
 	if (r->era.is_complete && r->era.acked >= r->era.open_index &&
 	    r->era.synced >= r->era.open_index)
 		n->is_sick = false;
+	look_at_log(n);
+	replica_world_look_at_cut(n);
 	if (r->is_kv_void || r->is_dead)
 		return;
 	if (r->applied == n->applied)
@@ -397,6 +500,8 @@ replica_world_look(struct world_node *n)
 			look_at_record(n, &record);
 	n->applied = r->applied;
 	look_at_state(n);
+	if (replica_kv(r) != NULL)
+		replica_world_note_applied(replica_kv(r));
 }
 
 /* ---- the end ----------------------------------------------------------- */
@@ -464,6 +569,7 @@ replica_world_end(void)
 		if (w.op[i].is_open)
 			replica_world_fail(
 			    "op %u is never answered", (unsigned)i + 1);
+	replica_world_watch_all();
 }
 
 void
@@ -471,6 +577,9 @@ replica_world_forget(void)
 {
 	free(w.index);
 	free(w.op);
+	if (w.history != NULL)
+		lincheck_destroy(w.history);
+	w.history = NULL;
 	w.index = NULL;
 	w.op = NULL;
 }

@@ -7,7 +7,7 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 
-#include "bin/cfgstored/replica.h"
+#include "bin/cfgstored/replica_internal.h"
 #include "tests/unit/replica_disk.h"
 #include "tests/unit/replica_world_internal.h"
 
@@ -39,7 +39,7 @@ publish(struct world_node *n, const struct replica_effect *effect)
 	struct world_ring *ring = &w.ring[n->ring];
 	struct world_message *m;
 
-	if (effect->publish.if_view.seq != ring->view.seq || n->is_leaving)
+	if (effect->publish.if_view.seq != ring->view.seq)
 		return;
 	m = calloc(1, sizeof *m);
 	ENSURE(m != NULL);
@@ -150,7 +150,7 @@ replica_world_make(struct world_node *n)
 	cfg.tie = w.rules.tie;
 	cfg.run = ++n->run;
 	cfg.seed = w.rng.word[0];
-	cfg.kv = (struct kv_config){ { 64, 16384, 4096, 8 }, 64, 8192 };
+	cfg.kv = (struct kv_config){ { 64, 16384, 4096, 8 }, 512, 65536 };
 	if (w.rules.has_large)
 		cfg.kv = (struct kv_config){ { 64, 2 << 20, LARGE_BYTES, 8 },
 			64, 1 << 20 };
@@ -175,18 +175,112 @@ replica_world_make(struct world_node *n)
 	replica_world_look(n);
 }
 
+/* Its disk has all of this epoch up to there; or it is beyond that. */
+static bool
+has_on_disk(
+    const struct world_node *n, const struct kv_epoch *epoch, uint64_t index)
+{
+	struct kv_tip tip = replica_disk_tip(n->disk);
+	int order = kv_epoch_compare(&tip.epoch, epoch);
+
+	return n->is_sick || order > 0 || (order == 0 && tip.index >= index);
+}
+
+static struct world_node *
+find(uint32_t id)
+{
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		if (w.id[i] == id)
+			return &w.node[i];
+	return NULL;
+}
+
+static bool
+is_on_disks(const struct world_node *n, const struct kv_electorate *e)
+{
+	unsigned sum = 0, good = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		sum += e->voter[i].votes;
+		if (has_on_disk(
+			find(e->voter[i].id), &n->elect_epoch, n->electing))
+			good += e->voter[i].votes;
+	}
+	return 2 * good > sum;
+}
+
+static bool
+is_on_disks_of_all(const struct world_node *n)
+{
+	const struct kv_nodes *members = &n->replica->era.members;
+
+	for (size_t i = 0; i < members->count; i++)
+		if (!has_on_disk(
+			find(members->id[i]), &n->elect_epoch, n->electing))
+			return false;
+	return true;
+}
+
+void
+replica_world_look_at_cut(struct world_node *n)
+{
+	const struct replica_era *era = &n->replica->era;
+	bool is_electing = era->is_open && era->e.next.count > 0;
+	bool is_same = era->is_on && n->electing != 0 &&
+	    kv_epoch_compare(&era->id, &n->elect_epoch) == 0;
+
+	if (is_same && !is_electing && !is_on_disks_of_all(n) &&
+	    !(is_on_disks(n, &n->elect.now) && is_on_disks(n, &n->elect.next)))
+		replica_world_fail("node %u has a CUT, and its ELECT may get "
+				   "lost",
+		    (unsigned)n->id);
+	if (!is_electing) {
+		n->electing = 0;
+	} else if (!is_same) {
+		n->electing = era->end;
+		n->elect_epoch = era->id;
+		n->elect = era->e;
+	}
+}
+
+/* Those that are as they were, without n, have more than half. */
+static bool
+is_majority(const struct kv_electorate *e, const struct world_node *n)
+{
+	unsigned sum = 0, good = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		const struct world_node *voter = find(e->voter[i].id);
+
+		sum += e->voter[i].votes;
+		if (voter != n && !voter->is_sick)
+			good += e->voter[i].votes;
+	}
+	return 2 * good > sum;
+}
+
 bool
 replica_world_may_lose(const struct world_node *n)
 {
-	unsigned sum = 0, good = 0;
+	struct kv_electorate all = { .count = w.rules.node_count };
 
 	/* Nobody can tell a lost disk from one that was never begun. */
 	if (w.tally_begin == w.tally->oks)
 		return false;
+	for (unsigned i = 0; i < w.rules.node_count; i++)
+		all.voter[i] = (struct kv_voter){ w.id[i], w.votes[i] };
+	if (!is_majority(&all, n))
+		return false;
+	/* And of all that may count, by any log. */
 	for (unsigned i = 0; i < w.rules.node_count; i++) {
-		sum += w.votes[i];
-		if (!w.node[i].is_sick && &w.node[i] != n)
-			good += w.votes[i];
+		const struct kv_electorates *e;
+
+		if (w.node[i].replica == NULL)
+			continue;
+		e = &w.node[i].replica->meta.e;
+		if ((e->now.count > 0 && !is_majority(&e->now, n)) ||
+		    (e->next.count > 0 && !is_majority(&e->next, n)))
+			return false;
 	}
-	return 2 * good > sum;
+	return true;
 }

@@ -47,7 +47,9 @@ test_replica_worlds(void)
 		}
 		printf("# %zu: opens %llu oks %llu reads %llu refused %llu "
 		       "unknown %llu fills %llu lends %llu reloads %llu "
-		       "expired %llu cuts %llu saves %llu\n",
+		       "expired %llu cuts %llu saves %llu gaps %llu judged "
+		       "%llu undecided %llu found %llu events %llu holds "
+		       "%llu\n",
 		    i, (unsigned long long)tally.opens,
 		    (unsigned long long)tally.oks,
 		    (unsigned long long)tally.reads,
@@ -58,7 +60,13 @@ test_replica_worlds(void)
 		    (unsigned long long)tally.reloads,
 		    (unsigned long long)tally.expired,
 		    (unsigned long long)tally.cuts,
-		    (unsigned long long)tally.saves);
+		    (unsigned long long)tally.saves,
+		    (unsigned long long)tally.gaps,
+		    (unsigned long long)tally.judged,
+		    (unsigned long long)tally.undecided,
+		    (unsigned long long)tally.found,
+		    (unsigned long long)tally.events,
+		    (unsigned long long)tally.holds);
 	}
 	check_case(NULL);
 }
