@@ -2,12 +2,14 @@
 /* Random runs of a simulated cluster; one of them as a story.
  *
  *	replay --seed S [--trace | --packets] [--hash]
- *	replay --seeds N [--first S] [--nodes N] [--stack] [--hash] [--stop]
+ *	replay --seeds N [--first S] [--nodes N] [--stack] [--store] [--hash]
+ *	    [--stop]
  *
  * With --nodes, seeds of clusters of another size are passed over; with
- * --stack those without memberd and quorumd.  Ends with
- *"N passed, N failed"; exits 1 when one failed, 64 when called wrongly.  A
- *failure names its seed and the command that tells its story.
+ * --stack those without memberd and quorumd, with --store those without
+ * cfgstored.  Ends with "N passed, N failed"; exits 1 when one failed, 64 when
+ * called wrongly.  A failure names its seed and the command that tells its
+ * story.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_catch.h"
 #include "tests/sim/sim_run.h"
+#include "tests/sim/sim_store.h"
 
 enum { REPLAY_USAGE = 64 };
 
@@ -23,7 +26,7 @@ struct replay {
 	uint64_t first, count;
 	uint64_t nodes; /* 0: any number */
 	enum sim_story story;
-	bool is_stacked; /* only those */
+	bool is_stacked, is_stored; /* only those */
 	bool is_hashing;
 	bool is_stopping; /* at the first failure */
 	const char *program;
@@ -61,8 +64,8 @@ usage(void)
 {
 	fputs(
 	    "usage: replay --seed S [--trace | --packets] [--hash]\n"
-	    "       replay --seeds N [--first S] [--nodes N] [--stack] [--hash] "
-	    "[--stop]\n",
+	    "       replay --seeds N [--first S] [--nodes N] [--stack] [--store] "
+	    "[--hash] [--stop]\n",
 	    stderr);
 	return REPLAY_USAGE;
 }
@@ -99,6 +102,10 @@ take_options(char **argv, struct replay *replay)
 			replay->is_stacked = true;
 			continue;
 		}
+		if (strcmp(*argv, "--store") == 0) {
+			replay->is_stored = true;
+			continue;
+		}
 		if (strcmp(*argv, "--stop") == 0) {
 			replay->is_stopping = true;
 			continue;
@@ -124,11 +131,12 @@ is_wanted(const struct replay *replay, uint64_t seed)
 {
 	struct sim_options opt;
 
-	if (replay->nodes == 0 && !replay->is_stacked)
+	if (replay->nodes == 0 && !replay->is_stacked && !replay->is_stored)
 		return true;
 	sim_options_draw(&opt, seed);
 	return (replay->nodes == 0 || opt.node_count == replay->nodes) &&
-	    (!replay->is_stacked || opt.has_stack);
+	    (!replay->is_stacked || opt.has_stack) &&
+	    (!replay->is_stored || opt.has_store);
 }
 
 int
@@ -155,6 +163,8 @@ main(int argc, char **argv)
 	printf("%llu events, %llu views, %llu deliveries\n",
 	    (unsigned long long)events, (unsigned long long)views,
 	    (unsigned long long)delivered);
+	if (replay.is_stored)
+		sim_store_print();
 	printf("%llu passed, %llu failed\n", (unsigned long long)passed,
 	    (unsigned long long)(ran - passed));
 	sim_destroy(sim);

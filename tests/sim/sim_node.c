@@ -521,6 +521,8 @@ sim_node_crash(struct sim *sim, struct sim_node *node, bool is_proven)
 	node->life++;
 	drop_socket(sim, node);
 	sim_load_on_down(sim, node);
+	if (sim->opt.has_store)
+		sim_store_on_down(sim, node);
 	if (is_proven)
 		send_proof(sim, node);
 	sim_fault_on_down(sim, node);

@@ -154,6 +154,19 @@ is_forgetting(const struct sim_options *opt)
 		   opt->every_ns[SIM_FAULT_LEAVE]) != 0;
 }
 
+static void
+draw_store(struct sim_options *opt, struct rng *rng)
+{
+	opt->store_tie = (int)rng_below(rng, 3); /* none, node, fence */
+	opt->has_veto = rng_below(rng, 3) == 0;
+	opt->is_in_memory = rng_below(rng, 4) == 0;
+	opt->has_full = rng_below(rng, 3) == 0;
+	opt->has_broken = rng_below(rng, 2);
+	/* What only memory has does not outlive a disk that was lost. */
+	if (opt->has_store && opt->is_in_memory)
+		opt->disk_lost_ppm = 0;
+}
+
 /* Drawn last, so that earlier seeds mean what they meant. */
 static void
 draw_rules(struct sim_options *opt, struct rng *rng)
@@ -179,6 +192,7 @@ draw_rules(struct sim_options *opt, struct rng *rng)
 	    (rules->is_tracking || !is_forgetting(opt));
 	opt->has_store = opt->has_stack && rng_below(rng, 2);
 	opt->has_elections = rng_below(rng, 3) == 0;
+	draw_store(opt, rng);
 }
 
 void
@@ -199,6 +213,18 @@ sim_options_draw(struct sim_options *opt, uint64_t seed)
 	opt->has_groups = rng_below(&rng, 2);
 	opt->check_every = rng_below(&rng, 50) ? 2048 : 32;
 	draw_rules(opt, &rng);
+}
+
+static void
+print_store(const struct sim_options *opt)
+{
+	static const char *const ties[] = { "none", "node", "fence" };
+
+	if (opt->has_store)
+		printf("store tie=%s elections=%d veto=%d memory=%d full=%d "
+		       "broken=%d\n",
+		    ties[opt->store_tie], opt->has_elections, opt->has_veto,
+		    opt->is_in_memory, opt->has_full, opt->has_broken);
 }
 
 static void
@@ -265,5 +291,6 @@ sim_options_print(const struct sim_options *opt)
 	    (unsigned)opt->burst_messages, (unsigned)opt->message_bytes,
 	    (unsigned)opt->large_ppm, (unsigned)opt->safe_ppm,
 	    (unsigned)opt->if_view_ppm, (unsigned)opt->worst_ppm);
+	print_store(opt);
 	print_faults(opt);
 }

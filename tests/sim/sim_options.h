@@ -80,6 +80,11 @@ struct sim_options {
 	bool has_stack;     /* memberd and quorumd on it */
 	bool has_store;     /* and cfgstored */
 	bool has_elections; /* whose votes change */
+	int store_tie;      /* enum kv_tie */
+	bool has_veto;      /* quorumd forbids */
+	bool is_in_memory;  /* durability = memory; then no disk forgets */
+	bool has_full;      /* disks are full for a while */
+	bool has_broken;    /* or fail; and cfgstored alone is killed */
 	struct sim_rules rules;
 	uint32_t check_every;
 };

@@ -205,6 +205,8 @@ on_verdict(struct sim *sim, struct sim_node *node,
 	    verdict->is_quorate ? "yes" : "no", (unsigned)verdict->votes,
 	    (unsigned)verdict->needed, (unsigned)verdict->expected);
 	check_sides(sim, node);
+	if (sim->opt.has_store)
+		sim_store_on_quorum(sim, node, verdict->is_quorate);
 }
 
 static void
@@ -638,6 +640,8 @@ sim_stack_restart(struct sim *sim, struct sim_node *node, uint32_t conn)
 	ENSURE(stack->quorum != NULL);
 	stack->conn[SIM_SERVICE_QUORUM] = conn;
 	stack->is_quorate = false;
+	if (sim->opt.has_store)
+		sim_store_on_quorum(sim, node, true);
 	if (stack->view.seq == 0)
 		return;
 	in.view.id = stack->view;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/sim_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +17,26 @@
 
 #define MS UINT64_C(1000000)
 
-enum { TICK_MS = 5, QUIET_TICK_MS = 40, ASK_IN = 3 };
+enum {
+	TICK_MS = 5,
+	QUIET_TICK_MS = 40,
+	ASK_IN = 3,
+	CONTEND_IN = 8,
+	WATCH_IN = 4,
+	FULL_IN = 300, /* ticks */
+	FULL_TICKS = 200,
+	KILL_IN = 1500,
+	FAIL_IN = 3000,
+	FAIL_TICKS = 100,
+};
 
 /* What of a node the world of replicas has no place for. */
 static struct store {
 	uint64_t life;
 	bool is_changing, is_group_due;
+	bool is_forbidden;         /* by quorumd */
+	unsigned full, failed;     /* so many ticks yet */
+	uint64_t off[LIMIT_NODES]; /* incarnations it was told are fenced */
 	struct kv_nodes group;
 	struct parse_pos group_pos;
 	struct parse_view view;
@@ -29,6 +44,8 @@ static struct store {
 } stores[LIMIT_NODES];
 
 static struct sim *current;
+static uint64_t fenced[LIMIT_NODES]; /* the last incarnation that is off */
+static struct replica_world_tally tally;
 static bool is_void; /* of what must hold */
 
 static struct world_node *
@@ -112,7 +129,6 @@ void
 sim_store_reset(struct sim *sim)
 {
 	struct replica_world_state *w = &replica_w;
-	static struct replica_world_tally tally;
 
 	for (size_t i = 0; i < REPLICA_WORLD_NODES; i++) {
 		if (w->node[i].disk == NULL)
@@ -127,6 +143,7 @@ sim_store_reset(struct sim *sim)
 	for (size_t i = 0; i < LIMIT_NODES; i++)
 		free(stores[i].taken);
 	memset(stores, 0, sizeof stores);
+	memset(fenced, 0, sizeof fenced);
 	current = sim;
 	is_void = false;
 	if (!sim->opt.has_store)
@@ -134,8 +151,11 @@ sim_store_reset(struct sim *sim)
 	w->rules.node_count = sim->opt.node_count;
 	w->rules.ops = 100;
 	w->rules.has_elections = sim->opt.has_elections;
+	w->rules.tie = (enum kv_tie)sim->opt.store_tie;
+	w->rules.is_in_memory = sim->opt.is_in_memory;
 	w->rules.has_falling_views = sim->opt.disk_lost_ppm > 0;
 	w->tally = &tally;
+	w->tally_begin = tally.oks;
 	w->step = step;
 	w->window_bytes = 32768;
 	rng_init(&w->rng, sim->opt.seed);
@@ -143,7 +163,8 @@ sim_store_reset(struct sim *sim)
 		w->votes[i] = sim->opt.rules.votes[i];
 		w->id[i] = sim->node[i].id;
 		w->node[i].id = sim->node[i].id;
-		w->node[i].disk = replica_disk_open(8192);
+		w->node[i].disk = replica_disk_open(
+		    sim->opt.is_in_memory ? UINT32_MAX : 8192);
 		w->node[i].lent = malloc(LENT_BYTES);
 		ENSURE(w->node[i].lent != NULL);
 	}
@@ -164,6 +185,17 @@ push_tick(struct sim *sim, struct sim_node *node)
 		.a = store_of(node)->life });
 }
 
+/* What was not durable is gone, all or some of it. */
+static void
+crash_disk(struct sim *sim, struct world_node *n)
+{
+	size_t waiting = replica_disk_waiting(n->disk);
+
+	replica_disk_crash(n->disk,
+	    sim->opt.is_in_memory ? SIZE_MAX
+				  : (size_t)rng_below(&sim->rng, waiting + 1));
+}
+
 void
 sim_store_start(struct sim *sim, struct sim_node *node)
 {
@@ -172,8 +204,7 @@ sim_store_start(struct sim *sim, struct sim_node *node)
 	replica_w.now_ns = sim->now_ns;
 	replica_world_lost(n);
 	replica_world_drop_out(n);
-	replica_disk_crash(n->disk,
-	    (size_t)rng_below(&sim->rng, replica_disk_waiting(n->disk) + 1));
+	crash_disk(sim, n);
 	if (node->disk.is_lost) {
 		/* Nothing is promised when too many are. */
 		is_void |= !replica_world_may_lose(n);
@@ -187,6 +218,18 @@ sim_store_start(struct sim *sim, struct sim_node *node)
 	store_of(node)->life = node->life;
 	replica_world_make(n);
 	push_tick(sim, node);
+}
+
+void
+sim_store_on_down(struct sim *sim, struct sim_node *node)
+{
+	struct world_node *n = node_of(node);
+
+	n->is_up = false;
+	replica_w.now_ns = sim->now_ns;
+	replica_world_lost(n);
+	if (sim->opt.store_tie == KV_TIE_FENCE && rng_below(&sim->rng, 2) == 0)
+		fenced[node->idx] = node->incarnation;
 }
 
 /* ---- ringd's stream ---------------------------------------------------- */
@@ -292,11 +335,69 @@ sim_store_on_time(struct sim *sim, struct sim_node *node)
 		step(node_of(node), &in);
 }
 
-static void
-work_disk(struct sim *sim, struct world_node *n)
+void
+sim_store_on_quorum(struct sim *sim, struct sim_node *node, bool is_permitted)
 {
+	struct store *store = store_of(node);
+	struct replica_input in = { .kind = REPLICA_IN_QUORUM };
+
+	if (!sim->opt.has_veto || store->is_forbidden == !is_permitted)
+		return;
+	store->is_forbidden = !is_permitted;
+	in.is_permitted = is_permitted;
+	step(node_of(node), &in);
+}
+
+/* memberd tells who was fenced. */
+static void
+hear_fences(struct sim *sim, struct sim_node *node)
+{
+	struct store *store = store_of(node);
+	struct replica_input in = { .kind = REPLICA_IN_FENCED };
+
+	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
+		if (store->off[i] >= fenced[i])
+			continue;
+		store->off[i] = fenced[i];
+		in.fenced.node = sim->node[i].id;
+		in.fenced.inc = fenced[i];
+		sim_tell(sim, node, "store hears that %u is fenced",
+		    (unsigned)in.fenced.node);
+		step(node_of(node), &in);
+	}
+}
+
+/* No space: what was given waits.  false: that is so now. */
+static bool
+has_space(struct sim *sim, struct sim_node *node)
+{
+	struct store *store = store_of(node);
+	struct replica_input in = { .kind = REPLICA_IN_FULL };
+
+	if (store->full == 0) {
+		if (!sim->opt.has_full || !sim->is_load_on ||
+		    rng_below(&sim->rng, FULL_IN) != 0)
+			return true;
+		store->full = 1 + (unsigned)rng_below(&sim->rng, FULL_TICKS);
+		step(node_of(node), &in);
+		return false;
+	}
+	if (--store->full > 0 && sim->is_load_on)
+		return false;
+	store->full = 0;
+	in.kind = REPLICA_IN_SPACE;
+	step(node_of(node), &in);
+	return true;
+}
+
+static void
+work_disk(struct sim *sim, struct sim_node *node)
+{
+	struct world_node *n = node_of(node);
 	struct replica_input in = { .kind = REPLICA_IN_SYNCED };
 
+	if (!has_space(sim, node) || store_of(node)->failed > 0)
+		return;
 	replica_disk_sync(n->disk, (size_t)rng_below(&sim->rng, 24));
 	if (replica_disk_synced(n->disk, &in.tip))
 		step(n, &in);
@@ -315,14 +416,19 @@ reload(struct sim *sim, struct sim_node *node)
 	struct world_node *n = node_of(node);
 	struct store *store = store_of(node);
 	struct replica_input in = { .kind = REPLICA_IN_VIEW };
+	struct replica_input quorum = { .kind = REPLICA_IN_QUORUM };
 	uint32_t members[LIMIT_NODES];
 	uint64_t inc[LIMIT_NODES];
 
+	tally.reloads++;
 	sim_tell(sim, node, "store reloads");
-	replica_disk_crash(n->disk, SIZE_MAX);
 	replica_world_drop_out(n);
 	replica_world_make(n);
+	memset(store->off, 0, sizeof store->off);
+	store->full = store->failed = 0;
 	store->group.count = 0;
+	if (store->is_forbidden)
+		step(n, &quorum);
 	in.view.id = store->view;
 	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
 		if (!(node->app.stack.members >> i & 1))
@@ -336,6 +442,66 @@ reload(struct sim *sim, struct sim_node *node)
 	sim_group_restart_store(sim, node);
 }
 
+/* cfgstored ends here and begins anew, for one reason or another. */
+static void
+end_and_begin(struct sim *sim, struct sim_node *node)
+{
+	struct world_node *n = node_of(node);
+
+	if (n->is_reload_due) {
+		replica_disk_crash(n->disk, SIZE_MAX);
+	} else {
+		sim_tell(sim, node, "store ends");
+		replica_world_lost(n);
+		crash_disk(sim, n);
+	}
+	reload(sim, node);
+}
+
+/* true: its files fail, or it is killed. */
+static bool
+is_ending(struct sim *sim, struct sim_node *node)
+{
+	struct store *store = store_of(node);
+	struct replica_input in = { .kind = REPLICA_IN_FAILED };
+
+	if (node_of(node)->is_reload_due)
+		return true;
+	if (store->failed > 0)
+		return --store->failed == 0;
+	if (!sim->opt.has_broken || !sim->is_load_on)
+		return false;
+	if (rng_below(&sim->rng, KILL_IN) == 0)
+		return true;
+	if (sim->opt.is_in_memory || rng_below(&sim->rng, FAIL_IN) != 0)
+		return false;
+	store->failed = 1 + (unsigned)rng_below(&sim->rng, FAIL_TICKS);
+	step(node_of(node), &in);
+	return false;
+}
+
+/* Clients at this node, and watchers anywhere, do something. */
+static void
+run_clients(struct sim *sim, struct sim_node *node)
+{
+	struct world_node *n = node_of(node);
+
+	replica_w.now_ns = sim->now_ns;
+	for (uint32_t i = 0; i < sim->opt.node_count; i++)
+		if (sim->node[i].power != SIM_OFF)
+			replica_w.node[i].skew_ns =
+			    sim_node_clock_ns(sim, &sim->node[i]) - sim->now_ns;
+	replica_world_lock_look();
+	if (rng_below(&sim->rng, WATCH_IN) == 0)
+		replica_world_watch();
+	if (!sim->is_load_on || node->is_leaving)
+		return;
+	if (rng_below(&sim->rng, ASK_IN) == 0)
+		replica_world_ask(n);
+	if (rng_below(&sim->rng, CONTEND_IN) == 0)
+		replica_world_contend(n);
+}
+
 void
 sim_store_on_tick(struct sim *sim, struct sim_node *node, uint64_t life)
 {
@@ -347,17 +513,15 @@ sim_store_on_tick(struct sim *sim, struct sim_node *node, uint64_t life)
 	push_tick(sim, node);
 	if (node->power != SIM_ON)
 		return;
-	if (n->is_reload_due && !store_of(node)->is_changing) {
-		reload(sim, node);
+	if (!store_of(node)->is_changing && is_ending(sim, node)) {
+		end_and_begin(sim, node);
 		return;
 	}
-	work_disk(sim, n);
-	if (sim->is_load_on && !node->is_leaving &&
-	    rng_below(&sim->rng, ASK_IN) == 0) {
-		replica_w.now_ns = sim->now_ns;
-		n->skew_ns = sim_node_clock_ns(sim, node) - sim->now_ns;
-		replica_world_ask(n);
+	if (!n->is_reload_due) {
+		hear_fences(sim, node);
+		work_disk(sim, node);
 	}
+	run_clients(sim, node);
 	if (node->life == life)
 		sim_node_settle(sim, node);
 	if (node->life == life)
@@ -409,16 +573,40 @@ sim_store_taken(struct sim_node *node)
 void
 sim_store_end(struct sim *sim)
 {
+	bool is_forbidden = false;
+
 	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
 		struct world_node *n = node_of(&sim->node[i]);
 
+		is_forbidden |= store_of(&sim->node[i])->is_forbidden;
 		n->is_up = sim->node[i].power == SIM_ON;
 		if (!n->is_up)
 			replica_world_lost(n);
 	}
 	if (is_void)
 		return;
-	replica_world_end();
+	if (!is_forbidden)
+		replica_world_end();
+	if (replica_w.failure[0] == '\0')
+		replica_world_judge();
 	if (replica_w.failure[0] != '\0')
 		sim_fail(sim, "S2 %s", replica_w.failure);
+}
+
+void
+sim_store_print(void)
+{
+	printf("store: opens %llu oks %llu reads %llu refused %llu unknown "
+	       "%llu fills %llu reloads %llu expired %llu cuts %llu gaps %llu "
+	       "judged %llu undecided %llu found %llu events %llu holds "
+	       "%llu\n",
+	    (unsigned long long)tally.opens, (unsigned long long)tally.oks,
+	    (unsigned long long)tally.reads, (unsigned long long)tally.refused,
+	    (unsigned long long)tally.unknown, (unsigned long long)tally.fills,
+	    (unsigned long long)tally.reloads,
+	    (unsigned long long)tally.expired, (unsigned long long)tally.cuts,
+	    (unsigned long long)tally.gaps, (unsigned long long)tally.judged,
+	    (unsigned long long)tally.undecided,
+	    (unsigned long long)tally.found, (unsigned long long)tally.events,
+	    (unsigned long long)tally.holds);
 }

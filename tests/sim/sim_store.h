@@ -34,6 +34,12 @@ void sim_store_on_message(struct sim *sim, struct sim_node *node,
 void sim_store_on_time(struct sim *sim, struct sim_node *node);
 uint64_t sim_store_deadline_ns(const struct sim_node *node);
 
+/* It is off, for certain: somebody may say so. */
+void sim_store_on_down(struct sim *sim, struct sim_node *node);
+/* quorumd's verdict, if it has one. */
+void sim_store_on_quorum(
+    struct sim *sim, struct sim_node *node, bool is_permitted);
+
 /* Its disk has worked for a while, and clients come. */
 void sim_store_on_tick(struct sim *sim, struct sim_node *node, uint64_t life);
 
@@ -45,5 +51,8 @@ void sim_store_taken(struct sim_node *node);
 
 /* The ring is one and quiet. */
 void sim_store_end(struct sim *sim);
+
+/* A line of what there was in all runs so far. */
+void sim_store_print(void);
 
 #endif
