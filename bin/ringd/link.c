@@ -18,6 +18,8 @@ enum {
 
 static const uint64_t link_beat_ns = 25 * LINK_MS;
 static const uint64_t link_timeout_ns = 400 * LINK_MS;
+/* Nothing follows from it with one link, but a line in the log. */
+static const uint64_t link_timeout_one_ns = 2000 * LINK_MS;
 static const uint64_t link_gap_ns = LINK_MS; /* between two LINKs of a pair */
 static const uint64_t link_quick_ns = 1000 * LINK_MS;
 static const uint64_t link_given_up_ns = 10000 * LINK_MS;
@@ -68,7 +70,8 @@ link_create(struct arena *arena, const struct link_config *cfg, uint64_t now_ns)
 	l->beat_ns = slowness *
 	    (cfg->heartbeat_ns != 0 ? cfg->heartbeat_ns : link_beat_ns);
 	if (l->cfg.timeout_ns == 0)
-		l->cfg.timeout_ns = link_timeout_ns;
+		l->cfg.timeout_ns =
+		    cfg->link_count > 1 ? link_timeout_ns : link_timeout_one_ns;
 	l->cfg.timeout_ns = num_max(l->cfg.timeout_ns, 8 * l->beat_ns);
 	l->due_ns = LINK_NEVER;
 	link_create_sizes(l);
@@ -83,7 +86,7 @@ link_create(struct arena *arena, const struct link_config *cfg, uint64_t now_ns)
 
 /* ---- beginnings -------------------------------------------------------- */
 
-/* The next thing to do may be now. */
+/* The next thing to do may be then; never in the past, or it would be late. */
 static void
 link_hurry(struct links *l, uint64_t at_ns)
 {
@@ -136,13 +139,14 @@ static void
 link_hint_peer(
     struct links *l, uint32_t peer, const struct link_at *at, bool is_usable)
 {
-	struct link_pair *pair = &link_peer(l, peer)->pairs[at->link];
+	struct link_peer *who = link_peer(l, peer);
+	struct link_pair *pair = &who->pairs[at->link];
 
 	if (pair->is_unusable == !is_usable)
 		return;
 	pair->is_unusable = !is_usable;
 	pair->begun_ns = at->now_ns;
-	pair->is_due = is_usable;
+	pair->is_due = is_usable && who->is_known;
 	if (!is_usable)
 		pair->heard_ns = 0;
 	l->has_effects = true;
@@ -179,7 +183,7 @@ link_sent(struct links *l, const struct link_at *at, uint32_t count)
 	pair->sent += count;
 	pair->sent_ns = at->now_ns;
 	if (link_is_busy(l, pair))
-		link_hurry(l, pair->told_ns + l->beat_ns);
+		link_hurry(l, num_max(at->now_ns, pair->told_ns + l->beat_ns));
 }
 
 void
@@ -205,7 +209,7 @@ link_heard(struct links *l, const struct link_at *at, uint64_t counter)
 	    !link_is_silent(l, pair, at->now_ns);
 
 	pair->heard_counter = num_max(pair->heard_counter, counter);
-	if (pair->is_unusable)
+	if (pair->is_unusable || !link_peer(l, at->peer)->is_known)
 		return;
 	pair->heard_ns = at->now_ns;
 	if (!was_heard)

@@ -77,7 +77,7 @@ struct link_config {
 	enum link_mode mode;
 	uint32_t priority[LIMIT_LINKS]; /* the lowest first */
 	uint64_t heartbeat_ns;          /* 0: 25 ms */
-	uint64_t timeout_ns; /* of silence, then a pair is down; 0: 400 ms */
+	uint64_t timeout_ns;     /* of silence, then it is down; 0: 400 ms */
 	uint32_t datagram_bytes; /* the longest that DATA needs */
 };
 

@@ -15,11 +15,12 @@
 #include "libcommon/os/loop.h"
 
 #include "bin/ringd/ringd.h"
+#include "bin/ringd/ringd_net.h"
 
 static void
 on_change(void *arg, uint32_t link)
 {
-	const struct ringd *r = arg;
+	struct ringd *r = arg;
 	const struct netwatch_item *item = &r->local.item[link];
 	char bytes[UDP_ADDR_TEXT_BYTES];
 	struct text addr;
@@ -30,6 +31,9 @@ on_change(void *arg, uint32_t link)
 	    item->state == NETWATCH_UP ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
 	    "local-address", "link=%u addr=%s state=%s interface=%s", link,
 	    addr.bytes, netwatch_state_name(item->state), item->ifname);
+	ringd_net_hint(r->net, link,
+	    item->state == NETWATCH_UP || item->state == NETWATCH_UNKNOWN,
+	    r->now_ns);
 }
 
 static void

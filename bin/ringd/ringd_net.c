@@ -10,6 +10,7 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/wrbuf.h"
 
@@ -79,6 +80,24 @@ ringd_net_create_session(
 	return session_create(arena, &session, &boot);
 }
 
+static struct links *
+ringd_net_create_links(
+    struct arena *arena, const struct ringd_net_config *cfg, uint64_t now_ns)
+{
+	struct link_config links = {
+		.node_count = cfg->node_count,
+		.link_count = cfg->link_count,
+		.mode = cfg->link_mode,
+		.heartbeat_ns = cfg->heartbeat_ns,
+		.datagram_bytes = cfg->frame_bytes + SESSION_OVERHEAD_BYTES,
+	};
+
+	while (cfg->nodes[links.self] != cfg->self)
+		links.self++;
+	memcpy(links.priority, cfg->link_priority, sizeof links.priority);
+	return link_create(arena, &links, now_ns);
+}
+
 struct ringd_net *
 ringd_net_create(
     struct arena *arena, const struct ringd_net_config *cfg, uint64_t now_ns)
@@ -86,7 +105,9 @@ ringd_net_create(
 	struct ringd_net *net = arena_take(arena, sizeof *net);
 	uint8_t *batch = arena_take(arena, UDP_BATCH_BYTES);
 	struct udp_rx *rx = udp_rx_create(arena);
+	uint8_t *scratch = arena_take(arena, UDP_BATCH_BYTES);
 	struct session *session = ringd_net_create_session(arena, cfg, now_ns);
+	struct links *paths = ringd_net_create_links(arena, cfg, now_ns);
 	struct box_owner owner;
 
 	ENSURE(cfg->link_count >= 1 && cfg->link_count <= LIMIT_LINKS);
@@ -96,6 +117,8 @@ ringd_net_create(
 	memset(net, 0, sizeof *net);
 	net->cfg = *cfg;
 	net->session = session;
+	net->paths = paths;
+	net->scratch = scratch;
 	net->rx = rx;
 	net->batch.bytes = batch;
 	net->now_ns = now_ns;
@@ -177,8 +200,10 @@ ringd_net_fd(const struct ringd_net *net, uint32_t link)
 uint64_t
 ringd_net_deadline_ns(const struct ringd_net *net)
 {
-	return net->is_rolled_back ? UINT64_MAX
-				   : session_deadline_ns(net->session);
+	if (net->is_rolled_back)
+		return UINT64_MAX;
+	return num_min(
+	    session_deadline_ns(net->session), link_deadline_ns(net->paths));
 }
 
 void
@@ -189,6 +214,17 @@ ringd_net_deadline(struct ringd_net *net, uint64_t now_ns)
 	net->now_ns = now_ns;
 	session_tick(net->session, &now);
 	ringd_net_pull(net, now_ns);
+	link_tick(net->paths, now_ns);
+	ringd_net_pull_links(net);
+}
+
+void
+ringd_net_hint(
+    struct ringd_net *net, uint32_t link, bool is_usable, uint64_t now_ns)
+{
+	net->now_ns = now_ns;
+	link_hint(net->paths, link, is_usable, now_ns);
+	ringd_net_pull_links(net);
 }
 
 /* ---- administration ---------------------------------------------------- */
@@ -229,7 +265,7 @@ ringd_net_peer(const struct ringd_net *net, uint32_t node, uint64_t now_ns,
 	if (peer == SESSION_NO_PEER)
 		return false;
 	own = &net->nodes[peer];
-	*out = (struct ringd_net_peer){ .link = ringd_net_link_of(net, peer) };
+	*out = (struct ringd_net_peer){ 0 };
 	session_peer_status(net->session, peer, &out->session);
 	for (int i = SESSION_OK + 1; i < SESSION_REFUSALS; i++)
 		out->refused[i] = session_refused(
@@ -238,7 +274,8 @@ ringd_net_peer(const struct ringd_net *net, uint32_t node, uint64_t now_ns,
 		out->drop_in_until_ns = own->drop_in_until_ns;
 	if (own->drop_out_until_ns > now_ns)
 		out->drop_out_until_ns = own->drop_out_until_ns;
-	memcpy(out->heard_ns, own->heard_ns, sizeof out->heard_ns);
+	for (uint32_t link = 0; link < net->cfg.link_count; link++)
+		link_status(net->paths, peer, link, &out->state[link]);
 	memcpy(out->links, own->links, sizeof out->links);
 	return true;
 }

@@ -12,7 +12,8 @@
  *   - a link is readable: ringd_net_readable;
  *   - ringd_net_deadline_ns has come: ringd_net_deadline;
  *   - a TOTEM_OUT_SEND was pulled: ringd_net_send;
- *   - at the end of every turn of the loop: ringd_net_flush.
+ *   - at the end of every turn of the loop: ringd_net_flush;
+ *   - the kernel says that an address or a carrier went: ringd_net_hint.
  * Nothing is allocated after create.
  */
 #ifndef RK_RINGD_NET_H
@@ -26,6 +27,7 @@
 #include "libcommon/base/limits.h"
 #include "libcommon/os/udp.h"
 
+#include "bin/ringd/link.h"
 #include "bin/ringd/session.h"
 
 struct arena;
@@ -66,6 +68,9 @@ struct ringd_net_config {
 	bool is_plain_cipher; /* ChaCha20 even where AES would do */
 	bool is_segment_off;  /* never use UDP_SEGMENT (for tests) */
 	uint64_t rekey_after; /* as in struct session_config; 0: 2^40 */
+	enum link_mode link_mode;
+	uint32_t link_priority[LIMIT_LINKS]; /* the lowest first */
+	uint64_t heartbeat_ns;               /* of links; 0: 25 ms */
 	struct ringd_net_host host;
 };
 
@@ -107,6 +112,10 @@ void ringd_net_send(
  */
 void ringd_net_flush(struct ringd_net *net, uint64_t now_ns);
 
+/* What link_hint takes: this node can (or cannot) use the link at all. */
+void ringd_net_hint(
+    struct ringd_net *net, uint32_t link, bool is_usable, uint64_t now_ns);
+
 /* ---- administration ---------------------------------------------------- */
 
 enum ringd_net_direction {
@@ -126,7 +135,8 @@ RK_MUST_CHECK int ringd_net_drop(struct ringd_net *net, uint32_t node,
 
 struct ringd_net_counters {
 	uint64_t sent_packets, sent_bytes;
-	uint64_t received_packets, received_bytes; /* believed ones */
+	uint64_t received_packets,
+	    received_bytes;                 /* believed, the first copy */
 	uint64_t refused;                   /* from that node's address */
 	uint64_t filtered_in, filtered_out; /* by ringd_net_drop */
 };
@@ -135,9 +145,7 @@ struct ringd_net_peer {
 	struct session_peer_status session;
 	uint64_t refused[SESSION_REFUSALS];
 	uint64_t drop_in_until_ns, drop_out_until_ns; /* 0: not dropping */
-	uint32_t link; /* the one that DATA takes */
-	/* The last datagram of which it brought the first copy; 0: never. */
-	uint64_t heard_ns[LIMIT_LINKS];
+	struct link_status state[LIMIT_LINKS];
 	struct ringd_net_counters links[LIMIT_LINKS];
 };
 

@@ -10,13 +10,15 @@
 #include "libcommon/os/box.h"
 #include "libcommon/os/udp.h"
 
+#include "bin/ringd/link.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/session.h"
 
 /* A peer; its place is that in cfg.nodes and in the session's. */
 struct ringd_net_node {
-	struct box_key key; /* of the session that is believed */
-	uint64_t heard_ns[LIMIT_LINKS];
+	struct box_key key;           /* of the session that is believed */
+	uint64_t log_ns[LIMIT_LINKS]; /* lines about it: a bucket */
+	uint32_t unlogged[LIMIT_LINKS];
 	uint64_t drop_in_until_ns, drop_out_until_ns;
 	struct ringd_net_counters links[LIMIT_LINKS];
 };
@@ -35,6 +37,7 @@ struct ringd_net_batch {
 struct ringd_net {
 	struct ringd_net_config cfg;
 	struct session *session;
+	struct links *paths;
 	struct box_key own;       /* what we seal with */
 	struct box_key candidate; /* of a HELLO that is not believed yet */
 	uint32_t salt;
@@ -42,7 +45,9 @@ struct ringd_net {
 	bool has_arrived; /* since the last IDLE */
 	bool is_pending;  /* some link was not drained */
 	bool is_rolled_back;
-	uint64_t now_ns; /* of the latest call */
+	uint64_t now_ns;  /* of the latest call */
+	uint64_t turn;    /* of LINK_RR */
+	uint8_t *scratch; /* UDP_BATCH_BYTES: LINKs, copies */
 	struct ringd_net_batch batch;
 	struct udp_rx *rx;
 	struct udp links[LIMIT_LINKS];
@@ -52,8 +57,12 @@ struct ringd_net {
 /* The session's effects, carried out. */
 void ringd_net_pull(struct ringd_net *net, uint64_t now_ns);
 
-/* The link that DATA for a peer takes. */
-uint32_t ringd_net_link_of(const struct ringd_net *net, uint32_t peer);
+/* Seals len bytes of plain for dst as one datagram at out. */
+void ringd_net_seal(struct ringd_net *net, struct session_header *header,
+    const uint8_t *plain, size_t len, uint8_t *out);
+
+/* What the links want sent and told. */
+void ringd_net_pull_links(struct ringd_net *net);
 
 /* Whose session, for deriving a key. */
 struct box_owner ringd_net_owner(

@@ -71,8 +71,12 @@ static void
 ringd_net_count(struct ringd_net *net, const struct ringd_net_rx *rx)
 {
 	struct ringd_net_node *node = &net->nodes[rx->peer];
+	struct link_at at = { rx->peer, rx->link, net->now_ns };
 
-	node->heard_ns[rx->link] = net->now_ns;
+	if (rx->header.kind != SESSION_LINK) {
+		link_came(net->paths, &at);
+		link_heard(net->paths, &at, rx->header.counter);
+	}
 	node->links[rx->link].received_packets++;
 	node->links[rx->link].received_bytes += rx->len;
 }
@@ -182,6 +186,27 @@ ringd_net_obituary(struct ringd_net *net, const struct ringd_net_rx *rx)
 	return SESSION_OK;
 }
 
+static enum session_refusal
+ringd_net_hear_link(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct link_at at = { rx->peer, rx->link, net->now_ns };
+	struct link_packet packet;
+
+	if (rx->len > UDP_BATCH_BYTES)
+		return SESSION_REFUSED_MALFORMED;
+	if (!ringd_net_open_box(&net->nodes[rx->peer].key, rx, net->scratch))
+		return SESSION_REFUSED_TAG;
+	if (!link_packet_get(
+		net->scratch, rx->len - SESSION_OVERHEAD_BYTES, &packet))
+		return SESSION_REFUSED_MALFORMED;
+	if (!link_hear(net->paths, &at, &packet, (uint32_t)rx->len))
+		return SESSION_REFUSED_REPLAY;
+	link_heard(net->paths, &at, rx->header.counter);
+	ringd_net_count(net, rx);
+	ringd_net_pull_links(net);
+	return SESSION_OK;
+}
+
 static bool
 ringd_net_is_dropped(struct ringd_net *net, const struct ringd_net_rx *rx)
 {
@@ -209,6 +234,23 @@ ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
 	return refusal;
 }
 
+/*
+ * A copy of what came over another link already, or a repetition: opened only
+ * where that may show that the link is alive.
+ */
+static void
+ringd_net_copy(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct link_at at = { rx->peer, rx->link, net->now_ns };
+
+	if (!rx->is_believed || rx->len > UDP_BATCH_BYTES)
+		return;
+	link_came(net->paths, &at);
+	if (link_wants(net->paths, &at, rx->header.counter) &&
+	    ringd_net_open_box(&net->nodes[rx->peer].key, rx, net->scratch))
+		link_heard(net->paths, &at, rx->header.counter);
+}
+
 static enum session_refusal
 ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 {
@@ -218,6 +260,8 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 		return ringd_net_obituary(net, rx);
 	refusal = session_check(
 	    net->session, rx->peer, &rx->header, net->now_ns, &rx->is_believed);
+	if (refusal == SESSION_REFUSED_REPLAY)
+		ringd_net_copy(net, rx);
 	if (refusal != SESSION_OK)
 		return refusal;
 	switch (rx->header.kind) {
@@ -226,6 +270,7 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 	case SESSION_HELLO:
 		return ringd_net_hello(net, rx);
 	case SESSION_LINK:
+		return ringd_net_hear_link(net, rx);
 	case SESSION_OBITUARY:
 		break;
 	}

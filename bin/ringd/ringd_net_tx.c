@@ -4,8 +4,8 @@
  * is the copy), once for all destinations; a batch ends where the kernel could
  * not cut it any more, or where the next datagram goes elsewhere.
  *
- * Control packets go over all links, DATA over one: the lowest that the peer
- * was heard on lately.  The receiver's replay window drops the copies.
+ * link.h says which links a packet takes; control packets take all that are up.
+ * The receiver's replay window drops the copies.
  */
 #include <string.h>
 
@@ -16,33 +16,18 @@
 #include "bin/ringd/ringd_net_internal.h"
 #include "bin/ringd/totem.h"
 
-/* A link on which nothing was heard for so long carries no DATA. */
-static const uint64_t ringd_net_silent_ns = 400000000;
-
 static_assert((int)UDP_DESTINATIONS_MAX >= (int)LIMIT_NODES,
     "a batch goes to all peers by one call");
 static_assert((int)LIMIT_FRAME_BYTES_MAX + (int)SESSION_OVERHEAD_BYTES <=
 	(int)UDP_BATCH_BYTES,
     "any one datagram fits the batch");
 
-uint32_t
-ringd_net_link_of(const struct ringd_net *net, uint32_t peer)
-{
-	const uint64_t *heard_ns = net->nodes[peer].heard_ns;
-
-	for (uint32_t link = 0; link < net->cfg.link_count; link++)
-		if (heard_ns[link] != 0 &&
-		    net->now_ns - heard_ns[link] < ringd_net_silent_ns)
-			return link;
-	return 0;
-}
-
 /*
- * Seals len bytes of plain for dst as one datagram at out.  The salt is drawn
+ * The salt is drawn
  * anew in every turn of the loop: a machine that is set back to a snapshot
  * uses counters again, and must not use them with the same salt.
  */
-static void
+void
 ringd_net_seal(struct ringd_net *net, struct session_header *header,
     const uint8_t *plain, size_t len, uint8_t *out)
 {
@@ -65,17 +50,25 @@ ringd_net_seal(struct ringd_net *net, struct session_header *header,
 
 /* ---- the batch --------------------------------------------------------- */
 
-/* Is this what goes to that peer over this link? */
-static bool
-ringd_net_takes(struct ringd_net *net, const struct ringd_net_batch *batch,
-    uint32_t peer, uint32_t link)
+/* The links that it takes to each peer, as bits. */
+static void
+ringd_net_route(struct ringd_net *net, uint8_t links[LIMIT_NODES])
 {
-	return (batch->to >> peer & 1) != 0 &&
-	    (batch->is_control || ringd_net_link_of(net, peer) == link);
+	const struct ringd_net_batch *batch = &net->batch;
+
+	for (uint32_t i = 0; i < net->cfg.node_count; i++) {
+		links[i] = 0;
+		if (batch->to >> i & 1)
+			links[i] = batch->is_control
+			    ? link_control(net->paths, i)
+			    : link_data(net->paths, i, net->turn);
+	}
+	net->turn++;
 }
 
 static void
-ringd_net_send_batch(struct ringd_net *net, uint32_t link)
+ringd_net_send_batch(
+    struct ringd_net *net, uint32_t link, const uint8_t links[LIMIT_NODES])
 {
 	const struct ringd_net_batch *batch = &net->batch;
 	const union udp_addr *to[UDP_DESTINATIONS_MAX];
@@ -86,9 +79,11 @@ ringd_net_send_batch(struct ringd_net *net, uint32_t link)
 	for (uint32_t i = 0; i < net->cfg.node_count; i++) {
 		struct ringd_net_counters *counters =
 		    &net->nodes[i].links[link];
+		struct link_at at = { i, link, net->now_ns };
 
-		if (!ringd_net_takes(net, batch, i, link))
+		if (!(links[i] >> link & 1))
 			continue;
+		link_sent(net->paths, &at, batch->count);
 		if (net->nodes[i].drop_out_until_ns > net->now_ns) {
 			counters->filtered_out += batch->count;
 			continue;
@@ -105,11 +100,13 @@ static void
 ringd_net_send_waiting(struct ringd_net *net)
 {
 	struct ringd_net_batch *batch = &net->batch;
+	uint8_t links[LIMIT_NODES];
 
 	if (batch->count == 0)
 		return;
+	ringd_net_route(net, links);
 	for (uint32_t link = 0; link < net->cfg.link_count; link++)
-		ringd_net_send_batch(net, link);
+		ringd_net_send_batch(net, link, links);
 	*batch = (struct ringd_net_batch){ .bytes = batch->bytes };
 }
 
@@ -200,6 +197,7 @@ ringd_net_flush(struct ringd_net *net, uint64_t now_ns)
 		net->cfg.host.step(net->cfg.host.arg, &idle);
 	}
 	ringd_net_send_waiting(net);
+	ringd_net_pull_links(net);
 	net->is_salted = false;
 	net->is_pending = false;
 }
@@ -224,7 +222,9 @@ ringd_net_send_hello(
 		const union udp_addr *to = &net->cfg.addr[peer][link];
 		struct ringd_net_counters *counters =
 		    &net->nodes[peer].links[link];
+		struct link_at at = { peer, link, net->now_ns };
 
+		link_sent(net->paths, &at, 1);
 		if (net->nodes[peer].drop_out_until_ns > net->now_ns) {
 			counters->filtered_out++;
 			continue;
@@ -242,6 +242,7 @@ ringd_net_believe(struct ringd_net *net, const struct session_effect *effect)
 	struct session_peer_status status;
 
 	net->nodes[effect->peer].key = net->candidate;
+	link_greet(net->paths, effect->peer, effect->is_restart, net->now_ns);
 	session_peer_status(net->session, effect->peer, &status);
 	log_line(LOG_LEVEL_INFO, "peer-session",
 	    "node=%u incarnation=%llu restart=%s same_table=%s", status.node,

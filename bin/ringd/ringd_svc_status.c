@@ -19,8 +19,6 @@
 
 enum { LINE_BYTES = 2048 };
 
-#define LINK_UP_NS CLOCK_S_NS /* heard within that */
-
 /* Where the lines go: to a client, or into the log. */
 struct report {
 	struct ringd *r;
@@ -144,17 +142,24 @@ put_links(struct report *report, const struct cluster_node *node)
 	if (!ringd_net_peer(r->net, node->id, r->now_ns, &peer))
 		return;
 	for (uint32_t i = 0; i < node->link_count; i++) {
-		bool is_up = peer.session.is_believed &&
-		    peer.heard_ns[i] != 0 &&
-		    r->now_ns - peer.heard_ns[i] < LINK_UP_NS;
+		const struct link_status *link = &peer.state[i];
 
 		begin(report, "kind=link");
 		put_number(report, "node", node->id);
 		put_number(report, "link", i);
 		put(report, "addr", "");
 		udp_addr_text(&node->link[i], &report->out);
-		put(report, "state", is_up ? "up" : "down");
-		put(report, "active", peer.link == i ? "yes" : "no");
+		put(report, "state",
+		    link->is_unusable ? "unusable"
+				      : link_state_name(link->state));
+		put(report, "active", link->has_data ? "yes" : "no");
+		put(report, "good", link->is_good ? "yes" : "no");
+		put_number(report, "rtt_us", link->rtt_ns / 1000);
+		put_number(report, "rtt_dev_us", link->rtt_dev_ns / 1000);
+		put_number(report, "loss_in", link->loss_in);
+		put_number(report, "loss_out", link->loss_out);
+		put_number(report, "mtu", link->mtu);
+		put_number(report, "priority", link->priority);
 		end(report);
 	}
 }
@@ -426,6 +431,7 @@ put_peer_counts(struct report *report, const struct cluster_node *node)
 			{ "refused", link->refused },
 			{ "filtered_in", link->filtered_in },
 			{ "filtered_out", link->filtered_out },
+			{ "link_downs", peer.state[i].downs },
 		};
 
 		for (size_t k = 0; k < ARRAY_COUNT(counts); k++) {

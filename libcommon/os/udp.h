@@ -94,6 +94,13 @@ struct udp_batch {
 void udp_send(struct udp *udp, const struct udp_batch *batch,
     const union udp_addr *const *to, size_t to_count);
 
+/*
+ * Sends one datagram unfragmented even where the path is known to be narrower:
+ * to find out whether it is.  Too long for the link counts as no error.
+ */
+void udp_send_whole(struct udp *udp, const uint8_t *bytes, size_t len,
+    const union udp_addr *to);
+
 /* What one receive call brought: buffers are reused by the next. */
 struct udp_rx;
 

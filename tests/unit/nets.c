@@ -99,6 +99,7 @@ configure(uint32_t i, uint32_t link_count)
 		.keys = &nets_keys[i],
 		.incarnation = 100 + i,
 		.frame_bytes = NETS_FRAME,
+		.link_priority = { 0, 1 },
 		.host = { &nets_nodes[i], host_cell, host_step,
 		    host_rolled_back, host_outlived },
 	};

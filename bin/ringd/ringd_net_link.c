@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the links want: LINKs sent, and a line in the log now and then. */
+#include <string.h>
+
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/log.h"
+
+#include "bin/ringd/link.h"
+#include "bin/ringd/ringd_net.h"
+#include "bin/ringd/ringd_net_internal.h"
+
+/* Of one peer on one link: some lines at once, then one every 10 s. */
+enum { RINGD_NET_LINES = 6 };
+static const uint64_t ringd_net_line_ns = 10 * CLOCK_S_NS;
+
+/* A LINK is alone in its datagram, which goes whole or not at all. */
+static void
+ringd_net_send_link(struct ringd_net *net, const struct link_effect *effect)
+{
+	const union udp_addr *to = &net->cfg.addr[effect->peer][effect->link];
+	struct ringd_net_node *node = &net->nodes[effect->peer];
+	struct ringd_net_counters *counters = &node->links[effect->link];
+	uint8_t plain[LIMIT_FRAME_BYTES_MAX];
+	struct session_header header;
+	size_t len = LINK_TEXT_BYTES;
+
+	if (effect->bytes != 0)
+		len = num_max(len, effect->bytes - SESSION_OVERHEAD_BYTES);
+	ENSURE(len <= sizeof plain);
+	link_packet_put(&effect->packet, plain);
+	memset(plain + LINK_TEXT_BYTES, 0, len - LINK_TEXT_BYTES);
+	session_stamp(
+	    net->session, SESSION_LINK, net->cfg.nodes[effect->peer], &header);
+	ringd_net_seal(net, &header, plain, len, net->scratch);
+	len += SESSION_OVERHEAD_BYTES;
+	if (node->drop_out_until_ns > net->now_ns) {
+		counters->filtered_out++;
+		return;
+	}
+	counters->sent_packets++;
+	counters->sent_bytes += len;
+	if (effect->bytes != 0) {
+		udp_send_whole(
+		    &net->links[effect->link], net->scratch, len, to);
+	} else {
+		struct udp_batch batch = { net->scratch, len, len };
+
+		udp_send(&net->links[effect->link], &batch, &to, 1);
+	}
+}
+
+/* May there be a line about this pair now?  What is not told is counted. */
+static bool
+ringd_net_may_log(struct ringd_net *net, const struct link_effect *effect)
+{
+	struct ringd_net_node *node = &net->nodes[effect->peer];
+	uint64_t *log_ns = &node->log_ns[effect->link];
+
+	*log_ns = num_max(*log_ns, net->now_ns);
+	if (*log_ns - net->now_ns >= RINGD_NET_LINES * ringd_net_line_ns) {
+		node->unlogged[effect->link]++;
+		return false;
+	}
+	*log_ns += ringd_net_line_ns;
+	return true;
+}
+
+static void
+ringd_net_log_pair(
+    struct ringd_net *net, const struct link_effect *effect, const char *event)
+{
+	uint32_t *unlogged = &net->nodes[effect->peer].unlogged[effect->link];
+	struct link_status status;
+
+	if (!ringd_net_may_log(net, effect))
+		return;
+	link_status(net->paths, effect->peer, effect->link, &status);
+	log_line(LOG_LEVEL_NOTICE, event,
+	    "node=%u link=%u state=%s rtt_us=%llu mtu=%u untold=%u",
+	    net->cfg.nodes[effect->peer], effect->link,
+	    link_state_name(status.state),
+	    (unsigned long long)(status.rtt_ns / 1000), status.mtu, *unlogged);
+	*unlogged = 0;
+}
+
+static void
+ringd_net_log_moved(struct ringd_net *net, const struct link_effect *effect)
+{
+	log_line(LOG_LEVEL_INFO, "link-data", "node=%u links=%#x",
+	    net->cfg.nodes[effect->peer], effect->data);
+}
+
+static void
+ringd_net_link_effect(struct ringd_net *net, const struct link_effect *effect)
+{
+	switch (effect->kind) {
+	case LINK_OUT_SEND:
+		if (!net->is_rolled_back)
+			ringd_net_send_link(net, effect);
+		break;
+	case LINK_OUT_UP:
+		ringd_net_log_pair(net, effect, "link-up");
+		break;
+	case LINK_OUT_DOWN:
+		ringd_net_log_pair(net, effect, "link-down");
+		break;
+	case LINK_OUT_MOVED:
+		ringd_net_log_moved(net, effect);
+		break;
+	case LINK_OUT_MTU:
+		ringd_net_log_pair(net, effect, "link-mtu");
+		break;
+	}
+}
+
+void
+ringd_net_pull_links(struct ringd_net *net)
+{
+	struct link_effect effect;
+
+	while (link_next(net->paths, net->now_ns, &effect))
+		ringd_net_link_effect(net, &effect);
+}
