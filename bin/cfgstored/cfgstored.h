@@ -16,6 +16,7 @@
 #include "bin/cfgstored/cfgstored_backlog.h"
 #include "bin/cfgstored/cfgstored_disk.h"
 #include "bin/cfgstored/cfgstored_lend.h"
+#include "bin/cfgstored/cfgstored_once.h"
 #include "bin/cfgstored/replica.h"
 
 struct arena;
@@ -51,8 +52,9 @@ struct cfgstored_request {
 	bool is_txn;
 	bool is_del;
 	bool has_grant;
-	uint64_t lease;     /* that it is about */
-	uint64_t ttl_ns;    /* has_grant, or WANT_LEASE */
+	uint64_t lease;  /* that it is about */
+	uint64_t ttl_ns; /* has_grant, or WANT_LEASE */
+	struct cfgstored_once once;
 	uint32_t next_free; /* while it is */
 	char tag[WORD_TAG_BYTES + 1];
 	/* Keys of conditions, as many as fit: {length 2, bytes}. */

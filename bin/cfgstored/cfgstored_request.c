@@ -49,6 +49,7 @@ cfgstored_request_take(
 	request->want = want;
 	request->is_txn = request->is_del = request->has_grant = false;
 	request->lease = request->ttl_ns = 0;
+	request->once.client = 0;
 	request->has_more_keys = false;
 	request->keys_len = 0;
 	request->tag[0] = '\0';
@@ -128,6 +129,8 @@ static void
 tell_conflict(const struct cfgstored_request *request,
     const struct replica_effect *effect)
 {
+	/* The first is not the client's. */
+	const size_t at = effect->answer.at - (request->once.client != 0);
 	char bytes[LINE_BYTES];
 	struct text out;
 
@@ -135,8 +138,8 @@ tell_conflict(const struct cfgstored_request *request,
 	svc_put_tag(&out, get_tag(request));
 	text_put(&out, "no code=conflict");
 	if (request->is_txn)
-		put_number(&out, "at", effect->answer.at + 1);
-	put_key(request, effect->answer.at, &out);
+		put_number(&out, "at", at + 1);
+	put_key(request, at, &out);
 	put_number(&out, "rev", effect->answer.key_rev);
 	put_number(&out, "store_rev", effect->answer.rev);
 	text_put_char(&out, '\n');
@@ -171,7 +174,8 @@ tell_done(struct cfgstored *d, const struct cfgstored_request *request,
 	switch (request->want) {
 	case CFGSTORED_WANT_REV:
 		put_number(&out, "rev", rev);
-		put_number(&out, "n", effect->answer.changed);
+		if (effect->answer.changed != SIZE_MAX)
+			put_number(&out, "n", effect->answer.changed);
 		if (request->has_grant || request->lease != 0)
 			put_number(&out, "lease",
 			    request->has_grant ? rev : request->lease);
@@ -198,7 +202,7 @@ tell_done(struct cfgstored *d, const struct cfgstored_request *request,
 	svc_put(request->client, out.bytes, out.len);
 }
 
-/* What nobody was there to delete: no change, and no revision. */
+/* What nobody was there to delete. */
 static bool
 is_nothing(const struct cfgstored_request *request,
     const struct replica_effect *effect)
@@ -246,6 +250,41 @@ refuse(struct cfgstored *d, struct svc_client *client, const char *tag,
 					   : "refused");
 }
 
+/* It has been done before, or another one of the same client has. */
+static void
+tell_again(struct cfgstored *d, const struct cfgstored_request *request,
+    const struct replica_effect *effect)
+{
+	const struct kv *kv = cfgstored_kv(d);
+	struct replica_effect then = *effect;
+
+	if (kv == NULL ||
+	    !cfgstored_once_is_done(
+		kv, &request->once, effect->answer.key_rev)) {
+		d->stats.refused++;
+		svc_err(request->client, get_tag(request), "busy",
+		    "nothing changed: another request of this client "
+		    "came first");
+		return;
+	}
+	then.answer.code = REPLICA_OK;
+	then.answer.rev = effect->answer.key_rev;
+	if (!cfgstored_once_count(kv, then.answer.rev, &then.answer.changed))
+		then.answer.changed = SIZE_MAX;
+	if (is_nothing(request, &then))
+		svc_no(request->client, get_tag(request), "absent");
+	else
+		tell_done(d, request, &then);
+}
+
+static bool
+has_lease(const struct cfgstored *d, uint64_t id)
+{
+	const struct kv *kv = cfgstored_kv(d);
+
+	return kv != NULL && kv_lease_find(kv, id) != NULL;
+}
+
 static void
 tell(struct cfgstored *d, const struct cfgstored_request *request,
     const struct replica_effect *effect)
@@ -259,6 +298,28 @@ tell(struct cfgstored *d, const struct cfgstored_request *request,
 		svc_no(request->client, get_tag(request), "absent");
 	else
 		tell_done(d, request, effect);
+}
+
+/*
+ * Of a client with a name.  Without its lease nobody knows what was done; the
+ * first condition is that this was not; one of the keys is not the client's.
+ */
+static void
+tell_once(struct cfgstored *d, const struct cfgstored_request *request,
+    const struct replica_effect *effect)
+{
+	struct replica_effect own = *effect;
+
+	if (own.answer.code == REPLICA_CONFLICT &&
+	    !has_lease(d, request->once.client)) {
+		own.answer.code = REPLICA_NO_LEASE;
+	} else if (own.answer.code == REPLICA_CONFLICT && own.answer.at == 0) {
+		tell_again(d, request, effect);
+		return;
+	}
+	if (own.answer.code == REPLICA_OK)
+		own.answer.changed--;
+	tell(d, request, &own);
 }
 
 void
@@ -278,8 +339,11 @@ cfgstored_request_answer(
 		get_user(request->client)->sync = CFGSTORED_SYNC_DONE;
 		get_user(request->client)->sync_code = effect->answer.code;
 		d->is_resume_due = true;
-	} else
+	} else if (request->once.client != 0) {
+		tell_once(d, request, effect);
+	} else {
 		tell(d, request, effect);
+	}
 	give_back(d, request);
 }
 

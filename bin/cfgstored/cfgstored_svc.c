@@ -37,15 +37,18 @@ static const struct svc_verb verbs[] = {
 	    "key=K [n=N] [before=REV]", false },
 	{ "set", cfgstored_svc_set, SVC_RIGHT_READ,
 	    "key=K [if_rev=N | if_absent=yes | if_exists=yes | if_len=M] "
-	    "[lease=L | ttl=DUR] [durability=disk|memory] [timeout=DUR] len=N",
+	    "[lease=L | ttl=DUR] [durability=disk|memory] [timeout=DUR] "
+	    "[client=L seq=N] len=N",
 	    true },
 	{ "del", cfgstored_svc_del, SVC_RIGHT_READ,
 	    "(key=K [if_rev=N] | prefix=P) [durability=disk|memory] "
-	    "[timeout=DUR]",
+	    "[timeout=DUR] [client=L seq=N]",
 	    true },
 	{ "txn", cfgstored_svc_txn, SVC_RIGHT_READ,
-	    "[durability=disk|memory] [timeout=DUR] len=N", true },
-	{ "lease", cfgstored_svc_lease, SVC_RIGHT_READ, "ttl=DUR", true },
+	    "[durability=disk|memory] [timeout=DUR] [client=L seq=N] len=N",
+	    true },
+	{ "lease", cfgstored_svc_lease, SVC_RIGHT_READ,
+	    "ttl=DUR [client=L seq=N]", true },
 	{ "renew", cfgstored_svc_renew, SVC_RIGHT_READ, "lease=L", true },
 	{ "release", cfgstored_svc_release, SVC_RIGHT_READ, "lease=L", true },
 	{ "leases", cfgstored_svc_leases, SVC_RIGHT_READ, "", false },

@@ -22,6 +22,7 @@ struct write {
 	const char *mistake; /* of the request; NULL: none yet */
 	struct kv_part condition, change, grant;
 	bool has_condition, has_grant;
+	struct cfgstored_once once;
 };
 
 /* ---- words ------------------------------------------------------------- */
@@ -57,6 +58,20 @@ get_number(
 }
 
 static void
+get_once(struct write *w)
+{
+	struct cfgstored_once *once = &w->once;
+	const bool has_client =
+	    get_number(w, "client", &once->client, "client: expected a lease");
+
+	once->uid = svc_client_peer(w->req->client)->uid;
+	if (has_client !=
+		get_number(w, "seq", &once->number, "seq: expected a number") ||
+	    (has_client && (once->client == 0 || once->number == 0)))
+		misuse(w, "client and seq: expected both, from 1");
+}
+
+static void
 begin(struct write *w, struct cfgstored *d, struct svc_request *req)
 {
 	const struct word_pair *kind = word_get(req->word, "durability");
@@ -73,6 +88,7 @@ begin(struct write *w, struct cfgstored *d, struct svc_request *req)
 		misuse(w, "durability: expected disk or memory");
 	if (!cfgstored_svc_get_deadline(d, req, &w->deadline_ns))
 		misuse(w, "timeout: expected a duration");
+	get_once(w);
 }
 
 static void
@@ -106,7 +122,8 @@ may_use_lease(const struct write *w, uint64_t id)
 		kv_about(v, &about);
 		kv_key(kv, v, key);
 		if (!acl_may_use_key(conf, peer, CLUSTER_RIGHT_CFG_WRITE, key,
-			about.key_len))
+			about.key_len) &&
+		    !cfgstored_once_is_own(kv, v, peer->uid))
 			return false;
 	}
 	return acl_may_use_some(conf, peer, CLUSTER_RIGHT_CFG_WRITE);
@@ -196,15 +213,68 @@ tell_too_long(const struct write *w)
 	return SVC_DONE;
 }
 
+/* false: it was told why the request cannot be done once. */
+static bool
+look_at_once(struct write *w)
+{
+	const struct kv *kv = cfgstored_kv(w->d);
+	struct svc_request *req = w->req;
+
+	if (w->once.client == 0)
+		return true;
+	if (kv == NULL) {
+		svc_err(req->client, req->tag, "notquorate",
+		    "nothing changed: the state is not complete here");
+		return false;
+	}
+	switch (cfgstored_once_look(kv, &w->once)) {
+	case CFGSTORED_ONCE_GOES:
+		return true;
+	case CFGSTORED_ONCE_OLD:
+		cfgstored_svc_misused(req, "seq: a later one was done");
+		return false;
+	case CFGSTORED_ONCE_FOREIGN:
+		cfgstored_svc_denied(req, "this client");
+		return false;
+	}
+	return false;
+}
+
+/* The conditions come next, then the changes, then end_command. */
+static void
+begin_command(struct write *w, size_t conditions, size_t changes)
+{
+	const bool is_once = w->once.client != 0;
+	struct kv_part condition, change;
+
+	kv_command_begin(&w->cmd, conditions + is_once, changes + is_once);
+	if (!is_once)
+		return;
+	cfgstored_once_parts(&w->once, &condition, &change);
+	kv_command_add(&w->cmd, &condition);
+}
+
+static void
+end_command(struct write *w)
+{
+	struct kv_part condition, change;
+
+	if (w->once.client == 0)
+		return;
+	cfgstored_once_parts(&w->once, &condition, &change);
+	kv_command_add(&w->cmd, &change);
+}
+
 static void
 add_parts(struct write *w)
 {
-	kv_command_begin(&w->cmd, w->has_condition, 1U + w->has_grant);
+	begin_command(w, w->has_condition, 1U + w->has_grant);
 	if (w->has_condition)
 		kv_command_add(&w->cmd, &w->condition);
 	if (w->has_grant)
 		kv_command_add(&w->cmd, &w->grant);
 	kv_command_add(&w->cmd, &w->change);
+	end_command(w);
 }
 
 /* What is simpler than a transaction. */
@@ -221,12 +291,15 @@ finish(struct write *w, enum cfgstored_want want)
 		return cfgstored_svc_denied(w->req, "this key");
 	if (is_value_too_long(w, &w->change))
 		return tell_too_long(w);
+	if (!look_at_once(w))
+		return SVC_DONE;
 	add_parts(w);
 	if (w->cmd.is_full)
 		return tell_too_long(w);
 	request = cfgstored_request_take(w->d, w->req, want);
 	if (request == NULL)
 		return SVC_DONE;
+	request->once = w->once;
 	request->lease = w->change.lease;
 	request->has_grant = w->has_grant || w->change.kind == KV_GRANT;
 	request->ttl_ns = w->change.kind == KV_GRANT ? w->change.number : 0;
@@ -339,6 +412,8 @@ cfgstored_svc_del(void *arg, struct svc_request *req)
 	take_condition(&w);
 	if (is_prefix && w.has_condition)
 		misuse(&w, "prefix: expected no condition; txn takes some");
+	if (is_prefix && w.once.client != 0)
+		misuse(&w, "prefix: expected no client");
 	return finish(&w, CFGSTORED_WANT_REV);
 }
 
@@ -369,6 +444,8 @@ use_lease(void *arg, struct svc_request *req, enum kv_part_kind kind,
 	if (!get_number(&w, "lease", &w.change.lease,
 		"lease: expected the number of one"))
 		misuse(&w, "lease: expected the number of one");
+	if (w.once.client != 0)
+		misuse(&w, "expected no client: it may be repeated as it is");
 	return finish(&w, want);
 }
 
@@ -440,13 +517,14 @@ write_txn(struct write *w, struct kv_txn *txn,
 {
 	struct kv_part part;
 
-	kv_command_begin(&w->cmd, sum->conditions, sum->changes);
+	begin_command(w, sum->conditions, sum->changes);
 	kv_txn_init(txn, w->req->data, w->req->data_len);
 	while (kv_txn_next(txn, &part) == KV_TXN_PART) {
 		kv_command_add(&w->cmd, &part);
 		if (part.kind < KV_PUT)
 			note_key(request, &part);
 	}
+	end_command(w);
 }
 
 static enum svc_result
@@ -488,6 +566,7 @@ send_txn(struct write *w, struct kv_txn *txn, const struct txn_sum *sum)
 	request = cfgstored_request_take(w->d, w->req, CFGSTORED_WANT_REV);
 	if (request == NULL)
 		return SVC_DONE;
+	request->once = w->once;
 	request->is_txn = true;
 	request->has_grant = sum->has_grant;
 	request->keys_len = draft.keys_len;
@@ -517,5 +596,7 @@ cfgstored_svc_txn(void *arg, struct svc_request *req)
 	if (sum.is_long || sum.conditions > KV_PARTS_MAX ||
 	    sum.changes > KV_PARTS_MAX)
 		return tell_too_long(&w);
+	if (!look_at_once(&w))
+		return SVC_DONE;
 	return send_txn(&w, &txn, &sum);
 }

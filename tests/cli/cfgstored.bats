@@ -503,6 +503,78 @@ teardown()
 	c 1 'get key=long' | grep '^no code=absent'
 }
 
+@test "a request with a client and a number is done once, wherever it is asked" {
+	store 3
+	set_key 1 k 0 | grep -x 'ok rev=1 n=1'
+	c 1 'lease ttl=1h' | grep -x 'ok lease=2 ttl_ms=3600000'
+	set_key 1 k 1 client=2 seq=1 if_rev=1 | grep -x 'ok rev=3 n=1'
+	# Its condition holds no longer, and another value would not be it.
+	set_key 1 k 1 client=2 seq=1 if_rev=1 | grep -x 'ok rev=3 n=1'
+	set_key 2 k other client=2 seq=1 | grep -x 'ok rev=3 n=1'
+	set_key 3 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
+	set_key 1 k 1 client=2 seq=1 | grep '^err code=usage'
+	slay_store 3
+	set_key 1 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
+	cfgstored_starts 3
+	opens 3
+	set_key 3 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
+	[ "$(value_at 3 k sync=yes)" = 2 ]
+
+	c 1 'del key=none client=2 seq=3' | grep -x 'no code=absent'
+	c 2 'del key=none client=2 seq=3' | grep -x 'no code=absent'
+	c 2 'del key=k client=2 seq=4' 'del key=k client=2 seq=4' |
+		grep -cx 'ok rev=6 n=1' | grep -x 2
+	c 2 'lease ttl=1m client=2 seq=5' 'lease ttl=1m client=2 seq=5' |
+		grep -cx 'ok lease=7 ttl_ms=60000' | grep -x 2
+	# What is not done is not remembered.
+	set_key 1 k 1 client=2 seq=6 if_exists=yes |
+		grep -x 'no code=conflict key=k rev=0 store_rev=7'
+	set_key 1 k 1 client=2 seq=6 if_absent=yes | grep -x 'ok rev=8 n=1'
+
+	c 1 'renew lease=2' | grep '^ok renewals=1 '
+	c 1 'release lease=2' | grep -x 'ok n=1 rev=9'
+	set_key 1 k 1 client=2 seq=6 if_absent=yes |
+		grep -x 'no code=nolease'
+	[ "$(value_at 3 k sync=yes)" = 1 ]
+	c 1 'list prefix=ringkit/' | grep -x 'ok n=0 rev=9 more=no'
+}
+
+@test "a transaction is done once, too; who is not its user may not" {
+	local body='if key=a absent=yes
+put key=a len=1
+x
+put key=b len=1
+y
+'
+	one() # AS...: the transaction, from standard input to standard output
+	{
+		{
+			printf 'txn client=1 seq=1 len=%d\n%s\nquit\n' "${#body}" "$body"
+		} | timeout 20 "$@" nc -U run1/cfg.sock | sed '1d;$d'
+	}
+	store 1
+	c 1 'lease ttl=1h' | grep '^ok lease=1 '
+	one env | grep -x 'ok rev=2 n=2'
+	one env | grep -x 'ok rev=2 n=2'
+	# The place of a condition is that of the client's own.
+	c 1 'set key=a client=1 seq=0 len=0\n' | grep '^err code=usage'
+	c 1 'set key=a client=1 len=0\n' | grep '^err code=usage'
+	c 1 'del prefix=a client=1 seq=2' | grep '^err code=usage'
+	c 1 'renew lease=1 client=1 seq=2' | grep '^err code=usage'
+	body="${body/absent=yes/exists=yes}"
+	body="if key=b exists=yes
+if key=c exists=yes
+put key=c len=0
+
+"
+	printf 'txn client=1 seq=2 len=%d\n%s\nquit\n' "${#body}" "$body" |
+		timeout 20 nc -U run1/cfg.sock |
+		grep -x 'no code=conflict at=2 key=c rev=0 store_rev=2'
+	[ ${#AS_NOBODY[@]} -gt 0 ] || return 0
+	chmod 777 run1/cfg.sock
+	one "${AS_NOBODY[@]}" | grep '^err code=denied'
+}
+
 @test "limits are told, and what is beyond them is refused" {
 	store 1 'keys_max = 16' 'value_max = 64' 'bytes_max = 1MiB' \
 		'leases_max = 1'
