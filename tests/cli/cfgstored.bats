@@ -514,6 +514,7 @@ teardown()
 	set_key 3 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
 	set_key 1 k 1 client=2 seq=1 | grep '^err code=usage'
 	slay_store 3
+	stored 1 'state=open .*members=1,2 '
 	set_key 1 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
 	cfgstored_starts 3
 	opens 3
@@ -524,8 +525,8 @@ teardown()
 	c 2 'del key=none client=2 seq=3' | grep -x 'no code=absent'
 	c 2 'del key=k client=2 seq=4' 'del key=k client=2 seq=4' |
 		grep -cx 'ok rev=6 n=1' | grep -x 2
-	c 2 'lease ttl=1m client=2 seq=5' 'lease ttl=1m client=2 seq=5' |
-		grep -cx 'ok lease=7 ttl_ms=60000' | grep -x 2
+	c 2 'lease ttl=1h client=2 seq=5' 'lease ttl=1h client=2 seq=5' |
+		grep -cx 'ok lease=7 ttl_ms=3600000' | grep -x 2
 	# What is not done is not remembered.
 	set_key 1 k 1 client=2 seq=6 if_exists=yes |
 		grep -x 'no code=conflict key=k rev=0 store_rev=7'
