@@ -153,6 +153,8 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 		.links = plan->links,
 		.incarnation = r->disk.incarnation,
 		.frame_bytes = conf->ring.frame_bytes,
+		.link_mode = (enum link_mode)conf->ring.link_mode,
+		.heartbeat_ns = conf->ring.heartbeat_ns,
 		.socket_buffer_bytes = (int)conf->ring.socket_buffer_bytes,
 		.host = { .arg = r,
 		    .cell = on_net_cell,
@@ -160,6 +162,8 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 		    .rolled_back = on_net_rolled_back,
 		    .outlived = on_net_outlived },
 	};
+	memcpy(cfg.link_priority, conf->ring.link_priority,
+	    sizeof cfg.link_priority);
 	for (uint32_t i = 0; i < conf->node_count; i++) {
 		cfg.nodes[i] = conf->nodes[i].id;
 		memcpy(cfg.addr[i], conf->nodes[i].link, sizeof cfg.addr[i]);

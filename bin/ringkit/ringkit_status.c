@@ -126,6 +126,12 @@ show_link(struct summary *sum, const struct ask_line *line)
 	put_word(&sum->rest, line, "link", "  link ");
 	put_word(&sum->rest, line, "addr", "  ");
 	put_word(&sum->rest, line, "state", "  ");
+	if (is(line, "active", "yes"))
+		out_put_string(&sum->rest, "  active");
+	if (is(line, "state", "up") && is(line, "good", "no"))
+		out_put_string(&sum->rest, "  poor");
+	put_word(&sum->rest, line, "rtt_us", "  round trip us ");
+	put_word(&sum->rest, line, "mtu", "  mtu ");
 }
 
 static void

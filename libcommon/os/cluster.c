@@ -16,6 +16,7 @@
 /* Sections of the other daemons, which read the same file. */
 static const char *const foreign_sections[] = { "member", NULL };
 
+static const char *const link_modes[] = { "passive", "active", "rr", NULL };
 static const char *const transports[] = { "unicast", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info",
 	"debug", NULL };
@@ -32,11 +33,26 @@ static const struct conf_setting cluster_settings[] = {
 	    NULL, false },
 };
 
+#define LINK(n)                                                               \
+	{                                                                     \
+		"link" #n "_priority", CONF_COUNT, RING(link_priority[n]), 0, \
+		    255, NULL, false                                          \
+	}
+
 static const struct conf_setting ring_settings[] = {
 	{ "transport", CONF_WORD, RING(transport), 0, 0, transports, false },
 	{ "port", CONF_COUNT, RING(port), 1, 65535 - LIMIT_LINKS, NULL, false },
 	{ "frame_bytes", CONF_COUNT, RING(frame_bytes), LIMIT_FRAME_BYTES_MIN,
 	    LIMIT_FRAME_BYTES_MAX, NULL, false },
+	{ "link_mode", CONF_WORD, RING(link_mode), 0, 0, link_modes, false },
+	LINK(0),
+	LINK(1),
+	LINK(2),
+	LINK(3),
+	LINK(4),
+	LINK(5),
+	LINK(6),
+	LINK(7),
 	{ "window", CONF_COUNT, RING(window), LIMIT_WINDOW_MIN,
 	    LIMIT_WINDOW_MAX, NULL, true },
 	{ "token", CONF_DURATION, RING(token_loss_ns), MS(50), MS(60000), NULL,

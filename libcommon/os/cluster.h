@@ -60,9 +60,11 @@ struct cluster_ring {
 	int transport; /* 0: unicast */
 	uint32_t port;
 	uint32_t frame_bytes;
-	uint32_t window;        /* 0: adaptive from the default */
-	uint64_t token_loss_ns; /* 0: adaptive */
-	uint64_t heartbeat_ns;  /* 0: the default, as all below */
+	int link_mode;                       /* 0: passive, 1: active, 2: rr */
+	uint32_t link_priority[LIMIT_LINKS]; /* the lowest first */
+	uint32_t window;                     /* 0: adaptive from the default */
+	uint64_t token_loss_ns;              /* 0: adaptive */
+	uint64_t heartbeat_ns;               /* 0: the default, as all below */
 	uint64_t idle_hold_ns;
 	uint64_t join_ns;
 	uint64_t consensus_ns;

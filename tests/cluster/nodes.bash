@@ -16,6 +16,7 @@
 
 nodes_count=0
 nodes_addr=()
+nodes_addr2=()
 nodes_anchor=()
 nodes_is_apart=$([ "$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
 
@@ -148,4 +149,24 @@ nodes_down()
 	ip netns del "$(nodes_netns bridge)"
 	nodes_anchor=()
 	nodes_count=0
+}
+
+# nodes_second: after nodes_up, another network of the same nodes, which cuts
+# and loss do not touch; node I has nodes_addr2[I] there.
+nodes_second()
+{
+	local i bridge
+	bridge=$(nodes_netns bridge)
+	ip -n "$bridge" link add br1 type bridge mcast_snooping 0
+	ip -n "$bridge" link set br1 mtu 1500 up
+	for ((i = 1; i <= nodes_count; i++)); do
+		nodes_addr2[i]=10.78.0.$i
+		ip link add "q$i" netns "$bridge" mtu 1500 type veth \
+			peer name eth1 netns "$(nodes_netns "$i")" mtu 1500 ||
+			return
+		ip -n "$bridge" link set "q$i" master br1 up
+		ip -n "$(nodes_netns "$i")" addr add "${nodes_addr2[i]}/24" \
+			brd + dev eth1
+		ip -n "$(nodes_netns "$i")" link set eth1 up
+	done
 }

@@ -60,13 +60,15 @@ addr_text(uint32_t node, uint32_t link)
 static void
 test_cluster_reads_nodes_by_id_with_default_ports(void)
 {
-	CHECK_EQ(read_conf(CLUSTER ALPHA BETA "votes = 3\n"
-					      "[ring]\nport = 6000\n"
-					      "message_bytes_max = 2MiB\n"
-					      "token = 300ms\nwindow = auto\n"
-					      "[member]\nwhatever = 1\n"
-					      "[log]\nlevel = debug\n",
-		     "alpha"),
+	CHECK_EQ(
+	    read_conf(CLUSTER ALPHA BETA "votes = 3\n"
+					 "[ring]\nport = 6000\n"
+					 "message_bytes_max = 2MiB\n"
+					 "token = 300ms\nwindow = auto\n"
+					 "link_mode = rr\nlink7_priority = 9\n"
+					 "[member]\nwhatever = 1\n"
+					 "[log]\nlevel = debug\n",
+		"alpha"),
 	    0);
 	CHECK_STR(report, "");
 	CHECK_STR(conf.cluster, "prod");
@@ -83,6 +85,9 @@ test_cluster_reads_nodes_by_id_with_default_ports(void)
 	CHECK_STR(addr_text(1, 1), "[2001:db8::1]:99");
 	CHECK_EQ(conf.ring.message_bytes_max, 2 << 20);
 	CHECK_EQ(conf.ring.token_loss_ns, UINT64_C(300000000));
+	CHECK_EQ(conf.ring.link_mode, 2);
+	CHECK_EQ(conf.ring.link_priority[0], 0);
+	CHECK_EQ(conf.ring.link_priority[7], 9);
 	CHECK_EQ(conf.log_level, LOG_LEVEL_DEBUG);
 	CHECK_EQ(cluster_find(&conf, "beta"), 0);
 	CHECK_EQ(cluster_find(&conf, "7"), 1);

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# Three loaded ringds with two links, one of which is cut, made deaf in one
+# direction, lossy, flapping, or without carrier: no view changes, nothing is
+# lost or doubled, and messages take the other one.
+# shellcheck disable=SC2034,SC2154 # variables are shared
+
+load ../cli/ringd_nodes
+load nodes
+
+setup()
+{
+	local missing
+	load trio
+	[ -n "$nodes_is_apart" ] || skip "needs root, for network namespaces"
+	for missing in nft setsid unshare nsenter ethtool; do
+		command -v "$missing" >/dev/null || skip "needs $missing"
+	done
+	nodes_begin
+	AS_NOBODY=()
+	nodes_dir=$DIR
+	{ nodes_up 3 && nodes_cut 1 2 && nodes_heal && nodes_second; } \
+		2>nodes.err ||
+		skip "no namespaces, or no nftables in bridges: $(head -n 1 nodes.err)"
+	trio_count=3
+	# So patient that a busy machine alone makes no reformation.
+	links_config 'token = 3s' 'heartbeat = 100ms' "$@"
+}
+
+teardown()
+{
+	trio_down
+}
+
+links_config() # LINE...
+{
+	local i
+	another_key
+	{
+		printf '[cluster]\nname = trio\nkey_file = key\n'
+		printf '[ring]\nrt_priority = 0\nlink1_priority = 1\n'
+		printf '%s\n' "$@"
+		for i in 1 2 3; do
+			printf '[node n%s]\nid = %s\nlink0 = %s\nlink1 = %s\n' \
+				"$i" "$i" "${nodes_addr[i]}" "${nodes_addr2[i]}"
+		done
+	} >ringkit.conf
+}
+
+# comes I PATTERN: a line of the status of node I matches, soon.
+comes()
+{
+	local end=$((SECONDS + 60))
+	until ask "$1" status | grep -q -- "$2"; do
+		((SECONDS < end)) || {
+			echo "node $1: no $2"
+			ask "$1" status | grep -e kind=link -e kind=ring
+			return 1
+		}
+	done
+}
+
+# takes I PEER LINK: messages from I to PEER take that link alone.
+takes()
+{
+	comes "$1" "kind=link node=$2 link=$3 .* active=yes "
+	comes "$1" "kind=link node=$2 link=$((1 - $3)) .* active=no "
+}
+
+all_take() # LINK
+{
+	local i j
+	for i in 1 2 3; do
+		for j in 1 2 3; do
+			[ "$i" = "$j" ] || takes "$i" "$j" "$1"
+		done
+	done
+}
+
+begin_load()
+{
+	local i aids=$RINGKIT_BUILD/tests/cli
+	for i in 1 2 3; do
+		trio_launch "$i" ringd
+	done
+	for i in 1 2 3; do
+		first_started "$i"
+	done
+	for i in 1 2 3; do
+		comes "$i" 'kind=ring state=operational .* members=1,2,3 '
+	done
+	all_take 0
+	recorders=() publishers=()
+	for i in 1 2 3; do
+		background "$aids/recorder" -e end "run$i" "rec$i" >"ready.$i"
+		recorders+=($!)
+	done
+	for i in 1 2 3; do
+		appears "ready.$i" ready
+		background "$aids/publisher" -s "$i" -r 150 -x 20000 "run$i" \
+			"p$i" "p$i"
+		publishers+=($!)
+	done
+	for i in 1 2 3; do
+		appears "rec$i.1" 'msg .* node=3 '
+		gathers[i]=$(stat_of "$i" ring_gathers)
+	done
+}
+
+# Its socket may not be there at once.
+first_started() # I
+{
+	local end=$((SECONDS + 60))
+	until [ -S "run$1/ring.sock" ]; do
+		((SECONDS < end))
+	done
+}
+
+no_view_changed()
+{
+	local i
+	for i in 1 2 3; do
+		[ "$(stat_of "$i" ring_gathers)" = "${gathers[i]}" ] || {
+			echo "node $i:"
+			grep -a view- "log$i.ringd"
+			return 1
+		}
+	done
+}
+
+end_load()
+{
+	local pid
+	kill -TERM "${publishers[@]}"
+	for pid in "${publishers[@]}"; do
+		wait "$pid"
+	done
+	ask 2 'pub group=end confirm=safe data=end' | grep '^ok pos='
+	for pid in "${recorders[@]}"; do
+		wait "$pid"
+	done
+	echo end >end
+	"$RINGKIT_BUILD/tests/check/evscheck" --settled --accepted 2=end \
+		--accepted 1=p1.accepted --accepted 2=p2.accepted \
+		--accepted 3=p3.accepted rec?.1
+}
+
+@test "a link that is cut, deaf in one direction, or without carrier" {
+	begin_load
+	nodes_cut 1,2,3 1,2,3
+	all_take 1
+	comes 1 'kind=link node=2 link=0 .* state=down '
+	nodes_heal
+	all_take 0
+	no_view_changed
+
+	nodes_cut 1 2
+	takes 1 2 1
+	takes 2 1 1
+	takes 1 3 0
+	takes 3 2 0
+	nodes_heal
+	all_take 0
+	no_view_changed
+
+	ip -n "$(nodes_netns bridge)" link set p3 down
+	comes 3 'kind=link node=1 link=0 .* state=unusable '
+	takes 3 1 1
+	takes 1 3 1
+	takes 1 2 0
+	ip -n "$(nodes_netns bridge)" link set p3 up
+	all_take 0
+	no_view_changed
+	end_load
+}
+
+@test "a link that loses a third, and one that flaps" {
+	local i
+	begin_load
+	nodes_loss 30
+	all_take 1
+	no_view_changed
+	nodes_loss 0
+	all_take 0
+	for ((i = 0; i < 5; i++)); do
+		nodes_cut 1,2,3 1,2,3
+		sleep 0.5 # no event: it is to be cut so long
+		nodes_heal
+		sleep 0.5 # no event: and to work so long
+	done
+	no_view_changed
+	end_load
+}
