@@ -7,7 +7,6 @@
 #include "libcommon/base/word.h"
 #include "libcommon/os/acl.h"
 #include "libcommon/os/cluster.h"
-#include "libcommon/os/svc.h"
 
 static const char *
 take_globs(struct cfgstored_filter *filter, const struct word_pair *pair)
@@ -26,22 +25,22 @@ take_globs(struct cfgstored_filter *filter, const struct word_pair *pair)
 }
 
 const char *
-cfgstored_filter_take(
-    struct cfgstored_filter *filter, const struct svc_request *req)
+cfgstored_filter_take(struct cfgstored_filter *filter, struct word *word,
+    const struct unixsock_peer *peer)
 {
 	/* As written: escapes in a glob are a part of it. */
-	const struct word_pair *globs = word_get_raw(req->word, "glob");
+	const struct word_pair *globs = word_get_raw(word, "glob");
 	const struct word_pair *prefix;
 
 	filter->globs_len = filter->prefix_len = 0;
-	filter->peer = *svc_client_peer(req->client);
+	filter->peer = *peer;
 	if (globs != NULL) {
 		const char *mistake = take_globs(filter, globs);
 
 		if (mistake != NULL)
 			return mistake;
 	}
-	prefix = word_get(req->word, "prefix");
+	prefix = word_get(word, "prefix");
 	if (prefix == NULL)
 		return NULL;
 	if (prefix->len > sizeof filter->prefix)

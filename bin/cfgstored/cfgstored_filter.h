@@ -13,7 +13,7 @@
 #include "bin/cfgstored/kv.h"
 
 struct cluster_conf;
-struct svc_request;
+struct word;
 
 enum { CFGSTORED_GLOBS_BYTES = 2048 };
 
@@ -26,9 +26,12 @@ struct cfgstored_filter {
 	char globs[CFGSTORED_GLOBS_BYTES]; /* as written, apart by commas */
 };
 
-/* From glob= and prefix=; what is wrong with them, or NULL. */
-RK_MUST_CHECK const char *cfgstored_filter_take(
-    struct cfgstored_filter *filter, const struct svc_request *req);
+/*
+ * From glob= and prefix= of a request, whose rights count; conf is the
+ * caller's to set.  What is wrong with them, or NULL.
+ */
+RK_MUST_CHECK const char *cfgstored_filter_take(struct cfgstored_filter *filter,
+    struct word *word, const struct unixsock_peer *peer);
 
 bool cfgstored_filter_has(const struct cfgstored_filter *filter,
     const struct kv *kv, const struct kv_version *version);

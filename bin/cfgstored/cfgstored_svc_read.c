@@ -251,7 +251,8 @@ take_list(struct list *list, struct cfgstored_filter *filter)
 {
 	struct svc_request *req = list->req;
 	const struct word_pair *after, *keys;
-	const char *mistake = cfgstored_filter_take(filter, req);
+	const char *mistake = cfgstored_filter_take(
+	    filter, req->word, svc_client_peer(req->client));
 	int keys_only = 0;
 
 	filter->conf = list->d->serve->conf;

@@ -529,7 +529,8 @@ cfgstored_watch_run(void *arg, struct svc_request *req)
 		mistake = "id: taken by another subscription";
 	if (mistake == NULL && sub != NULL) {
 		sub->filter.conf = d->serve->conf;
-		mistake = cfgstored_filter_take(&sub->filter, req);
+		mistake = cfgstored_filter_take(
+		    &sub->filter, req->word, svc_client_peer(req->client));
 	}
 	if (mistake != NULL)
 		return cfgstored_svc_misused(req, mistake);
