@@ -269,15 +269,25 @@ note_lease(const struct world_op *op, uint64_t rev)
 			.until_ns = op->begin_ns + op->ttl_ns };
 }
 
-/* Rule 6: a disk that is lost now cannot pass for a start. */
+/* Rule 6: no disk that is lost from now on can pass for a start. */
 static void
-check_note(void)
+check_note(const struct world_node *n)
 {
-	for (unsigned i = 0; i < w.rules.node_count; i++)
-		if (replica_disk_tip(w.node[i].disk).index < NOTE_INDEX)
-			replica_world_fail("something is acknowledged, and "
-					   "the disk of node %u knows nothing",
-			    (unsigned)w.node[i].id);
+	const struct replica_era *era = &n->replica->era;
+	uint64_t least = era->is_virgin ? NOTE_INDEX : NOTE_INDEX - 1;
+
+	for (unsigned i = 0; i < w.rules.node_count; i++) {
+		const struct kv_electorate *e = &era->e.now;
+		size_t k = 0;
+
+		while (k < e->count && e->voter[k].id != w.id[i])
+			k++;
+		if (k < e->count &&
+		    replica_disk_tip(w.node[i].disk).index < least)
+			replica_world_fail("something is acknowledged, and the "
+					   "disk of node %u knows nothing",
+			    (unsigned)w.id[i]);
+	}
 }
 
 static void
@@ -289,7 +299,7 @@ end_lease(uint64_t id)
 }
 
 static void
-on_ok(struct world_op *op, uint64_t rev)
+on_ok(const struct world_node *n, struct world_op *op, uint64_t rev)
 {
 	bool is_change = op->kind != WORLD_READ && !op->wish.is_deletion;
 	bool is_late = rev < op->rev_before + is_change;
@@ -305,7 +315,7 @@ on_ok(struct world_op *op, uint64_t rev)
 	w.rev_told = num_max(w.rev_told, rev);
 	if (op->kind != WORLD_READ && w.tally->oks == w.tally_begin &&
 	    !w.rules.is_in_memory)
-		check_note();
+		check_note(n);
 	if (op->ttl_ns > 0)
 		note_lease(op, rev);
 	if (op->kind == WORLD_RELEASE)
@@ -334,7 +344,7 @@ replica_world_answered(
 	    (unsigned long long)effect->answer.rev);
 	replica_world_note_op(op, n, effect);
 	if (code == REPLICA_OK) {
-		on_ok(op, effect->answer.rev);
+		on_ok(n, op, effect->answer.rev);
 	} else if (code == REPLICA_UNKNOWN) {
 		w.tally->unknown++;
 	} else if (code >= REPLICA_CLOSED) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One node of the world of replicas: its effects, one after the other. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,10 @@
 
 #define w replica_w
 
+enum { MORE_BYTES = 4096 };
+static_assert(KV_FRAME_BYTES_MAX + MORE_BYTES <= REPLICA_CHUNK_BYTES_MAX,
+    "what is lent fits one chunk");
+
 static void
 copy_state(struct world_node *n)
 {
@@ -24,9 +29,9 @@ copy_state(struct world_node *n)
 	kv_writer_init(&writer, replica_kv(n->replica));
 	n->lent_len = n->lent_at = 0;
 	do {
-		ENSURE(n->lent_len + 4 + KV_FRAME_BYTES_MAX <= LENT_BYTES);
-		more = kv_writer_next(
-		    &writer, n->lent + n->lent_len + 4, KV_FRAME_BYTES_MAX);
+		ENSURE(n->lent_len + 4 + REPLICA_CHUNK_BYTES_MAX <= LENT_BYTES);
+		more = kv_writer_next(&writer, n->lent + n->lent_len + 4,
+		    KV_FRAME_BYTES_MAX + replica_world_draw(MORE_BYTES));
 		memcpy(n->lent + n->lent_len, &(uint32_t){ (uint32_t)more }, 4);
 		n->lent_len += 4 + more;
 	} while (more > 0);
