@@ -597,6 +597,33 @@ put 3' ]
 	cfgstore export --sync "$key/*" | cmp one -
 }
 
+@test "an export of several pages is of one revision while others write" {
+	local i n pid
+	head -c 700000 /dev/zero | tr '\0' v >large
+	for i in 1 2 3 4; do
+		cfgstore set "$key/m/$i" @large
+	done
+	printf 'put key=%s/%s value=0\n' "$key" a "$key" z | cfgstore txn
+	(
+		n=0
+		while [ ! -e enough ]; do
+			n=$((n + 1))
+			printf 'put key=%s/%s value=%s\n' "$key" a $n "$key" z $n |
+				cfgstore txn || exit 1
+		done
+	) 3>&- &
+	pid=$!
+	for i in 1 2 3 4 5 6; do
+		cfgstore export -p "$key/" | sed -n 's/.*[az] value=\([0-9]*\)$/\1/p' >seen
+		[ "$(wc -l <seen)" = 2 ]
+		[ "$(sort -u seen | wc -l)" = 1 ]
+	done
+	: >enough
+	wait "$pid"
+	[ "$(cfgstore get "$key/z")" -gt 0 ]
+	cfgstore del -p "$key/"
+}
+
 @test "import of an export is the identity, on random bytes" {
 	local i
 	# Any byte but NUL in keys, any in values; some are text.
