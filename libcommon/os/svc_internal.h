@@ -40,6 +40,7 @@ struct svc_gather {
 	char *bytes;
 	struct svc_client *client; /* NULL: free */
 	uint64_t progress_ns;      /* when bytes came last */
+	bool is_late;              /* it would be over but for one more turn */
 };
 
 struct svc {

@@ -12,7 +12,8 @@
 enum { UNREAD_SHARE = 4 }; /* not read above: a queue's limit / this */
 
 /* Data that does not come on while somebody waits for its memory. */
-#define GATHER_NS (2 * CLOCK_S_NS)
+#define GATHER_NS      (2 * CLOCK_S_NS)
+#define GATHER_LATE_NS (100 * CLOCK_MS_NS)
 
 /* ---- long requests ----------------------------------------------------- */
 
@@ -30,6 +31,7 @@ begin_gather(
 			continue;
 		gather->client = client;
 		gather->progress_ns = now_ns;
+		gather->is_late = false;
 		client->gather = (int)i;
 		svc_in_gather(&client->in, frame, gather->bytes);
 		return true;
@@ -73,11 +75,19 @@ void
 svc_serve_expire(struct svc *svc, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < svc->cfg.gathers; i++) {
-		struct svc_client *client = svc->gathers[i].client;
+		struct svc_gather *gather = &svc->gathers[i];
+		struct svc_client *client = gather->client;
 
 		if (client == NULL || client->is_waiting ||
-		    svc->gathers[i].progress_ns + GATHER_NS > now_ns)
+		    gather->progress_ns + GATHER_NS > now_ns)
 			continue;
+		/* We may have stood still: what it sent is read first. */
+		if (!gather->is_late) {
+			gather->is_late = true;
+			gather->progress_ns =
+			    now_ns - (GATHER_NS - GATHER_LATE_NS);
+			continue;
+		}
 		svc_err(client, NULL, "slow", "data: nothing came for 2s");
 		svc_client_close_slow(client, "data-stalled");
 		svc_serve_gathered(client);
@@ -151,8 +161,10 @@ read_client(struct svc_client *client, uint64_t now_ns)
 	}
 	svc_in_fill(&client->in, (size_t)n);
 	client->svc->stats.bytes_in += (uint64_t)n;
-	if (client->gather != SVC_NO_GATHER)
+	if (client->gather != SVC_NO_GATHER) {
 		client->svc->gathers[client->gather].progress_ns = now_ns;
+		client->svc->gathers[client->gather].is_late = false;
+	}
 	return true;
 }
 

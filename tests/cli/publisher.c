@@ -39,7 +39,7 @@ enum {
 	SIZE_MAX_ = 1 << 20,
 	GROUPS = 5,
 	RETRY_MS = 5,
-	DRAIN_MS = 10000, /* after SIGTERM */
+	DRAIN_MS = 30000, /* after SIGTERM */
 };
 
 /* One message that was sent and is not answered. */
