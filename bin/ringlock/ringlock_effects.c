@@ -12,6 +12,7 @@
 #include "libcommon/os/feed.h"
 #include "libcommon/os/loop.h"
 #include "libcommon/os/tool.h"
+#include "libcommon/os/vital.h"
 
 #include "bin/ringlock/ringlock_env.h"
 #include "bin/ringlock/ringlock_internal.h"
@@ -83,6 +84,7 @@ start_work(struct ringlock *h, const struct lock_effect *effect)
 		.stop_ns = keeps ? 0 : effect->stop_ns,
 		.kill_ns = keeps ? 0 : effect->kill_ns,
 		.is_contained = o->is_contained,
+		.is_vital = true,
 	};
 	int rc = 0;
 
@@ -100,6 +102,7 @@ start_work(struct ringlock *h, const struct lock_effect *effect)
 		command.envp = ringlock_env_make(&o->lock, effect);
 	}
 	rc = ringlock_work_start(&h->work, &command);
+	vital_become(); /* behind the last fork: the work is not vital */
 	if (rc != 0)
 		fail_work(h, EXITCODE_WRAPPER,
 		    o->pid > 0 ? "--for-pid" : o->command[0], -rc);

@@ -27,6 +27,7 @@ struct tree_command {
 	bool closes_fds;   /* it gets no descriptor from 3 on */
 	/* In a PID namespace that dies with the keeper: needs privilege. */
 	bool is_contained;
+	bool is_vital;     /* the keeper is, see vital.h */
 	uint64_t grace_ns; /* between TERM and KILL when we die */
 	uint64_t stop_ns;  /* as of tree_until; 0: never */
 	uint64_t kill_ns;  /* likewise */

@@ -18,7 +18,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "libcommon/base/num.h"
@@ -28,6 +27,7 @@
 #include "libcommon/os/fd.h"
 #include "libcommon/os/tree_below.h"
 #include "libcommon/os/tree_internal.h"
+#include "libcommon/os/vital.h"
 
 /* Between two rounds of KILL: longer and longer, for what cannot die. */
 #define ROUND_MIN_NS (10 * CLOCK_MS_NS)
@@ -393,6 +393,8 @@ tree_keep(int fd, const struct tree_command *command)
 		tree_note_send(fd, TREE_FAILED, -rc, 0);
 		_exit(EXITCODE_WRAPPER);
 	}
+	if (command->is_vital)
+		vital_become();
 	let_go(&keeper);
 	while (is_anybody_left(&keeper))
 		turn(&keeper);

@@ -459,6 +459,34 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 
 is_nobody() { grep -q '^Uid:	65534' "/proc/$1/status"; }
 
+# ---- memory -----------------------------------------------------------------
+
+@test "holder and guard are the last to be killed for want of memory, not the work" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	local mine least pid
+	mine=$(cat /proc/self/oom_score_adj) least=$mine
+	# Not everywhere root may set that.
+	! (echo -1000 >/proc/self/oom_score_adj) 2>/dev/null || least=-1000
+	start_tree --ttl 3s --grace 1s
+	await is_vital "$HOLDER"
+	await is_vital "$GUARD"
+	# All of the work, guard excepted.
+	for pid in $(pgrep -P "$GUARD"); do
+		[ "$(cat "/proc/$pid/oom_score_adj")" = "$mine" ]
+		grep -q '^VmLck:	 *0 kB$' "/proc/$pid/status"
+	done
+	[ -n "$pid" ]
+	kill -KILL "$HOLDER"
+	ended 137
+	await is_over
+}
+
+is_vital() # PID
+{
+	[ "$(cat "/proc/$1/oom_score_adj")" = "$least" ] &&
+		! grep -q '^VmLck:	 *0 kB$' "/proc/$1/status"
+}
+
 # ---- clocks -----------------------------------------------------------------
 
 @test "a clock that is stepped back and forth does not matter" {
