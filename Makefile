@@ -98,7 +98,7 @@ REPLAY  := $(filter %/sim/replay,$(AIDS))
 MUTANTS := $(wildcard tests/mutants/run.sh)
 
 .PHONY: all deps deps-lint demo check check-parallel check-alone check-unit \
-  check-cli quorum-check sim mutants fuzz fuzz-run lint bench install uninstall clean help \
+  check-cli quorum-check sim soak mutants fuzz fuzz-run lint bench install uninstall clean help \
   format repro tests tidy FORCE
 
 all: $(PROGS:%=$B/%)                    ## build every program
@@ -226,6 +226,15 @@ $B/log/seeds.log: $(REPLAY) FORCE
 	$(ONE) sh tests/run/seeds.sh $(REPLAY) $(CHECK_SEEDS) 1 $(JOBS)
 $B/log/mutants.log: FORCE
 	$(ONE) bash $(MUTANTS) 5 "$$(git rev-parse HEAD 2>/dev/null || echo 0)"
+
+# The long form of what kills, stops and cuts off at random.
+SOAK_S ?= 300
+soak: tests                             ## SOAK_S seconds of each kind of chaos
+	$(Q)for f in $(CLUSTER) tests/cli/ringlock-loss.bats; do \
+	  RINGKIT_BIN="$(CURDIR)/$B/check" RINGKIT_BUILD="$(CURDIR)/$B" \
+	  RINGKIT_TEST_SLOT=90 STORE_S=$(SOAK_S) CHAOS_S=$(SOAK_S) \
+	  STORE_ROUNDS=$$(($(SOAK_S) / 10)) ROUNDS=$$(($(SOAK_S) / 10)) \
+	  bats --tap $$f || exit; done
 
 QUORUM := $(filter %/quorum/simulate,$(AIDS))
 quorum-check: $(QUORUM)                 ## all partitions under all rules; an hour

@@ -3,7 +3,9 @@
 # ringlock at whichever node, until SIGTERM.
 # lockholder.bash work NAME: what runs while it is held.  Notes when it began
 # and, ever again, that it still lives, in held.NAME.PID; and writes to the
-# store under the lock, in the history.
+# store under the lock, in the history.  As long as anything of it lives it has
+# a lock of this machine, too: who does not get that was not alone, which is
+# noted in the file two.
 set -u
 
 read_now() { read -r now _ </proc/uptime; }
@@ -11,6 +13,8 @@ read_now() { read -r now _ </proc/uptime; }
 work()
 {
 	local name=$1 begin code rev set number=0
+	exec 7>>alone
+	flock -n 7 || echo "$name $RINGKIT_LOCK_TOKEN" >>two
 	# Later than it began, and earlier than it ends, by up to 10 ms.
 	read_now
 	begin=${now}9999999

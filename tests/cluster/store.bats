@@ -3,7 +3,7 @@
 # write down everything, while daemons are killed or stopped, nodes are cut
 # off, files are damaged and a disk is full; then lincheck judges the history.
 # shellcheck disable=SC2034,SC2154,SC2209 # variables are shared, and words
-# STORE_S is how long the storm lasts, in seconds; STORE_SEED makes the same
+# STORE_S is how long a storm lasts, in seconds; STORE_SEED makes the same
 # faults at the same times again; STORE_KEEP names a folder for what was
 # recorded, if it is bad.
 
@@ -156,12 +156,15 @@ carry_out() # MS
 # A lease is over when the store was open for its time, so the daemons are left
 # alone now and then.
 
-# Whoever holds the lock, or waits for it, is killed, or stopped for SPAN.
+# Whoever holds the lock, or waits for it, or its guard if it has one, is killed,
+# or stopped for SPAN; not both of them.
 do_holder() # K SPAN
 {
-	local pid
+	local pid guard
 	pid=$(cat "ringlock.h$1" 2>/dev/null) || :
 	[ -n "$pid" ] || return 0
+	guard=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null) || :
+	[ -z "$guard" ] || [ $(($2 / 2 % 2)) = 0 ] || pid=${guard%% *}
 	if [ $(($2 % 2)) = 0 ]; then
 		kill -KILL "$pid" 2>/dev/null || :
 	else
@@ -219,6 +222,12 @@ plan_holders() # MS
 	write_holds
 	judge_store
 	[ "$(grep -c hold history.holds)" -ge 2 ]
+	# It was tried, and no two were ever in it at once.
+	[ -e alone ]
+	[ ! -e two ] || {
+		cat two
+		return 1
+	}
 }
 
 # ---- the end of all of them ------------------------------------------------
