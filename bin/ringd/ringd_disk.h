@@ -17,7 +17,18 @@
 
 struct text;
 
-enum { RINGD_DISK_BLOCK = 1024 }; /* ring sequences reserved at a start */
+enum {
+	RINGD_DISK_BLOCK = 1024, /* ring sequences reserved at a start */
+	/* Of another job for the writer, and of its answer. */
+	RINGD_DISK_JOB_BYTES = 1024,
+};
+
+/*
+ * Does a job, in the writer process: len bytes at bytes, which has
+ * RINGD_DISK_JOB_BYTES.  Leaves the answer there and returns its length; both
+ * are longer than 8.
+ */
+typedef size_t ringd_disk_fn(void *arg, void *bytes, size_t len);
 
 struct ringd_disk {
 	int dir_fd;
@@ -29,6 +40,11 @@ struct ringd_disk {
 	uint64_t reserved;    /* the mark that is durable now */
 	bool is_first;        /* there was no readable file */
 	bool is_damaged;      /* and yet there was something */
+	/* Set between open and start; NULL: there are no other jobs. */
+	ringd_disk_fn *work;
+	void *work_arg;
+	size_t answer_len; /* of a job, below */
+	uint8_t answer[RINGD_DISK_JOB_BYTES];
 };
 
 /*
@@ -48,9 +64,16 @@ RK_MUST_CHECK int ringd_disk_start(struct ringd_disk *disk);
 /* Asks for a larger mark to be made durable; never waits.  0 or -E…. */
 RK_MUST_CHECK int ringd_disk_ask(struct ringd_disk *disk, uint64_t ring_seq);
 
+/* Asks for another job to be done, after those before; never waits. */
+RK_MUST_CHECK int ringd_disk_ask_job(
+    struct ringd_disk *disk, const void *bytes, size_t len);
+
+enum { RINGD_DISK_MARK = 1, RINGD_DISK_JOB = 2 };
+
 /*
- * disk->fd is readable: 1 and the mark that became durable, 0 nothing yet,
- * -E… when the writer failed or died.
+ * disk->fd is readable: RINGD_DISK_MARK and the mark that became durable,
+ * RINGD_DISK_JOB when that is done (disk->answer), 0 nothing yet, -E… when the
+ * writer failed or died.
  */
 RK_MUST_CHECK int ringd_disk_answer(
     struct ringd_disk *disk, uint64_t *ring_seq);

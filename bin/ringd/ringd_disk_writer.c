@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sodium.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 #include "libcommon/os/fd.h"
 
@@ -24,6 +27,22 @@ close_others(const struct ringd_disk *disk, int fd)
 			close(i);
 }
 
+/* What is 8 bytes long is a mark; 0 tells the parent that it failed. */
+static void
+keep_mark(struct ringd_disk *disk, uint8_t bytes[sizeof(uint64_t)])
+{
+	uint64_t ring_seq;
+	int rc = 0;
+
+	memcpy(&ring_seq, bytes, sizeof ring_seq);
+	if (ring_seq > disk->reserved) {
+		disk->reserved = ring_seq;
+		rc = ringd_disk_write(disk);
+	}
+	ring_seq = rc < 0 ? 0 : disk->reserved;
+	memcpy(bytes, &ring_seq, sizeof ring_seq);
+}
+
 /*
  * Lives until its parent closes the other end, not until somebody signals the
  * process group: the parent's last request must still be served.
@@ -31,24 +50,25 @@ close_others(const struct ringd_disk *disk, int fd)
 RK_NORETURN static void
 be_writer(struct ringd_disk *disk, int fd)
 {
-	uint64_t ring_seq;
+	uint8_t bytes[RINGD_DISK_JOB_BYTES];
+	ssize_t n;
 
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	close_others(disk, fd);
 	(void)prctl(PR_SET_NAME, "ringd-writer", 0, 0, 0);
-	while (recv(fd, &ring_seq, sizeof ring_seq, 0) == sizeof ring_seq) {
-		int rc = 0;
+	while ((n = recv(fd, bytes, sizeof bytes, 0)) >=
+	    (ssize_t)sizeof(uint64_t)) {
+		size_t len = (size_t)n;
 
-		if (ring_seq > disk->reserved) {
-			disk->reserved = ring_seq;
-			rc = ringd_disk_write(disk);
-		}
-		/* 0 tells the parent that it failed. */
-		ring_seq = rc < 0 ? 0 : disk->reserved;
-		if (send(fd, &ring_seq, sizeof ring_seq, MSG_NOSIGNAL) < 0)
+		if (len == sizeof(uint64_t))
+			keep_mark(disk, bytes);
+		else if (disk->work != NULL)
+			len = disk->work(disk->work_arg, bytes, len);
+		if (send(fd, bytes, len, MSG_NOSIGNAL) < 0)
 			break;
+		sodium_memzero(bytes, sizeof bytes);
 	}
 	_exit(0);
 }
@@ -86,18 +106,29 @@ ringd_disk_ask(struct ringd_disk *disk, uint64_t ring_seq)
 }
 
 int
+ringd_disk_ask_job(struct ringd_disk *disk, const void *bytes, size_t len)
+{
+	ENSURE(len > sizeof(uint64_t) && len <= RINGD_DISK_JOB_BYTES);
+	return send(disk->fd, bytes, len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int
 ringd_disk_answer(struct ringd_disk *disk, uint64_t *ring_seq)
 {
-	ssize_t n = recv(disk->fd, ring_seq, sizeof *ring_seq, 0);
+	ssize_t n = recv(disk->fd, disk->answer, sizeof disk->answer, 0);
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (n != sizeof *ring_seq)
+	if (n < (ssize_t)sizeof *ring_seq)
 		return -EPIPE; /* it died */
+	disk->answer_len = (size_t)n;
+	if (n > (ssize_t)sizeof *ring_seq)
+		return RINGD_DISK_JOB;
+	memcpy(ring_seq, disk->answer, sizeof *ring_seq);
 	if (*ring_seq == 0)
 		return -EIO;
 	disk->reserved = *ring_seq;
-	return 1;
+	return RINGD_DISK_MARK;
 }
 
 static void

@@ -131,6 +131,13 @@ enum ringd_net_direction {
 RK_MUST_CHECK int ringd_net_drop(struct ringd_net *net, uint32_t node,
     enum ringd_net_direction direction, uint64_t until_ns);
 
+/*
+ * Goes on in a new session, under the key that is the active one now, and
+ * greets all peers.  Keys may be added to the keyring at any time, and be taken
+ * away once no session is under them.
+ */
+void ringd_net_rekey(struct ringd_net *net, uint64_t now_ns);
+
 /* ---- for status and stats ---------------------------------------------- */
 
 struct ringd_net_counters {

@@ -251,7 +251,7 @@ ringd_net_believe(struct ringd_net *net, const struct session_effect *effect)
 	    status.is_table_different ? "no" : "yes");
 }
 
-static void
+void
 ringd_net_rekey(struct ringd_net *net, uint64_t now_ns)
 {
 	struct box_owner owner;
@@ -259,6 +259,7 @@ ringd_net_rekey(struct ringd_net *net, uint64_t now_ns)
 
 	/* What waits is sealed under the old one and still good. */
 	ringd_net_send_waiting(net);
+	session_set_key(net->session, box_keyring_active(net->cfg.keys));
 	session_rekey(net->session, session, now_ns);
 	owner = ringd_net_owner(net, net->cfg.self, session);
 	box_key_init(&net->own, net->cfg.keys,

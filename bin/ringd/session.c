@@ -239,6 +239,12 @@ session_stamp(struct session *s, enum session_kind kind, uint32_t dst,
 }
 
 void
+session_set_key(struct session *s, uint8_t key_id)
+{
+	s->cfg.key_id = key_id;
+}
+
+void
 session_rekey(struct session *s, uint64_t session, uint64_t now_ns)
 {
 	ENSURE(session != 0 && session != s->session);
@@ -308,6 +314,7 @@ session_peer_status(
 	out->session = peer->session;
 	out->incarnation = peer->incarnation;
 	out->ciphers = peer->ciphers;
+	out->key_id = peer->key_id;
 	out->is_table_different = peer->table_hash != s->cfg.table_hash;
 }
 

@@ -260,6 +260,9 @@ bool session_next(struct session *s, struct session_effect *out);
 void session_stamp(struct session *s, enum session_kind kind, uint32_t dst,
     struct session_header *out);
 
+/* Another key seals, from the session_rekey on that has to follow at once. */
+void session_set_key(struct session *s, uint8_t key_id);
+
 /* Goes on under another session (random, not 0) and greets all peers. */
 void session_rekey(struct session *s, uint64_t session, uint64_t now_ns);
 
@@ -273,6 +276,7 @@ struct session_peer_status {
 	bool is_believed;
 	uint64_t session, incarnation; /* 0 unless believed */
 	uint8_t ciphers;
+	uint8_t key_id;          /* of the key its session is sealed under */
 	bool is_table_different; /* its node table is not ours */
 };
 void session_peer_status(
