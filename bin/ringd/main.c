@@ -39,6 +39,7 @@ static const struct serve_program program = {
 /* All are large or live as long as the process. */
 static struct ringd ringd;
 static struct box_keyring keys;
+static struct ringd_keyfile keyfile;
 static struct serve serve;
 static struct udp links[LIMIT_LINKS];
 static struct supervisor supervisor;
@@ -113,6 +114,10 @@ open_disk(void)
 		log_line(LOG_LEVEL_WARNING, "state-damaged",
 		    "file=ringd.state msg=not\\0040believed,\\0040beginning"
 		    "\\0040from\\0040the\\0040clock");
+	keyfile = (struct ringd_keyfile){ .path = serve.conf->key_file,
+		.node = serve.conf->nodes[serve.conf->self].id };
+	ringd.disk.work = ringd_keyfile_work;
+	ringd.disk.work_arg = &keyfile;
 	rc = ringd_disk_start(&ringd.disk);
 	if (rc < 0)
 		daemon_die(EXITCODE_OS, "fork: %s", strerror(-rc));

@@ -111,6 +111,7 @@ do_core_effect(struct ringd *r, const struct totem_effect *effect)
 		r->view_ns = r->now_ns;
 		log_view(r, effect->view);
 		ringd_client_view(r, effect->view, r->now_ns);
+		ringd_keys_view(r, effect->view);
 		tell_groups(r, effect);
 		break;
 	case TOTEM_OUT_DELIVER:
@@ -159,7 +160,8 @@ do_group_effect(struct ringd *r, const struct group_effect *effect)
 			group_submitted(r->groups, totem_last_msg_no(r->totem));
 		return true;
 	case GROUP_OUT_MESSAGE:
-		ringd_client_message(r, &effect->message);
+		if (!ringd_keys_message(r, &effect->message))
+			ringd_client_message(r, &effect->message);
 		break;
 	case GROUP_OUT_VIEW:
 		ringd_client_change(r, &effect->view);
@@ -170,6 +172,8 @@ do_group_effect(struct ringd *r, const struct group_effect *effect)
 			    r, effect->done.cookie, &effect->done.pos);
 		break;
 	case GROUP_OUT_FAILED:
+		if (effect->failed.conn == 0)
+			r->keys->is_unsent = true;
 		if (effect->failed.cookie != 0)
 			ringd_client_failed(
 			    r, effect->failed.cookie, effect->failed.reason);
@@ -276,8 +280,10 @@ on_disk(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 		return;
 	}
 	in.now_ns = r->now_ns;
-	if (rc > 0)
+	if (rc == RINGD_DISK_MARK)
 		ringd_step(r, &in);
+	else if (rc == RINGD_DISK_JOB)
+		ringd_keys_written(r);
 }
 
 static uint64_t
@@ -413,6 +419,7 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 		    &(struct totem_input){
 			.kind = TOTEM_IN_LEAVE, .now_ns = r->now_ns });
 	r->is_leave_wanted = false;
+	ringd_keys_turn(r);
 	idle_alone(r);
 	ringd_net_flush(r->net, r->now_ns);
 	if (r->is_left)

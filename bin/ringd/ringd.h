@@ -13,6 +13,7 @@
 
 #include "bin/ringd/ringd_age.h"
 #include "bin/ringd/ringd_disk.h"
+#include "bin/ringd/ringd_keys.h"
 #include "bin/ringd/ringd_local.h"
 
 struct arena;
@@ -31,8 +32,8 @@ struct udp;
 
 /* What is decided before memory is taken. */
 struct ringd_plan {
-	const struct box_keyring *keys; /* kept */
-	const struct udp *links;        /* bound, and given away */
+	struct box_keyring *keys; /* kept, and changed when they are rotated */
+	const struct udp *links;  /* bound, and given away */
 	uint64_t now_ns;
 	uint64_t seed;
 };
@@ -49,6 +50,7 @@ struct ringd {
 	struct totem *totem;
 	struct group_layer *groups;
 	struct ringd_net *net;
+	struct ringd_keys *keys;
 	struct svc *svc;
 	struct ringd_client_table *clients;
 	struct ringd_disk disk;

@@ -21,6 +21,7 @@
 
 #include "bin/ringd/ringd.h"
 #include "bin/ringd/ringd_client_internal.h"
+#include "bin/ringd/ringd_keys.h"
 
 static_assert(
     (int)LIMIT_CLIENTS < (int)RINGD_CLIENT_ORPHAN, "a client fits a byte");
@@ -210,13 +211,18 @@ ringd_client_unpend(struct ringd *r, uint64_t cookie)
 }
 
 static void
-put_ok(struct ringd_client *c, const struct ringd_pending *p)
+put_ok(struct ringd *r, struct ringd_client *c, const struct ringd_pending *p)
 {
 	char bytes[160];
 	struct text out;
+	const char *tag = p->tag[0] != '\0' ? p->tag : NULL;
 
+	if (p->kind == RINGD_PENDING_KEYS) {
+		ringd_keys_answer(r, c->svc, tag);
+		return;
+	}
 	text_init(&out, bytes, sizeof bytes);
-	svc_put_tag(&out, p->tag[0] != '\0' ? p->tag : NULL);
+	svc_put_tag(&out, tag);
 	text_put(&out, "ok");
 	if (p->kind != RINGD_PENDING_PUB_NONE) {
 		text_put(&out, " pos=");
@@ -243,7 +249,7 @@ answer(struct ringd *r, struct ringd_client *c)
 		if (p->state == RINGD_PENDING_WAITING)
 			return;
 		if (p->state == RINGD_PENDING_DONE)
-			put_ok(c, p);
+			put_ok(r, c, p);
 		else
 			ringd_client_refuse(
 			    r, c, tag, (enum group_failure)p->failure);

@@ -57,6 +57,7 @@ enum ringd_pending_kind {
 	RINGD_PENDING_PUB,
 	RINGD_PENDING_PUB_NONE, /* confirm=none: accepted, but not told yet */
 	RINGD_PENDING_CHANGE,   /* join, leave */
+	RINGD_PENDING_KEYS,     /* rotate-key */
 };
 
 /* What svc keeps for us with each client. */

@@ -184,6 +184,7 @@ create_parts(
 	create_totem(r, arena, plan);
 	create_groups(r, arena);
 	create_net(r, arena, plan);
+	r->keys = ringd_keys_create(arena, r, plan->keys);
 	r->clients = ringd_client_create(arena);
 	r->svc = ringd_svc_create(r, arena);
 	return r->loop != NULL;

@@ -581,6 +581,8 @@ static const struct svc_verb verbs[] = {
 	    false },
 	{ "status", ringd_svc_status, SVC_RIGHT_READ, "", false },
 	{ "stats", ringd_svc_stats, SVC_RIGHT_READ, "", false },
+	{ "rotate-key", ringd_keys_rotate, SVC_RIGHT_ADMIN,
+	    "stage=survey|install|switch|retire [id=N]", false },
 	{ "drop", run_drop, SVC_RIGHT_ADMIN,
 	    "peer=NODE [dir=both|in|out] for=DUR", false },
 };

@@ -184,6 +184,23 @@ put_local(struct report *report)
 }
 
 static void
+put_keys(struct report *report)
+{
+	const struct box_keyring *keys = report->r->keys->ring;
+
+	for (uint32_t i = 0; i < keys->count; i++) {
+		begin(report, "kind=key");
+		put_number(report, "id", keys->id[i]);
+		put(report, "active",
+		    keys->id[i] == box_keyring_active(keys) ? "yes" : "no");
+		put(report, "fingerprint", "");
+		text_put_hex(
+		    &report->out, box_hash(keys->key[i], BOX_KEY_BYTES));
+		end(report);
+	}
+}
+
+static void
 put_drop(struct report *report, uint32_t node, const char *direction,
     uint64_t until_ns)
 {
@@ -296,6 +313,7 @@ put_status(struct report *report)
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_links(report, &conf->nodes[i]);
 	put_local(report);
+	put_keys(report);
 	put_process(report);
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_peer_notes(report, &conf->nodes[i]);

@@ -33,7 +33,21 @@ struct supervisor_page {
 	_Atomic uint64_t incarnation; /* 0: it has not spoken */
 	_Atomic bool has_left;        /* by LEAVE: there is nothing to tell */
 	_Atomic bool is_ending;       /* its loop is over */
+	/* The keys as they are since they were changed; 0: they were not. */
+	_Atomic uint32_t keys_at; /* 1 and more: in which slot, mod 2 */
+	struct box_keyring keys[2];
 };
+
+/*
+ * In the child: these are the keys now.  After its death the supervisor speaks
+ * under them, and gives them to the next one.
+ */
+void supervisor_keep_keys(
+    struct supervisor_page *page, const struct box_keyring *keys);
+
+/* In the supervisor, while there is no child: true when *keys was changed. */
+bool supervisor_take_keys(
+    const struct supervisor_page *page, struct box_keyring *keys);
 
 /* ---- rules, pure ------------------------------------------------------- */
 
@@ -68,9 +82,9 @@ uint64_t supervisor_delay_ns(uint32_t *deaths, uint64_t lived_ns);
 
 struct supervisor_plan {
 	const struct cluster_conf *conf;
-	const struct box_keyring *keys;
-	struct udp *links; /* bound; the caller's */
-	int ready_fd;      /* told when the first child serves; -1 none */
+	struct box_keyring *keys; /* changed when the child changed them */
+	struct udp *links;        /* bound; the caller's */
+	int ready_fd; /* told when the first child serves; -1 none */
 };
 
 typedef void supervisor_leave_fn(void *arg, uint64_t now_ns);

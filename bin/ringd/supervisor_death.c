@@ -21,6 +21,9 @@ tell(struct supervisor *s, const siginfo_t *end)
 		.number = (uint8_t)end->si_status,
 	};
 
+	if (supervisor_take_keys(s->page, s->plan.keys))
+		obituary_init(
+		    &s->obituary, s->plan.conf, s->plan.keys, s->plan.links);
 	if (what.incarnation == 0 || atomic_load(&s->page->has_left))
 		return;
 	if (end->si_code == CLD_EXITED)

@@ -30,3 +30,25 @@ supervisor_delay_ns(uint32_t *deaths, uint64_t lived_ns)
 	*deaths += *deaths < UINT32_MAX;
 	return delay_ns;
 }
+
+/* One slot is whole at any moment, whenever the child dies. */
+void
+supervisor_keep_keys(
+    struct supervisor_page *page, const struct box_keyring *keys)
+{
+	uint32_t at = atomic_load(&page->keys_at) + 1;
+
+	page->keys[at % 2] = *keys;
+	atomic_store(&page->keys_at, at);
+}
+
+bool
+supervisor_take_keys(
+    const struct supervisor_page *page, struct box_keyring *keys)
+{
+	uint32_t at = atomic_load(&page->keys_at);
+
+	if (at != 0)
+		*keys = page->keys[at % 2];
+	return at != 0;
+}

@@ -453,20 +453,16 @@ static void
 step_ring(uint32_t i)
 {
 	struct node *n = &w.nodes[i];
+	uint64_t dice = rng_below(&w.rng, 8);
 
 	if (n->is_dead)
 		return;
-	switch (rng_below(&w.rng, 8)) {
-	case 0:
+	if (dice == 0)
 		prepared(n);
-		return;
-	case 1:
-	case 2:
+	else if (dice <= 2)
 		order(n);
-		return;
-	default:
+	else
 		receive(n);
-	}
 }
 
 static void
@@ -616,28 +612,17 @@ static void
 misfortune(void)
 {
 	uint32_t i = (uint32_t)rng_below(&w.rng, NODES);
+	uint64_t dice = rng_below(&w.rng, 6);
 
-	switch (rng_below(&w.rng, 6)) {
-	case 0:
-		if (w.nodes[i].is_dead)
-			return;
-		w.nodes[i].is_dead = true;
-		break;
-	case 1:
-		if (!w.nodes[i].is_dead)
-			return;
-		born(i);
-		break;
-	case 2:
-		reform(true);
-		return;
-	case 3:
+	if (dice == 3)
 		change_cancel(w.nodes[i].c);
+	if (dice > 2 || w.nodes[i].is_dead != (dice == 1))
 		return;
-	default:
-		return;
-	}
-	reform(false);
+	if (dice == 0)
+		w.nodes[i].is_dead = true;
+	else if (dice == 1)
+		born(i);
+	reform(dice == 2);
 }
 
 static void
@@ -661,11 +646,8 @@ test_change_survives_everything(void)
 		for (int i = 0; i < CHANGE_OUTCOMES; i++)
 			outcomes[i] += w.outcomes[i];
 	}
-	for (int i = 0; i < CHANGE_OUTCOMES; i++) {
-		check_case(change_outcome_name((enum change_outcome)i));
+	for (int i = 0; i < CHANGE_OUTCOMES; i++)
 		CHECK(outcomes[i] > 20);
-	}
-	check_case(NULL);
 }
 
 /* Nonsense, lies about others, and the versions of tomorrow. */
@@ -679,8 +661,7 @@ test_change_ignores_nonsense(void)
 
 	begin(7);
 	propose(&w.nodes[0]);
-	if (!CHECK(change_message(w.nodes[0].c, &out, &len)))
-		return;
+	CHECK(change_message(w.nodes[0].c, &out, &len));
 	memcpy(bytes, out, len);
 	message.bytes = bytes;
 	message.len = len;
@@ -689,9 +670,9 @@ test_change_ignores_nonsense(void)
 	for (message.len = 0; message.len + 4 < len; message.len++)
 		change_hear(w.nodes[1].c, &message);
 	message.len = len;
-	bytes[0]++;
+	bytes[0] = 2;
 	change_hear(w.nodes[1].c, &message);
-	bytes[0]--;
+	bytes[0] = 1;
 	bytes[1] = 9;
 	change_hear(w.nodes[1].c, &message);
 	CHECK(!change_is_current(w.nodes[1].c));

@@ -495,9 +495,11 @@ test_ringd_svc_status_and_stats_are_whole(void)
 	expect(&a,
 	    "#s item kind=link node=2 link=0 addr=127.0.0.2:* "
 	    "state=down **");
+	expect(&a, "#s item kind=local link=0 addr=127.0.0.1:* state=* **");
+	expect(&a, "#s item kind=key id=1 active=yes fingerprint=*");
 	expect(&a, "#s item kind=process version=* pid=* **");
 	expect(&a, "#s item kind=client conn=* **");
-	expect(&a, "#s ok n=6");
+	expect(&a, "#s ok n=8");
 	say(&a, "stats\n");
 	while (strncmp(line = hear(&a, soon_ns()), "item name=", 10) == 0)
 		items++;
