@@ -72,8 +72,8 @@ enum { RINGD_DISK_MARK = 1, RINGD_DISK_JOB = 2 };
 
 /*
  * disk->fd is readable: RINGD_DISK_MARK and the mark that became durable,
- * RINGD_DISK_JOB when that is done (disk->answer), 0 nothing yet, -E… when the
- * writer failed or died.
+ * RINGD_DISK_JOB when that is done (disk->answer), 0 nothing yet, -E… when
+ * the writer failed or died.
  */
 RK_MUST_CHECK int ringd_disk_answer(
     struct ringd_disk *disk, uint64_t *ring_seq);
