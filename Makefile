@@ -97,9 +97,9 @@ CLUSTER := $(sort $(wildcard tests/cluster/*.bats))
 REPLAY  := $(filter %/sim/replay,$(AIDS))
 MUTANTS := $(wildcard tests/mutants/run.sh)
 
-.PHONY: all deps deps-lint demo check check-parallel check-alone check-unit \
-  check-cli quorum-check sim soak mutants fuzz fuzz-run lint bench install uninstall clean help \
-  format repro tests tidy FORCE
+.PHONY: all deps deps-lint demo check check-parallel check-paired check-alone \
+  check-unit check-cli quorum-check sim soak mutants fuzz fuzz-run lint bench \
+  install uninstall clean help format repro tests tidy FORCE
 
 all: $(PROGS:%=$B/%)                    ## build every program
 
@@ -186,9 +186,17 @@ deps-lint:                              ## and what lint and fuzz need
 # them up and counts a log that is not there as a failure.
 CHECK_SEEDS ?= 200
 LOGS_UNIT := $(patsubst $B/%,$B/log/%.log,$(UNIT) $(FUZZ))
-LOGS_CLI  := $(BATS:%=$B/log/%.log)
-LOGS_ALONE := $(CLUSTER:%=$B/log/%.log) $(if $(REPLAY),$B/log/seeds.log) \
-              $(if $(MUTANTS),$B/log/mutants.log)
+# The longest first, so that none of them is left over at the end.
+LONG      := $(filter $(patsubst %,tests/cli/%.bats,ringlock-loss \
+               watch-membership-hooks ringlock-examples cfgstored),$(BATS))
+LOGS_LONG := $(LONG:%=$B/log/%.log)
+LOGS_CLI  := $(LOGS_LONG) $(filter-out $(LOGS_LONG),$(BATS:%=$B/log/%.log))
+# Those that mostly wait have the machine for two of them.
+PAIRED    := $(filter $(patsubst %,tests/cluster/%.bats,store membership \
+               local),$(CLUSTER))
+LOGS_PAIRED := $(PAIRED:%=$B/log/%.log)
+LOGS_ALONE := $(filter-out $(LOGS_PAIRED),$(CLUSTER:%=$B/log/%.log)) \
+              $(if $(REPLAY),$B/log/seeds.log) $(if $(MUTANTS),$B/log/mutants.log)
 ONE = $(Q)sh tests/run/one.sh $@
 
 demo:                                   ## a ring of three nodes, in a minute
@@ -200,8 +208,9 @@ check:                                  ## every test; ends "N passed, N failed"
 	@sh tests/run/deps.sh build check
 	@rm -rf $B/log
 	-$(AGAIN) -k $(PAR) check-parallel
+	-$(AGAIN) -k $(PAR) check-paired
 	-$(AGAIN) -k -j1 check-alone
-	@sh tests/run/sum.sh $(LOGS_UNIT) $(LOGS_CLI) $(LOGS_ALONE)
+	@sh tests/run/sum.sh $(LOGS_UNIT) $(LOGS_CLI) $(LOGS_PAIRED) $(LOGS_ALONE)
 check-unit:                             ## unit tests and scenarios only
 	@rm -rf $B/log
 	-$(AGAIN) -k $(PAR) $(LOGS_UNIT)
@@ -210,7 +219,9 @@ check-cli:                              ## command line tests only
 	@rm -rf $B/log
 	-$(AGAIN) -k $(PAR) $(LOGS_CLI)
 	@sh tests/run/sum.sh $(LOGS_CLI)
-check-parallel: $(LOGS_UNIT) $(LOGS_CLI)
+check-parallel: $(LOGS_LONG) $(LOGS_UNIT) $(LOGS_CLI)
+	@:
+check-paired: $(LOGS_PAIRED)
 	@:
 # What measures time or fills both cores has the machine for itself.
 check-alone: $(LOGS_ALONE)
@@ -221,7 +232,8 @@ $(LOGS_UNIT): $B/log/%.log: $B/% FORCE
 $(LOGS_CLI) $(CLUSTER:%=$B/log/%.log): $B/log/%.log: % tests FORCE
 	$(Q)RINGKIT_BIN="$(CURDIR)/$B/check" RINGKIT_BUILD="$(CURDIR)/$B" \
 	  RINGKIT_TEST_SLOT=$$(printf '%s\n' $(BATS) $(CLUSTER) | \
-	    sed -n '\|^$<$$|=') sh tests/run/one.sh $@ bats --tap $<
+	    sed -n '\|^$<$$|=') sh tests/run/one.sh $@ \
+	  bats --tap --timing $<
 $B/log/seeds.log: $(REPLAY) FORCE
 	$(ONE) sh tests/run/seeds.sh $(REPLAY) $(CHECK_SEEDS) 1 $(JOBS)
 $B/log/mutants.log: FORCE

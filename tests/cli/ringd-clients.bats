@@ -178,8 +178,8 @@ megabytes()
 	for ((i = 0; i < 70; i++)); do
 		background nc -U run1/ring.sock >"said$i" <&"$held"
 	done
-	for ((i = 0; i < 70; i++)); do
-		appears "said$i" . >/dev/null
+	until [ "$(cat said* | wc -l)" -ge 70 ]; do
+		sleep 0.05 # no event: each is told something
 	done
 	# 64 with the witness
 	[ "$(cat said* | grep -c '^ringkit ')" = 63 ]

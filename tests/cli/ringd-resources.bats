@@ -101,7 +101,7 @@ is_idle()
 }
 
 @test "many reformations leave nothing behind" {
-	local i fds kb count=${REFORMATIONS:-100}
+	local i fds kb count=${REFORMATIONS:-60}
 	config 3
 	start 1 2 3
 	together 1,2,3

@@ -432,7 +432,7 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 	ended 70
 	run ! grep -q V dog
 	# Without it nothing begins.
-	run -71 ringlock_ --on-stuck watchdog --watchdog ./no-dog --ttl 2s a -- \
+	run -71 ringlock_ --on-stuck watchdog --watchdog ./no-dog --ttl 2s b -- \
 		touch ran
 	[ ! -e ran ]
 }
