@@ -99,7 +99,7 @@ three()
 }
 
 @test "a restart that is faster than the detector is told as one" {
-	three token=2s heartbeat=200ms
+	three '[ring]' token=3s heartbeat=200ms
 	subscribed 1 seen views
 	local inc
 	inc=$(ask 3 status | grep local=yes | word inc)
