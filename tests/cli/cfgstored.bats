@@ -514,10 +514,10 @@ teardown()
 	set_key 3 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
 	set_key 1 k 1 client=2 seq=1 | grep '^err code=usage'
 	slay_store 3
-	stored 1 'state=open .*members=1,2 '
+	opens 1,2
 	set_key 1 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
 	cfgstored_starts 3
-	opens 3
+	opens 1,2,3
 	set_key 3 k 2 client=2 seq=2 | grep -x 'ok rev=4 n=1'
 	[ "$(value_at 3 k sync=yes)" = 2 ]
 
