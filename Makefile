@@ -191,12 +191,11 @@ LONG      := $(filter $(patsubst %,tests/cli/%.bats,ringlock-loss \
                watch-membership-hooks ringlock-examples cfgstored),$(BATS))
 LOGS_LONG := $(LONG:%=$B/log/%.log)
 LOGS_CLI  := $(LOGS_LONG) $(filter-out $(LOGS_LONG),$(BATS:%=$B/log/%.log))
-# Those that mostly wait have the machine for two of them.
-PAIRED    := $(filter $(patsubst %,tests/cluster/%.bats,store membership \
-               local),$(CLUSTER))
-LOGS_PAIRED := $(PAIRED:%=$B/log/%.log)
-LOGS_ALONE := $(filter-out $(LOGS_PAIRED),$(CLUSTER:%=$B/log/%.log)) \
-              $(if $(REPLAY),$B/log/seeds.log) $(if $(MUTANTS),$B/log/mutants.log)
+# What waits for disks, and what has no clock.
+LOGS_PAIRED := $(patsubst %,$B/log/%.log,$(filter %/store.bats,$(CLUSTER))) \
+               $(if $(REPLAY),$B/log/seeds.log) \
+               $(if $(MUTANTS),$B/log/mutants.log)
+LOGS_ALONE := $(filter-out $(LOGS_PAIRED),$(CLUSTER:%=$B/log/%.log))
 ONE = $(Q)sh tests/run/one.sh $@
 
 demo:                                   ## a ring of three nodes, in a minute

@@ -35,6 +35,7 @@ LIVE = {"leave", "join", "view", "quorum", "update", "pause", "fenced",
 UNNUMBERED = {"down", "up", "tick"}
 VERDICT = ("quorate", "votes", "needed", "expected", "basis")
 SAID_MAX = 20
+SLEPT_MS = 15000  # so long a pause may show in what a node tells of others
 
 
 class Bad(Exception):
@@ -59,9 +60,10 @@ class Report:
 # One line of a log; words is the object.
 Record = collections.namedtuple("Record", "node place event ms words")
 # A change as one node told it: leaves {node: (inc, reason)}, joins {node: inc};
-# way: the views before and after, and who went that way together.
+# way: the views before and after, and who went that way together; slept: it
+# had told a pause of its own a moment ago.
 Change = collections.namedtuple(
-    "Change", "node place ms way prev view members leaves joins")
+    "Change", "node place ms way prev view members leaves joins slept")
 # A verdict as one node told it, in a view that it reached this way.
 Verdict = collections.namedtuple("Verdict", "place ms way view pos said")
 # From ms on a node said this of a view with these members.
@@ -205,6 +207,7 @@ class Stream:
         self.leaves, self.joins = {}, {}
         self.snapshot = None  # members in it, while it is told
         self.is_excused = True  # it is new, or lost something
+        self.paused_ms = None
 
     def broken(self, record, predicate, text):
         self.report.broken(record.place, predicate, text)
@@ -297,6 +300,8 @@ class Stream:
             self.leave(record)
         elif record.event == "join":
             self.join(record)
+        elif record.event == "pause":
+            self.paused_ms = record.ms
         elif record.event == "view":
             self.commit(record)
         elif record.event == "quorum":
@@ -352,7 +357,9 @@ class Stream:
         self.way = (words["prev"], view, frozenset(members - set(self.joins)))
         self.changes.append(Change(
             self.node, record.place, record.ms, self.way, words["prev"], view,
-            sorted(members), self.leaves, self.joins))
+            sorted(members), self.leaves, self.joins,
+            self.paused_ms is not None and
+            record.ms - self.paused_ms < SLEPT_MS))
         for node in self.leaves:
             self.inc.pop(node, None)
         self.inc.update(self.joins)
@@ -406,14 +413,27 @@ def check_agree(report, streams):
                               f"{first.members}")
 
 
+def told_alike(one, other):
+    """Who slept itself cannot say that another was lost: it was us."""
+    if one.leaves == other.leaves:
+        return True
+    if not one.slept and not other.slept:
+        return False
+
+    def awake(leaves):
+        return {node: (inc, "partition" if reason == "lost" else reason)
+                for node, (inc, reason) in leaves.items()}
+    return awake(one.leaves) == awake(other.leaves)
+
+
 def check_together(report, streams):
     seen = {}
     for stream in streams:
         for change in stream.changes:
             for node in change.way[2]:
                 first = seen.setdefault((*change.way[:2], node), change)
-                if (first.way, first.leaves, first.joins) != \
-                        (change.way, change.leaves, change.joins):
+                if (first.way, first.joins) != (change.way, change.joins) \
+                        or not told_alike(first, change):
                     report.broken(
                         change.place, "together",
                         f"{change.prev} to {change.view}: left "

@@ -308,6 +308,29 @@ edited()
 	broken l2:6 together -- 1=l1 2=l2
 }
 
+@test "together: who slept cannot tell a loss, but all else" {
+	good 1 >l1
+	slept partition
+	run "$viewcheck" 1=l1 2=l2
+	echo "$output"
+	[ "$status" = 0 ]
+	slept left
+	broken l2:7 together -- 1=l1 2=l2
+}
+
+# The log l2 of node 2, which slept, with another reason.
+slept() # REASON
+{
+	state 2 5 1 >l2
+	{
+		ready 1.18 1,2,3 5 1
+		printf '{"v":1,"event":"pause","ms":1700,"seq":6,"ts":"%s"}\n' \
+			"$(ts 9)"
+		leave 3 9 "$1" 7 10.2
+		view 1.19 1.18 1,2 '' 3 "\"3:$1\"" 8 10.2
+	} >>l2
+}
+
 @test "together: who did not come along may tell another story" {
 	good 1 | sed 4q >l1
 	{
