@@ -257,9 +257,10 @@ on_link(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	struct ringd *r = link->r;
 
 	(void)loop;
-	(void)ready;
 	ringd_set_now(r, now_ns);
 	ringd_net_readable(r->net, link->index, r->now_ns);
+	if (ready & LOOP_HUP)
+		ringd_net_errors(r->net, link->index, r->now_ns);
 }
 
 /* ---- turns ------------------------------------------------------------- */

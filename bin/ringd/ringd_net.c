@@ -203,7 +203,8 @@ ringd_net_deadline_ns(const struct ringd_net *net)
 	if (net->is_rolled_back)
 		return UINT64_MAX;
 	return num_min(
-	    session_deadline_ns(net->session), link_deadline_ns(net->paths));
+	    num_min(session_deadline_ns(net->session), ringd_net_probe_ns(net)),
+	    link_deadline_ns(net->paths));
 }
 
 void
@@ -214,6 +215,7 @@ ringd_net_deadline(struct ringd_net *net, uint64_t now_ns)
 	net->now_ns = now_ns;
 	session_tick(net->session, &now);
 	ringd_net_pull(net, now_ns);
+	ringd_net_probe(net);
 	link_tick(net->paths, now_ns);
 	ringd_net_pull_links(net);
 }

@@ -99,6 +99,13 @@ int ringd_net_fd(const struct ringd_net *net, uint32_t link);
  */
 void ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns);
 
+/*
+ * The network said something about what was sent on the link (LOOP_HUP): takes
+ * all of it.  A peer that is proven to be gone by it goes to the core.  After
+ * ringd_net_readable: what it sent while it lived comes first.
+ */
+void ringd_net_errors(struct ringd_net *net, uint32_t link, uint64_t now_ns);
+
 uint64_t ringd_net_deadline_ns(const struct ringd_net *net);
 void ringd_net_deadline(struct ringd_net *net, uint64_t now_ns);
 

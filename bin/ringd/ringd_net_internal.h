@@ -13,6 +13,7 @@
 #include "bin/ringd/link.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/session.h"
+#include "bin/ringd/session_proof.h"
 
 /* A peer; its place is that in cfg.nodes and in the session's. */
 struct ringd_net_node {
@@ -20,6 +21,7 @@ struct ringd_net_node {
 	uint64_t log_ns[LIMIT_LINKS]; /* lines about it: a bucket */
 	uint32_t unlogged[LIMIT_LINKS];
 	uint64_t drop_in_until_ns, drop_out_until_ns;
+	struct session_proof proof; /* that it is gone */
 	struct ringd_net_counters links[LIMIT_LINKS];
 };
 
@@ -67,5 +69,9 @@ void ringd_net_pull_links(struct ringd_net *net);
 /* Whose session, for deriving a key. */
 struct box_owner ringd_net_owner(
     const struct ringd_net *net, uint32_t node, uint64_t session);
+
+/* Probes that are due, and when the next ones are. */
+void ringd_net_probe(struct ringd_net *net);
+uint64_t ringd_net_probe_ns(const struct ringd_net *net);
 
 #endif

@@ -73,6 +73,7 @@ ringd_net_count(struct ringd_net *net, const struct ringd_net_rx *rx)
 	struct ringd_net_node *node = &net->nodes[rx->peer];
 	struct link_at at = { rx->peer, rx->link, net->now_ns };
 
+	session_proof_heard(&node->proof);
 	if (rx->header.kind != SESSION_LINK) {
 		link_came(net->paths, &at);
 		link_heard(net->paths, &at, rx->header.counter);

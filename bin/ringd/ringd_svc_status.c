@@ -399,6 +399,7 @@ put_udp_counts(struct report *report)
 			{ "dropped_full", udp->counters.dropped_full },
 			{ "dropped_error", udp->counters.dropped_error },
 			{ "truncated", udp->counters.truncated },
+			{ "errors", udp->counters.errors },
 			{ "has_segment", udp->has_segment },
 			{ "has_gro", udp->has_gro },
 		};

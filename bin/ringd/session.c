@@ -294,6 +294,12 @@ session_self(const struct session *s)
 	return s->session;
 }
 
+uint64_t
+session_counter(const struct session *s)
+{
+	return s->counter;
+}
+
 uint8_t
 session_cipher(const struct session *s)
 {

@@ -130,6 +130,13 @@ void session_header_put(
 enum session_refusal session_header_get(
     const uint8_t *bytes, size_t len, struct session_header *out);
 
+/*
+ * The same of the beginning of a datagram, as a refusal quotes it: its length
+ * is not looked at.  false: it is not one of ours.
+ */
+bool session_header_peek(
+    const uint8_t *bytes, size_t len, struct session_header *out);
+
 void session_hello_put(
     const struct session_hello *hello, uint8_t out[SESSION_HELLO_BYTES]);
 bool session_hello_get(
@@ -219,6 +226,9 @@ enum session_refusal session_hear(struct session *s, uint32_t idx,
 RK_MUST_CHECK bool session_bury(
     struct session *s, uint32_t idx, uint64_t incarnation, uint64_t now_ns);
 
+/* Makes a HELLO that asks for nothing: a believed peer need not answer it. */
+void session_report(struct session *s, uint32_t idx, uint64_t now_ns);
+
 /* The deadline has come (or not: then nothing happens). */
 void session_tick(struct session *s, const struct session_now *now);
 
@@ -270,6 +280,7 @@ void session_rekey(struct session *s, uint64_t session, uint64_t now_ns);
 
 uint64_t session_self(const struct session *s);  /* the session we seal under */
 uint8_t session_cipher(const struct session *s); /* of DATA, one bit */
+uint64_t session_counter(const struct session *s); /* stamped last; 0: none */
 
 struct session_peer_status {
 	uint32_t node;

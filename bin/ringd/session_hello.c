@@ -209,6 +209,12 @@ session_compare_counter(struct session *s, const struct session_hello *hello)
 		s->has_rolled_back = true;
 }
 
+void
+session_report(struct session *s, uint32_t idx, uint64_t now_ns)
+{
+	(void)session_greet(s, session_peer(s, idx), now_ns);
+}
+
 bool
 session_bury(
     struct session *s, uint32_t idx, uint64_t incarnation, uint64_t now_ns)

@@ -81,16 +81,14 @@ session_header_put(
 	ENSURE(wr.len == SESSION_HEADER_BYTES && !wr.is_full);
 }
 
-enum session_refusal
-session_header_get(const uint8_t *bytes, size_t len, struct session_header *out)
+/* bytes must be as many as a header has. */
+static void
+session_header_read(const uint8_t *bytes, struct session_header *out)
 {
 	struct rdbuf rd;
 
-	if (len <= SESSION_OVERHEAD_BYTES)
-		return SESSION_REFUSED_MALFORMED;
 	rdbuf_init(&rd, bytes, SESSION_HEADER_BYTES);
-	if (rdbuf_u8(&rd) != SESSION_VERSION)
-		return SESSION_REFUSED_VERSION;
+	(void)rdbuf_u8(&rd); /* the version */
 	out->kind = (enum session_kind)rdbuf_u8(&rd);
 	out->cipher = rdbuf_u8(&rd);
 	out->key_id = rdbuf_u8(&rd);
@@ -101,10 +99,30 @@ session_header_get(const uint8_t *bytes, size_t len, struct session_header *out)
 	out->counter = rdbuf_u64(&rd);
 	out->salt = rdbuf_u32(&rd);
 	ENSURE(rdbuf_is_done(&rd));
+}
+
+enum session_refusal
+session_header_get(const uint8_t *bytes, size_t len, struct session_header *out)
+{
+	if (len <= SESSION_OVERHEAD_BYTES)
+		return SESSION_REFUSED_MALFORMED;
+	if (bytes[0] != SESSION_VERSION)
+		return SESSION_REFUSED_VERSION;
+	session_header_read(bytes, out);
 	if (!session_header_is_valid(out) ||
 	    !session_len_is_valid(out->kind, len))
 		return SESSION_REFUSED_MALFORMED;
 	return SESSION_OK;
+}
+
+bool
+session_header_peek(
+    const uint8_t *bytes, size_t len, struct session_header *out)
+{
+	if (len < SESSION_HEADER_BYTES || bytes[0] != SESSION_VERSION)
+		return false;
+	session_header_read(bytes, out);
+	return session_header_is_valid(out);
 }
 
 void

@@ -58,11 +58,13 @@ udp_set_network(int fd, sa_family_t family)
 	if (family == AF_INET) {
 		udp_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
 		udp_set(fd, IPPROTO_IP, IP_TOS, UDP_TOS_CS6);
+		udp_set(fd, IPPROTO_IP, IP_RECVERR, 1);
 	} else {
 		udp_set(
 		    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT);
 		udp_set(fd, IPPROTO_IPV6, IPV6_TCLASS, UDP_TOS_CS6);
 		udp_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		udp_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 	}
 	udp_set(fd, SOL_SOCKET, SO_PRIORITY, UDP_PRIORITY);
 }
@@ -157,12 +159,15 @@ udp_is_segment_refusal(int error)
 
 /*
  * Sends messages from *at on; a message that fails is dropped and the next one
- * tried.  A refusal of segmentation stops it, with *at at the message that
- * was refused, and answers false.
+ * tried, but not at the first failure: that may be of a datagram sent long ago,
+ * and is told once, to whoever comes next.  A refusal of segmentation stops
+ * it, with *at at the message that was refused, and answers false.
  */
 static bool
 udp_transmit(struct udp *udp, struct udp_tx *tx, uint32_t *at)
 {
+	bool is_again = false;
+
 	while (*at < tx->count) {
 		int sent =
 		    sendmmsg(udp->fd, tx->messages + *at, tx->count - *at, 0);
@@ -170,6 +175,11 @@ udp_transmit(struct udp *udp, struct udp_tx *tx, uint32_t *at)
 		udp->counters.send_calls++;
 		if (sent < 0 && errno == EINTR)
 			continue;
+		if (sent < 0 && !is_again && errno != EAGAIN) {
+			is_again = true;
+			continue;
+		}
+		is_again = false;
 		if (sent < 0 && tx->datagrams > 1 &&
 		    udp_is_segment_refusal(errno))
 			return false;

@@ -26,6 +26,7 @@ enum {
 	UDP_RX_BYTES = 65536, /* of one message */
 	UDP_DESTINATIONS_MAX = 64,
 	UDP_ADDR_TEXT_BYTES = 64,
+	UDP_QUOTE_BYTES = 64, /* of a datagram that was refused */
 };
 
 /* An IPv4 or IPv6 address and port. */
@@ -56,6 +57,7 @@ struct udp_counters {
 	uint64_t dropped_full;  /* not sent: EAGAIN, ENOBUFS */
 	uint64_t dropped_error; /* not sent: no route, too long, … */
 	uint64_t truncated;     /* received and too long to be ours */
+	uint64_t errors;        /* told by the network: udp_next_error */
 };
 
 struct udp {
@@ -123,5 +125,29 @@ uint32_t udp_receive(struct udp *udp, struct udp_rx *rx);
 
 /* Borrowed until the next udp_receive; i < what that answered (ENSURE). */
 struct udp_message udp_rx_message(const struct udp_rx *rx, uint32_t i);
+
+/* ---- what the network says about what was sent -------------------------- */
+
+enum udp_error_kind {
+	UDP_ERROR_NO_PORT,  /* that machine runs, and nobody has the port */
+	UDP_ERROR_TOO_LONG, /* for the path: see mtu */
+	UDP_ERROR_OTHER,
+};
+
+struct udp_error {
+	enum udp_error_kind kind;
+	uint32_t mtu;      /* of TOO_LONG: what would fit; else 0 */
+	union udp_addr to; /* where the datagram was to go */
+	size_t quote_len;  /* of its beginning, may be 0 */
+	uint8_t quote[UDP_QUOTE_BYTES];
+};
+
+/*
+ * The next one, until false: there is none.  None of it is authentic: anybody
+ * on the path can say so, and anybody at all who can guess the quote.  The
+ * socket is readable, or broken, as long as there are any, so that they must
+ * be taken whether they are wanted or not.
+ */
+bool udp_next_error(struct udp *udp, struct udp_error *out);
 
 #endif

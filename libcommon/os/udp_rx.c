@@ -15,6 +15,8 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/os/udp.h"
 
+enum { UDP_RX_TRIES = 8 };
+
 struct udp_rx_control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int))];
 };
@@ -65,14 +67,15 @@ udp_rx_rearm(struct udp_rx *rx, uint32_t count)
 uint32_t
 udp_receive(struct udp *udp, struct udp_rx *rx)
 {
-	int got;
+	int got, tries = 0;
 
 	rx->count = 0;
 	udp_rx_rearm(rx, UDP_RX_MESSAGES);
+	/* An error is of what was sent; what was received lies behind it. */
 	do
 		got = recvmmsg(
 		    udp->fd, rx->messages, UDP_RX_MESSAGES, MSG_DONTWAIT, NULL);
-	while (got < 0 && errno == EINTR);
+	while (got < 0 && errno != EAGAIN && ++tries < UDP_RX_TRIES);
 	udp->counters.receive_calls++;
 	if (got <= 0)
 		return 0;

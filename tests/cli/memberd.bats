@@ -94,7 +94,7 @@ three()
 {
 	local i
 	# So patient that a busy machine alone makes no departures.
-	config 3 '[ring]' token=3s heartbeat=200ms
+	config 3 '[ring]' token=3s "heartbeat=${heartbeat:-200ms}"
 	start 1 2 3
 	together 1,2,3
 	for i in 1 2 3; do member "$i"; done
@@ -161,8 +161,9 @@ numbered()
 }
 
 @test "a restart faster than the detection is a leave and a join at once" {
-	three
+	heartbeat=1s three
 	watched 1 seen
+	unnoticed 3
 	kill -KILL "${PID[3]}"
 	start 3
 	appears seen ' view .* joined=3 ' >/dev/null

@@ -94,15 +94,16 @@ three()
 		for log in log?; do : >"$log"; done
 	done
 	[ "$found" -le $((2 * dead_after + 200)) ]
-	appears seen 'left=3:(timeout|consensus|proof)'
+	appears seen 'left=3:(timeout|consensus|connectivity|proof)'
 	together 1,2
 }
 
 @test "a restart that is faster than the detector is told as one" {
-	three '[ring]' token=3s heartbeat=200ms
+	three '[ring]' token=3s heartbeat=1s
 	subscribed 1 seen views
 	local inc
 	inc=$(ask 3 status | grep local=yes | word inc)
+	unnoticed 3
 	slay 3
 	start 3
 	appears seen 'left=3:(restart|proof)'

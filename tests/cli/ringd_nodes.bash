@@ -147,6 +147,16 @@ slay()
 	ends "$1" 137
 }
 
+# unnoticed I: nothing tells nodes 1 and 2 that a port of node I is closed for a
+# moment.
+unnoticed()
+{
+	local i
+	for i in 1 2; do
+		ask "$i" "drop peer=$1 dir=in for=200ms" >/dev/null
+	done
+}
+
 # crash I: kill -9 of the ring alone, which its supervisor starts again.
 crash()
 {

@@ -144,6 +144,8 @@ nets_turn(uint32_t i)
 
 	for (uint32_t l = nets_first_link; l < ringd_net_link_count(net); l++)
 		ringd_net_readable(net, l, nets_now_ns);
+	for (uint32_t l = 0; l < ringd_net_link_count(net); l++)
+		ringd_net_errors(net, l, nets_now_ns);
 	if (ringd_net_deadline_ns(net) <= nets_now_ns)
 		ringd_net_deadline(net, nets_now_ns);
 	ringd_net_flush(net, nets_now_ns);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/num.h"
@@ -282,6 +283,105 @@ test_udp_full_receiver_is_counted_by_the_kernel(void)
 	udp_close(&receiver);
 }
 
+/* ---- errors ------------------------------------------------------------ */
+
+/* A port that nobody has any more. */
+static union udp_addr
+nobodys(const char *host)
+{
+	struct udp gone;
+	union udp_addr addr = open_on(&gone, host, BUFFER);
+
+	udp_close(&gone);
+	return addr;
+}
+
+static void
+check_refusal(const char *host)
+{
+	struct udp sender;
+	union udp_addr bad = nobodys(host);
+	const union udp_addr *to = &bad;
+	struct udp_batch batch = { batch_bytes, 100, 100 };
+	struct udp_error error;
+	struct pollfd ready;
+
+	(void)open_on(&sender, host, BUFFER);
+	ready = (struct pollfd){ .fd = sender.fd };
+	CHECK(!udp_next_error(&sender, &error));
+	udp_send(&sender, &batch, &to, 1);
+
+	CHECK_EQ(poll(&ready, 1, 10000), 1);
+	CHECK(ready.revents & POLLERR);
+	if (CHECK(udp_next_error(&sender, &error))) {
+		CHECK_EQ(error.kind, UDP_ERROR_NO_PORT);
+		CHECK(udp_addr_equal(&error.to, &bad));
+		CHECK_MEM(
+		    error.quote, error.quote_len, batch_bytes, UDP_QUOTE_BYTES);
+	}
+	CHECK(!udp_next_error(&sender, &error));
+	CHECK_EQ(poll(&ready, 1, 0), 0);
+	CHECK_EQ(sender.counters.errors, 1);
+	udp_close(&sender);
+}
+
+static void
+test_udp_refused_datagram_is_quoted(void)
+{
+	check_refusal("127.0.0.1");
+}
+
+static void
+test_udp_refused_datagram_is_quoted_over_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	struct sockaddr_in6 loopback = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	bool is_there = fd >= 0 &&
+	    bind(fd, (struct sockaddr *)&loopback, sizeof loopback) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (is_there)
+		check_refusal("::1");
+	else
+		printf("skipped: this machine has no IPv6\n");
+}
+
+/* The kernel tells a refusal to the next call as well, whatever that sends. */
+static void
+test_udp_refusal_costs_no_other_datagram(void)
+{
+	struct udp sender, receiver;
+	union udp_addr good, bad = nobodys("127.0.0.1"), from;
+	const union udp_addr *to_bad = &bad, *to_good = &good;
+	const union udp_addr *to_sender = &from;
+	const union udp_addr *mixed[4] = { &bad, &good, &bad, &good };
+	struct udp_batch batch = { batch_bytes, 5, 5 };
+	struct pollfd ready;
+
+	from = open_on(&sender, "127.0.0.1", BUFFER);
+	good = open_on(&receiver, "127.0.0.1", BUFFER);
+	udp_send(&sender, &batch, &to_bad, 1);
+	udp_send(&sender, &batch, &to_good, 1);
+	receive(&receiver, 5);
+	CHECK_EQ(received_len, 5);
+	udp_send(&sender, &batch, mixed, 4);
+	receive(&receiver, 10);
+	CHECK_EQ(received_len, 10);
+	CHECK_EQ(sender.counters.dropped_error, 0);
+
+	/* Nor one that came in. */
+	udp_send(&receiver, &batch, &to_sender, 1);
+	ready = (struct pollfd){ .fd = sender.fd, .events = POLLIN };
+	CHECK_EQ(poll(&ready, 1, 10000), 1);
+	udp_send(&sender, &batch, &to_bad, 1);
+	receive(&sender, 5);
+	CHECK_EQ(received_len, 5);
+	udp_close(&sender);
+	udp_close(&receiver);
+}
+
 static void
 test_udp_open_of_a_taken_port_fails_and_is_closed(void)
 {
@@ -309,6 +409,9 @@ main(int argc, char **argv)
 		CHECK_TEST(
 		    test_udp_destination_that_fails_does_not_stop_the_others),
 		CHECK_TEST(test_udp_full_receiver_is_counted_by_the_kernel),
+		CHECK_TEST(test_udp_refused_datagram_is_quoted),
+		CHECK_TEST(test_udp_refused_datagram_is_quoted_over_ipv6),
+		CHECK_TEST(test_udp_refusal_costs_no_other_datagram),
 		CHECK_TEST(test_udp_open_of_a_taken_port_fails_and_is_closed),
 	};
 	static _Alignas(64)
