@@ -61,7 +61,7 @@ on_relay(struct loop *loop, void *arg, int signo, uint64_t now_ns)
 	(void)loop;
 	(void)now_ns;
 	/* Before it watches for them they would end it. */
-	if (s->child != 0 && atomic_load(&s->page->turns) != 0)
+	if (s->child != 0 && s->is_serving)
 		kill(s->child, signo);
 }
 
@@ -128,7 +128,8 @@ on_ready(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	(void)loop;
 	(void)ready;
 	(void)now_ns;
-	if (read(s->ready_read_fd, &byte, 1) == 1 && !s->has_served) {
+	s->is_serving = read(s->ready_read_fd, &byte, 1) == 1;
+	if (s->is_serving && !s->has_served) {
 		s->has_served = true;
 		daemon_ready(s->plan.ready_fd);
 		s->plan.ready_fd = -1;
@@ -169,6 +170,7 @@ give_birth(struct supervisor *s)
 	pid_t child;
 
 	close_ready(s);
+	s->is_serving = false;
 	*s->page = (struct supervisor_page){ 0 };
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;

@@ -106,6 +106,7 @@ struct supervisor {
 	uint64_t born_ns, birth_ns; /* of the child; of the next one */
 	uint32_t deaths;
 	bool has_served; /* one of them got as far as that */
+	bool is_serving; /* the present one did */
 	bool is_leaving;
 	bool is_killed; /* by us, for it hung */
 	bool is_over;
