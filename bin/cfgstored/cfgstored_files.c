@@ -158,6 +158,18 @@ save(struct cfgstored *d, const struct replica_effect *effect)
 
 /* ---- for another node -------------------------------------------------- */
 
+/*
+ * One is read for each that is asked for.  No less will do than not to watch
+ * at all: that its child has ended would be told whatever is wanted.
+ */
+static void
+unwatch_lend(struct cfgstored *d)
+{
+	if (d->lend_slot >= 0)
+		loop_remove_fd(d->loop, d->lend_slot);
+	d->lend_slot = -1;
+}
+
 static void
 on_chunk(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 {
@@ -173,8 +185,7 @@ on_chunk(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	n = cfgstored_lend_read(&d->lend, bytes, sizeof bytes);
 	if (n == -EAGAIN)
 		return;
-	/* One for each that is asked for. */
-	loop_want(d->loop, d->lend_slot, 0);
+	unwatch_lend(d);
 	d->is_lend_asked = false;
 	if (n < 0)
 		fail("lend", (int)n);
@@ -185,8 +196,7 @@ on_chunk(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 static void
 lend_end(struct cfgstored *d)
 {
-	if (d->lend.fd >= 0)
-		loop_remove_fd(d->loop, d->lend_slot);
+	unwatch_lend(d);
 	cfgstored_lend_end(&d->lend);
 	d->is_lend_asked = false;
 }
@@ -199,24 +209,22 @@ lend(struct cfgstored *d)
 
 	lend_end(d);
 	rc = kv != NULL ? cfgstored_lend_begin(&d->lend, kv) : -EINVAL;
-	if (rc == 0) {
-		rc = loop_add_fd(d->loop, d->lend.fd, on_chunk, d);
-		d->lend_slot = rc;
-	}
-	if (rc < 0) {
+	if (rc < 0)
 		fail("lend", rc);
-		cfgstored_lend_end(&d->lend);
-		return;
-	}
-	loop_want(d->loop, d->lend_slot, 0);
 }
 
+/* Where there is none it is answered at the end of the turn. */
 static void
 lend_next(struct cfgstored *d)
 {
 	d->is_lend_asked = true;
-	if (d->lend.fd >= 0)
-		loop_want(d->loop, d->lend_slot, LOOP_READ);
+	if (d->lend.fd < 0 || d->lend_slot >= 0)
+		return;
+	d->lend_slot = loop_add_fd(d->loop, d->lend.fd, on_chunk, d);
+	if (d->lend_slot >= 0)
+		return;
+	fail("lend", d->lend_slot);
+	cfgstored_lend_end(&d->lend);
 }
 
 /* ---- all of it --------------------------------------------------------- */

@@ -125,7 +125,7 @@ cfgstored_create(struct cfgstored *d)
 	fill_config(d);
 	cfgstored_age_init(&d->age, d->serve->conf->store.history_time_ns);
 	d->is_permitted = true;
-	d->disk_slot = -1;
+	d->disk_slot = d->lend_slot = -1;
 	cfgstored_lend_init(&d->lend);
 	d->replica_bytes = measure_replica(d);
 	arena_init(&measure, NULL, 0);

@@ -178,6 +178,30 @@ teardown()
 	set_key 2 d 4 | grep -x 'ok rev=4 n=1'
 }
 
+@test "a state that is too long for the window is given whole, at once" {
+	local i load
+	store 3
+	gone "${C[2]}"
+	rm -r state2/cfg
+	head -c 500000 /dev/zero | tr '\0' v >value
+	for i in {1..80}; do
+		printf 'set key=k%s len=500000\n' $((i % 20))
+		cat value
+		echo
+	done >requests
+	echo quit >>requests
+	timeout 60 nc -U run1/cfg.sock <requests | grep -c '^ok rev=' | grep -x 80
+	# Others write meanwhile, so that what was asked for has to wait.
+	"${RINGKIT_BUILD:?}/tests/bench/storeload" cfg put -c 8 -w 0 -t 1500 \
+		run1/cfg.sock run3/cfg.sock &
+	load=$!
+	cfgstored_starts 2
+	opens 1,2,3
+	wait "$load" || : # some may have been refused
+	[ "$(value_at 2 k7 | wc -c)" = 500001 ]
+	! grep 'does not fit' log.cfgstored2
+}
+
 @test "files that are damaged count nothing until they have been fetched anew" {
 	local log
 	store 3
