@@ -23,7 +23,7 @@ setup()
 		skip "no namespaces, or no nftables in bridges: $(head -n 1 nodes.err)"
 	trio_count=3
 	# So patient that a busy machine alone makes no reformation.
-	links_config 'token = 3s' 'heartbeat = 100ms' "$@"
+	links_config 'token = 3s' 'heartbeat = 200ms' "$@"
 }
 
 teardown()

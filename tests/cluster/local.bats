@@ -44,7 +44,7 @@ says()
 }
 
 @test "the carrier goes and comes back" {
-	trio_up 3
+	trio_up 3 'heartbeat = 200ms'
 	sees 1,2,3 1,2,3 yes
 	SAID=0
 	says 3 up
@@ -62,7 +62,7 @@ says()
 }
 
 @test "the address goes and comes back" {
-	trio_up 3
+	trio_up 3 'heartbeat = 200ms'
 	sees 1,2,3 1,2,3 yes
 	mark
 	since 3
@@ -81,7 +81,7 @@ says()
 }
 
 @test "a node that is started before its address is there" {
-	trio_up 3
+	trio_up 3 'heartbeat = 200ms'
 	sees 1,2,3 1,2,3 yes
 	stop_node 3
 	sees 1,2 1,2 yes

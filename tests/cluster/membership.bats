@@ -12,7 +12,7 @@ setup()
 {
 	load trio
 	# So patient that a busy machine alone makes no departures.
-	trio_up 5 'heartbeat = 100ms'
+	trio_up 5 'heartbeat = 200ms'
 	sees 1,2,3,4,5 1,2,3,4,5 yes
 }
 

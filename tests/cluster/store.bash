@@ -10,7 +10,7 @@ store_up() # N [LINE...]
 	# Tools leave to the end of the process what they allocated.
 	export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 	clients=() watchers=() prompters=()
-	trio_up "$1" 'heartbeat = 100ms' "${@:2}"
+	trio_up "$1" 'heartbeat = 200ms' "${@:2}"
 	mkfifo never
 	exec {never}<>never
 	all_open 90

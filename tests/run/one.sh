@@ -6,7 +6,7 @@
 set -u
 log=$1
 shift
-limit=${TEST_LIMIT_S:-300}
+limit=${TEST_LIMIT_S:-600}
 name=${log#*/log/}
 name=${name%.log}
 
