@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2034 # variables are shared with the part
 # deaths.sh: how long it takes from the moment that a ringd is killed until the
 # regular view without it is installed at all survivors, by their logs.  Nodes
 # on loopback addresses.
@@ -14,8 +15,8 @@
 set -u
 here=$(cd "${0%/*}" && pwd)
 : "${RINGKIT_BIN:=${here%/tests/bench}/build/none}"
-BATS_TEST_NUMBER=1 BATS_TEST_COMPLETED=1
-# shellcheck source=tests/cli/ringd_nodes.bash
+BATS_TEST_NUMBER=1 BATS_TEST_COMPLETED=1 # of the part that tests use
+# shellcheck source=/dev/null
 . "$here/../cli/ringd_nodes.bash"
 
 nodes=${DEATHS_NODES:-3}
