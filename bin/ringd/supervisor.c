@@ -79,13 +79,11 @@ static void
 on_check(struct loop *loop, void *arg, uint64_t now_ns)
 {
 	struct supervisor *s = arg;
-	uint64_t turns = atomic_load(&s->page->turns);
+	struct supervisor_look look;
 
 	(void)loop;
-	/* Ending may have to wait for the disk. */
-	if (atomic_load(&s->page->is_ending))
-		turns = 0;
-	if (!supervisor_is_hung(&s->watch, turns, now_ns) || s->is_killed)
+	supervisor_look(s, &look);
+	if (!supervisor_is_hung(&s->watch, &look, now_ns) || s->is_killed)
 		return;
 	s->is_killed = true;
 	log_line(LOG_LEVEL_ERROR, "hangs", "inc=%llu",

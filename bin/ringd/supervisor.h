@@ -56,21 +56,30 @@ bool supervisor_take_keys(
 #define SUPERVISOR_DELAY_MAX_NS (10 * CLOCK_S_NS)
 #define SUPERVISOR_LIFE_NS      (60 * CLOCK_S_NS)
 
-enum { SUPERVISOR_STILL_MAX = 8 }; /* checks: 2 s */
+#define SUPERVISOR_HANG_NS (2 * CLOCK_S_NS)
+
+/* What can be seen of a child. */
+struct supervisor_look {
+	uint64_t turns;   /* of its loop */
+	bool is_runnable; /* it would go on if it had a processor */
+	uint64_t cpu_ns;  /* that it had, in all */
+};
 
 /* Does the child's loop turn? */
 struct supervisor_watch {
-	uint64_t turns;    /* at the last check */
-	uint64_t check_ns; /* when the next one is due */
-	uint32_t still;    /* checks in a row that saw no turn */
+	uint64_t turns, cpu_ns; /* at the last check */
+	uint64_t check_ns;      /* when the next one is due */
+	uint64_t still_ns;      /* without a turn, in which it could have made
+				   one */
 };
 
 /*
  * A check: true when the child hangs.  Only checks that came in time count: a
- * supervisor that did not run itself cannot tell.
+ * supervisor that did not run itself cannot tell.  Of a child that waits for a
+ * processor only the time counts for which it had one.
  */
-bool supervisor_is_hung(
-    struct supervisor_watch *watch, uint64_t turns, uint64_t now_ns);
+bool supervisor_is_hung(struct supervisor_watch *watch,
+    const struct supervisor_look *look, uint64_t now_ns);
 
 /*
  * How long to wait before the next start, after a life of lived_ns; *deaths
@@ -132,6 +141,9 @@ RK_MUST_CHECK bool supervisor_run(
  */
 RK_MUST_CHECK int supervisor_attend(struct supervisor *s, struct loop *loop,
     supervisor_leave_fn *leave, void *arg);
+
+/* At the child, as it is now.  For supervisor.c. */
+void supervisor_look(const struct supervisor *s, struct supervisor_look *out);
 
 /* SIGCHLD came: if the child has ended, all that follows.  For supervisor.c. */
 void supervisor_reap(struct supervisor *s, uint64_t now_ns);

@@ -5,17 +5,23 @@
 #include "bin/ringd/supervisor.h"
 
 bool
-supervisor_is_hung(
-    struct supervisor_watch *watch, uint64_t turns, uint64_t now_ns)
+supervisor_is_hung(struct supervisor_watch *watch,
+    const struct supervisor_look *look, uint64_t now_ns)
 {
 	bool is_late = watch->check_ns != 0 &&
 	    num_sub(now_ns, watch->check_ns) >= SUPERVISOR_CHECK_NS;
-	bool is_still = turns != 0 && turns == watch->turns && !is_late;
+	bool is_still =
+	    look->turns != 0 && look->turns == watch->turns && !is_late;
+	uint64_t span_ns = SUPERVISOR_CHECK_NS;
 
-	watch->still = is_still ? watch->still + 1 : 0;
-	watch->turns = turns;
+	if (look->is_runnable)
+		span_ns =
+		    num_min(span_ns, num_sub(look->cpu_ns, watch->cpu_ns));
+	watch->still_ns = is_still ? watch->still_ns + span_ns : 0;
+	watch->turns = look->turns;
+	watch->cpu_ns = look->cpu_ns;
 	watch->check_ns = now_ns + SUPERVISOR_CHECK_NS;
-	return watch->still >= SUPERVISOR_STILL_MAX;
+	return watch->still_ns >= SUPERVISOR_HANG_NS;
 }
 
 uint64_t

@@ -3,6 +3,8 @@
 #include "bin/ringd/supervisor.h"
 #include "tests/unit/check.h"
 
+enum { STILL_MAX = (int)(SUPERVISOR_HANG_NS / SUPERVISOR_CHECK_NS) };
+
 static struct supervisor_watch watch;
 static uint64_t now_ns;
 
@@ -18,8 +20,20 @@ begin(void)
 static bool
 check_late(uint64_t turns, uint64_t late_ns)
 {
+	struct supervisor_look look = { .turns = turns };
+
 	now_ns = watch.check_ns + late_ns;
-	return supervisor_is_hung(&watch, turns, now_ns);
+	return supervisor_is_hung(&watch, &look, now_ns);
+}
+
+/* The same of one that waits for a processor and had it for so long. */
+static bool
+check_runnable(uint64_t had_ns)
+{
+	struct supervisor_look look = { 7, true, watch.cpu_ns + had_ns };
+
+	now_ns = watch.check_ns + CLOCK_MS_NS;
+	return supervisor_is_hung(&watch, &look, now_ns);
 }
 
 static bool
@@ -33,7 +47,7 @@ test_supervisor_sees_a_hang_after_two_seconds(void)
 {
 	begin();
 	CHECK(!check(7));
-	for (int i = 1; i < SUPERVISOR_STILL_MAX; i++)
+	for (int i = 1; i < STILL_MAX; i++)
 		CHECK(!check(7));
 	CHECK(check(7));
 	CHECK(now_ns - CLOCK_S_NS >= 2 * CLOCK_S_NS);
@@ -45,7 +59,7 @@ test_supervisor_one_turn_is_enough(void)
 {
 	begin();
 	for (uint64_t i = 0; i < 100; i++)
-		CHECK(!check(1 + i / (SUPERVISOR_STILL_MAX - 1)));
+		CHECK(!check(1 + i / (STILL_MAX - 1)));
 }
 
 /* A slow disk is no hang: nobody believes anything of it yet. */
@@ -63,12 +77,31 @@ test_supervisor_that_slept_accuses_nobody(void)
 {
 	begin();
 	(void)check(7);
-	for (int i = 1; i < SUPERVISOR_STILL_MAX; i++)
+	for (int i = 1; i < STILL_MAX; i++)
 		CHECK(!check(7));
 	CHECK(!check_late(7, 60 * CLOCK_S_NS));
-	for (int i = 1; i < SUPERVISOR_STILL_MAX; i++)
+	for (int i = 1; i < STILL_MAX; i++)
 		CHECK(!check(7));
 	CHECK(!check_late(7, SUPERVISOR_CHECK_NS));
+}
+
+/* Others have the processors: it will turn when it is let. */
+static void
+test_supervisor_spares_who_gets_no_processor(void)
+{
+	begin();
+	for (int i = 0; i < 100; i++)
+		CHECK(!check_runnable(CLOCK_MS_NS));
+}
+
+static void
+test_supervisor_sees_who_turns_in_vain(void)
+{
+	begin();
+	CHECK(!check(7));
+	for (int i = 1; i < STILL_MAX; i++)
+		CHECK(!check_runnable(SUPERVISOR_CHECK_NS));
+	CHECK(check_runnable(SUPERVISOR_CHECK_NS));
 }
 
 static void
@@ -101,6 +134,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_supervisor_one_turn_is_enough),
 		CHECK_TEST(test_supervisor_waits_for_the_first_turn),
 		CHECK_TEST(test_supervisor_that_slept_accuses_nobody),
+		CHECK_TEST(test_supervisor_spares_who_gets_no_processor),
+		CHECK_TEST(test_supervisor_sees_who_turns_in_vain),
 		CHECK_TEST(test_supervisor_delays_grow_and_are_forgotten),
 	};
 
