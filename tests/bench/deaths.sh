@@ -44,8 +44,8 @@ sample()
 	both) pid=${PID[$nodes]} ;;
 	esac
 	for ((i = 1; i < nodes; i++)); do : >"log$i"; done
-	# At no particular moment of the ring's.
-	sleep "0.2$((RANDOM % 100 + 100))"
+	# no event: at no particular moment of the ring's
+	sleep "0.2$((RANDOM % 100 + 100))" # no event: see above
 	began=${EPOCHREALTIME/./}
 	kill -KILL "$pid"
 	for ((i = 1; i < nodes; i++)); do

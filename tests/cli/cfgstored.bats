@@ -199,7 +199,7 @@ teardown()
 	opens 1,2,3
 	wait "$load" || : # some may have been refused
 	[ "$(value_at 2 k7 | wc -c)" = 500001 ]
-	! grep 'does not fit' log.cfgstored2
+	run ! grep 'does not fit' log.cfgstored2
 }
 
 @test "files that are damaged count nothing until they have been fetched anew" {

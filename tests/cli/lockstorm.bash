@@ -38,7 +38,7 @@ tree_of()
 # next ...: waits already, at another node.
 start_next()
 {
-	RINGKIT_RUNDIR=$PWD/store/2 hold --ttl 2s a -- sh -c '
+	RINGKIT_RUNDIR=$PWD/store/2 hold a -- sh -c '
 		flock -n alone true || echo "not alone" >>two'
 }
 

@@ -17,9 +17,9 @@ tree='exec 7>>alone
 is_over() { flock -n alone true; }
 
 # The next one gets it when nothing of the one before is left.
-next_is_alone() # OPTION...
+next_is_alone()
 {
-	ringlock_ -w 60s "$@" a -- sh -c '
+	ringlock_ -w 60s a -- sh -c '
 		flock -n alone true || echo "not alone" >>two'
 	[ ! -e two ]
 }

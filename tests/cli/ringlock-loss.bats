@@ -90,7 +90,7 @@ storm() { bash -eu "$BATS_TEST_DIRNAME/lockstorm.bash" "$@" 3>&-; }
 	start_tree --ttl 3s --grace 1s
 	kill -KILL "$HOLDER"
 	ended 137
-	next_is_alone --ttl 3s
+	next_is_alone
 	[ "$(wc -l <log)" = 1 ]
 }
 
@@ -99,7 +99,7 @@ storm() { bash -eu "$BATS_TEST_DIRNAME/lockstorm.bash" "$@" 3>&-; }
 	kill -KILL "$GUARD"
 	ended 122
 	is_over
-	next_is_alone --ttl 3s
+	next_is_alone
 }
 
 @test "kills of any of them at any moment: never two at once" {
@@ -129,7 +129,7 @@ storm() { bash -eu "$BATS_TEST_DIRNAME/lockstorm.bash" "$@" 3>&-; }
 	kill -KILL "$HOLDER" "$GUARD"
 	ended 137
 	await is_over
-	next_is_alone --ttl 3s
+	next_is_alone
 	# And it is an ordinary command besides.
 	run -5 ringlock_ --contain a -- sh -c 'echo $$; exit 5'
 	[ "$output" = 2 ]
@@ -149,7 +149,7 @@ storm() { bash -eu "$BATS_TEST_DIRNAME/lockstorm.bash" "$@" 3>&-; }
 @test "the holder is stopped: the guard ends all in time" {
 	start_tree --ttl 3s --grace 1s
 	kill -STOP "$HOLDER"
-	next_is_alone --ttl 3s
+	next_is_alone
 	kill -CONT "$HOLDER"
 	ended 122
 }
@@ -161,14 +161,14 @@ storm() { bash -eu "$BATS_TEST_DIRNAME/lockstorm.bash" "$@" 3>&-; }
 	sleep 2.5 # no event: that nothing happens
 	run ! is_over
 	order deaf 1
-	next_is_alone_at 2 --ttl 3s
+	next_is_alone_at 2
 	ended 122
 }
-next_is_alone_at() # NODE OPTION...
+next_is_alone_at() # NODE
 {
 	local RINGKIT_RUNDIR=$PWD/store/$1
 	export RINGKIT_RUNDIR
-	next_is_alone "${@:2}"
+	next_is_alone
 }
 
 @test "both are stopped: all is dead within 100 ms of waking, the old token void" {
@@ -265,7 +265,7 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 		order $how
 		ended 122
 		is_over
-		next_is_alone --ttl 3s
+		next_is_alone
 	done
 }
 
@@ -306,13 +306,13 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 	for how in done-unknown lost-unknown; do
 		# Of lease and slot, one after the other.
 		order $how 1 1
-		run -0 ringlock_ --ttl 3s a -- sh -c 'ringlock --list | grep -c ^held'
+		run -0 ringlock_ --ttl 3s --grace 1s a -- sh -c 'ringlock --list | grep -c ^held'
 		[ "$output" = 1 ]
-		hold --ttl 3s a -- sh -c 'echo >go; cat go2'
+		hold --ttl 3s --grace 1s a -- sh -c 'echo >go; cat go2'
 		mkfifo go2
 		signal_await go
 		order $how 1 1
-		hold --ttl 3s a -- true
+		hold --ttl 3s --grace 1s a -- true
 		await waits 1
 		order $how 1 2
 		echo >go2
@@ -323,10 +323,10 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 	# The connection closes instead of the answer.
 	local i
 	for i in 1 2; do
-		hold --ttl 3s a -- sh -c 'echo >go; cat go2'
+		hold --ttl 3s --grace 1s a -- sh -c 'echo >go; cat go2'
 		mkfifo go2
 		signal_await go
-		hold --ttl 3s a -- true
+		hold --ttl 3s --grace 1s a -- true
 		await waits 1
 		order drop 1 $i
 		echo >go2
@@ -530,6 +530,6 @@ is_vital() # PID
 	sleep 3.5 # no event: that it goes on
 	run -1 ringlock_ --try a -- true
 	order deaf 1
-	next_is_alone_at 2 --ttl 2s
+	next_is_alone_at 2
 	ended 122
 }

@@ -110,7 +110,7 @@ die_with_a_child(void)
 	if (unixsock_listen(&sock, path, 0600, NULL) != 0)
 		_exit(1);
 	if (fork() == 0)
-		nanosleep(&while_it_ends, NULL);
+		nanosleep(&while_it_ends, NULL); /* no event: it is slow */
 	_exit(0);
 }
 
