@@ -157,10 +157,13 @@ unnoticed()
 	done
 }
 
-# crash I: kill -9 of the ring alone, which its supervisor starts again.
+# crash I: kill -9 of the ring alone, which its supervisor starts again.  False
+# between two lives.
 crash()
 {
-	kill -KILL "$(ring_of "${PID[$1]}")"
+	local ring
+	ring=$(ring_of "${PID[$1]}")
+	[ "$ring" != "${PID[$1]}" ] && kill -KILL "$ring"
 }
 
 # leave I: SIGTERM, and wait for a clean end.

@@ -39,7 +39,9 @@ plan()
 		at=$((at + drawn))
 		[ "${busy[node]}" -le "$at" ] || continue
 		draw 1 100
-		case $((drawn <= 30 ? 1 : drawn <= 45 ? 2 : drawn <= 85 ? 3 : 4)) in
+		case $((drawn <= 15 ? 0 : drawn <= 30 ? 1 : drawn <= 45 ? 2 :
+			drawn <= 85 ? 3 : 4)) in
+		0) action=crash ;;
 		1) action=slay ;;
 		2) action=leave ;;
 		3) action=stop ;;
@@ -54,7 +56,7 @@ plan()
 		span=$drawn
 		busy[node]=$((at + span + 300))
 		echo "$at $action $node $span"
-		[ "$action" = sever ] || echo "$((at + span)) back $node $action"
+		[[ $action = @(sever|crash) ]] || echo "$((at + span)) back $node $action"
 	done | sort -n
 }
 
@@ -62,6 +64,11 @@ plan()
 do_slay()
 {
 	slay "$1"
+}
+
+do_crash() # its supervisor brings it back; there may be none just now
+{
+	crash "$1" || :
 }
 
 do_leave()
