@@ -10,9 +10,9 @@
 #   BENCH_SIZES, BENCH_NODES, BENCH_LOSSES, BENCH_REPS, BENCH_MS
 #
 # Prints one row of key=value words, tab separated, for each measurement; then
-# a table of medians; then what failover.sh and store.sh measure.  Kinds take turns, so
-# that a noisy machine is as noisy for each of them; foreign is the share of the
-# machine that others used.  ringd always encrypts; Corosync (udpu) does not
+# a table of medians; then what deaths.sh, failover.sh and store.sh measure.
+# Kinds take turns, so that a noisy machine is as noisy for each of them; foreign
+# is the share of the machine that others used.  ringd always encrypts; Corosync (udpu) does not
 # here.
 set -u
 here=$(cd "${0%/*}" && pwd)
@@ -120,5 +120,6 @@ for n in $nodes; do
 	nodes_down
 done
 awk -f "$here/table.awk" "$nodes_dir/results"
+DEATHS=${DEATHS:-${BENCH_QUICK:+10}} bash "$here/deaths.sh"
 FAILOVER_KILLS=${FAILOVER_KILLS:-${BENCH_QUICK:+10}} bash "$here/failover.sh"
 STORE_REPS=${STORE_REPS:-${BENCH_QUICK:+1}} bash "$here/store.sh"
