@@ -167,9 +167,9 @@ uint8_t link_control(const struct links *l, uint32_t peer);
 
 /*
  * The longest datagram that gets through to the peer over all of the links
- * that DATA takes, in octets of UDP payload; 0: unknown.
+ * that DATA takes, or everything else; in octets of UDP payload; 0: unknown.
  */
-uint32_t link_mtu(const struct links *l, uint32_t peer);
+uint32_t link_mtu(const struct links *l, uint32_t peer, bool is_control);
 
 enum link_state { LINK_DOWN, LINK_INIT, LINK_UP };
 const char *link_state_name(enum link_state state);

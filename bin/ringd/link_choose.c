@@ -107,25 +107,25 @@ link_of_mode(const struct links *l, const struct link_peer *peer, uint8_t set)
 }
 
 void
-link_choose(struct links *l, uint32_t i, uint64_t now_ns)
+link_choose(struct links *l, uint32_t peer, uint64_t now_ns)
 {
-	struct link_peer *peer = link_peer(l, i);
+	struct link_peer *who = link_peer(l, peer);
 	uint8_t classes[LINK_CLASSES] = { 0 }, data;
 	unsigned class = LINK_GOOD;
 
 	for (uint32_t link = 0; link < l->cfg.link_count; link++)
-		classes[link_class_of(l, peer, link, now_ns)] |=
+		classes[link_class_of(l, who, link, now_ns)] |=
 		    (uint8_t)(1U << link);
 	while (classes[class] == 0)
 		class ++;
 	data = classes[class];
 	if (class <= LINK_SPEAKING)
-		data = link_of_mode(l, peer, data);
-	peer->is_turning = l->cfg.mode == LINK_RR && class <= LINK_SPEAKING;
-	if (data == peer->data)
+		data = link_of_mode(l, who, data);
+	who->is_turning = l->cfg.mode == LINK_RR && class <= LINK_SPEAKING;
+	if (data == who->data)
 		return;
-	peer->data = data;
-	peer->has_moved = l->has_effects = true;
+	who->data = data;
+	who->has_moved = l->has_effects = true;
 }
 
 uint8_t

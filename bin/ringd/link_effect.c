@@ -133,13 +133,14 @@ link_next(struct links *l, uint64_t now_ns, struct link_effect *out)
 /* ---- status ------------------------------------------------------------ */
 
 uint32_t
-link_mtu(const struct links *l, uint32_t peer)
+link_mtu(const struct links *l, uint32_t peer, bool is_control)
 {
 	const struct link_peer *who = &l->peers[peer];
+	uint8_t set = is_control ? link_control(l, peer) : who->data;
 	uint32_t least = UINT32_MAX;
 
 	for (uint32_t link = 0; link < l->cfg.link_count; link++)
-		if (who->data >> link & 1)
+		if (set >> link & 1)
 			least = (uint32_t)num_min(
 			    least, link_pair_mtu(&who->pairs[link]));
 	return least;

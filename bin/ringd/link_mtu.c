@@ -45,6 +45,7 @@ link_mtu_note(const struct links *l, struct link_pair *pair)
 		return;
 	pair->mtu_out = mtu;
 	pair->has_mtu = true;
+	pair->is_due = !pair->is_unusable; /* the peer is to know */
 }
 
 static bool

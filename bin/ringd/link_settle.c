@@ -156,14 +156,14 @@ link_tell(struct links *l, struct link_peer *peer, uint8_t heard, uint8_t good)
 }
 
 void
-link_settle(struct links *l, uint32_t i, uint64_t now_ns)
+link_settle(struct links *l, uint32_t peer, uint64_t now_ns)
 {
-	struct link_peer *peer = link_peer(l, i);
+	struct link_peer *who = link_peer(l, peer);
 	uint8_t heard = 0, good = 0;
 
 	for (uint32_t link = 0; link < l->cfg.link_count; link++) {
-		struct link_pair *pair = &peer->pairs[link];
-		bool is_heard_there = (peer->heard >> link & 1) != 0;
+		struct link_pair *pair = &who->pairs[link];
+		bool is_heard_there = (who->heard >> link & 1) != 0;
 
 		link_judge(l, pair, now_ns);
 		link_enter(l, pair,
@@ -174,6 +174,6 @@ link_settle(struct links *l, uint32_t i, uint64_t now_ns)
 		if (pair->is_content)
 			good |= (uint8_t)(1U << link);
 	}
-	link_tell(l, peer, heard, good);
-	link_choose(l, i, now_ns);
+	link_tell(l, who, heard, good);
+	link_choose(l, peer, now_ns);
 }

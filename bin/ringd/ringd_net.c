@@ -14,6 +14,7 @@
 #include "libcommon/base/text.h"
 #include "libcommon/base/wrbuf.h"
 
+#include "bin/ringd/link_piece.h"
 #include "bin/ringd/ringd_net_internal.h"
 #include "bin/ringd/totem.h"
 
@@ -108,6 +109,8 @@ ringd_net_create(
 	uint8_t *scratch = arena_take(arena, UDP_BATCH_BYTES);
 	struct session *session = ringd_net_create_session(arena, cfg, now_ns);
 	struct links *paths = ringd_net_create_links(arena, cfg, now_ns);
+	struct link_wholes *wholes =
+	    link_wholes_create(arena, cfg->frame_bytes);
 	struct box_owner owner;
 
 	ENSURE(cfg->link_count >= 1 && cfg->link_count <= LIMIT_LINKS);
@@ -118,6 +121,7 @@ ringd_net_create(
 	net->cfg = *cfg;
 	net->session = session;
 	net->paths = paths;
+	net->wholes = wholes;
 	net->scratch = scratch;
 	net->rx = rx;
 	net->batch.bytes = batch;

@@ -47,8 +47,10 @@ struct ringd_net {
 	bool has_arrived; /* since the last IDLE */
 	bool is_pending;  /* some link was not drained */
 	bool is_rolled_back;
-	uint64_t now_ns;  /* of the latest call */
-	uint64_t turn;    /* of LINK_RR */
+	uint64_t now_ns;   /* of the latest call */
+	uint64_t turn;     /* of LINK_RR */
+	uint32_t piece_id; /* of the last datagram that was cut */
+	struct link_wholes *wholes;
 	uint8_t *scratch; /* UDP_BATCH_BYTES: LINKs, copies */
 	struct ringd_net_batch batch;
 	struct udp_rx *rx;
@@ -62,6 +64,25 @@ void ringd_net_pull(struct ringd_net *net, uint64_t now_ns);
 /* Seals len bytes of plain for dst as one datagram at out. */
 void ringd_net_seal(struct ringd_net *net, struct session_header *header,
     const uint8_t *plain, size_t len, uint8_t *out);
+
+/* Peers to whom long datagrams do not get through. */
+struct ringd_net_narrow {
+	uint64_t to;  /* bits by place */
+	uint32_t mtu; /* what does, to all of them */
+	bool is_control;
+};
+
+/* Those in to for whom a datagram of len octets, sealed, is too long. */
+struct ringd_net_narrow ringd_net_narrow(
+    const struct ringd_net *net, uint64_t to, size_t len, bool is_control);
+
+/* A SEND to these, in pieces. */
+void ringd_net_send_pieces(struct ringd_net *net,
+    const struct totem_effect *effect, const struct ringd_net_narrow *narrow);
+
+/* What lies in a batch, over the links that it takes. */
+void ringd_net_transmit(
+    struct ringd_net *net, const struct ringd_net_batch *batch);
 
 /* What the links want sent and told. */
 void ringd_net_pull_links(struct ringd_net *net);

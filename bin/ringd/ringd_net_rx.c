@@ -4,11 +4,14 @@
  * authentic; the cheap tests (header, sender, address, window) come before the
  * dear one (the tag).  DATA is opened straight into a cell of the core.
  */
+#include <string.h>
+
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/log.h"
 
+#include "bin/ringd/link_piece.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/ringd_net_internal.h"
 #include "bin/ringd/totem.h"
@@ -119,6 +122,39 @@ ringd_net_candidate(struct ringd_net *net, const struct session_header *header)
 		return NULL;
 	box_key_init(&net->candidate, net->cfg.keys, header->key_id, &owner);
 	return &net->candidate;
+}
+
+static enum session_refusal
+ringd_net_piece(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct totem_input in = { .kind = TOTEM_IN_PACKET,
+		.now_ns = net->now_ns,
+		.packet.node = rx->header.sender,
+		.packet.link = rx->link };
+	struct link_piece piece;
+	const uint8_t *whole;
+	uint8_t *cell;
+
+	if (rx->len > UDP_BATCH_BYTES)
+		return SESSION_REFUSED_MALFORMED;
+	if (!ringd_net_open_box(&net->nodes[rx->peer].key, rx, net->scratch))
+		return SESSION_REFUSED_TAG;
+	if (!link_piece_get(net->scratch, rx->len - SESSION_OVERHEAD_BYTES,
+		net->cfg.frame_bytes, &piece))
+		return SESSION_REFUSED_MALFORMED;
+	in.packet.incarnation =
+	    session_pass(net->session, rx->peer, &rx->header);
+	ringd_net_count(net, rx);
+	whole = link_wholes_add(net->wholes, rx->header.session, &piece);
+	if (whole == NULL)
+		return SESSION_OK;
+	cell = net->cfg.host.cell(net->cfg.host.arg);
+	memcpy(cell, whole, piece.total);
+	in.packet.bytes = cell;
+	in.packet.len = piece.total;
+	net->has_arrived = true;
+	net->cfg.host.step(net->cfg.host.arg, &in);
+	return SESSION_OK;
 }
 
 static enum session_refusal
@@ -272,6 +308,8 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 		return ringd_net_hello(net, rx);
 	case SESSION_LINK:
 		return ringd_net_hear_link(net, rx);
+	case SESSION_PIECE:
+		return ringd_net_piece(net, rx);
 	case SESSION_OBITUARY:
 		break;
 	}

@@ -52,12 +52,10 @@ ringd_net_seal(struct ringd_net *net, struct session_header *header,
 
 /* The links that it takes to each peer, as bits. */
 static void
-ringd_net_route(struct ringd_net *net, uint8_t links[LIMIT_NODES])
+ringd_net_route(struct ringd_net *net, const struct ringd_net_batch *batch,
+    uint8_t links[LIMIT_NODES])
 {
-	const struct ringd_net_batch *batch = &net->batch;
-
 	for (uint32_t i = 0; i < net->cfg.node_count; i++) {
-		links[i] = 0;
 		if (batch->to >> i & 1)
 			links[i] = batch->is_control
 			    ? link_control(net->paths, i)
@@ -67,10 +65,9 @@ ringd_net_route(struct ringd_net *net, uint8_t links[LIMIT_NODES])
 }
 
 static void
-ringd_net_send_batch(
-    struct ringd_net *net, uint32_t link, const uint8_t links[LIMIT_NODES])
+ringd_net_send_batch(struct ringd_net *net, const struct ringd_net_batch *batch,
+    uint32_t link, const uint8_t links[LIMIT_NODES])
 {
-	const struct ringd_net_batch *batch = &net->batch;
 	const union udp_addr *to[UDP_DESTINATIONS_MAX];
 	struct udp_batch bytes = { batch->bytes, batch->len,
 		batch->segment_bytes };
@@ -96,17 +93,24 @@ ringd_net_send_batch(
 		udp_send(&net->links[link], &bytes, to, count);
 }
 
+void
+ringd_net_transmit(struct ringd_net *net, const struct ringd_net_batch *batch)
+{
+	uint8_t links[LIMIT_NODES] = { 0 };
+
+	ringd_net_route(net, batch, links);
+	for (uint32_t link = 0; link < net->cfg.link_count; link++)
+		ringd_net_send_batch(net, batch, link, links);
+}
+
 static void
 ringd_net_send_waiting(struct ringd_net *net)
 {
 	struct ringd_net_batch *batch = &net->batch;
-	uint8_t links[LIMIT_NODES];
 
 	if (batch->count == 0)
 		return;
-	ringd_net_route(net, links);
-	for (uint32_t link = 0; link < net->cfg.link_count; link++)
-		ringd_net_send_batch(net, link, links);
+	ringd_net_transmit(net, batch);
 	*batch = (struct ringd_net_batch){ .bytes = batch->bytes };
 }
 
@@ -169,17 +173,24 @@ ringd_net_send(
     struct ringd_net *net, const struct totem_effect *effect, uint64_t now_ns)
 {
 	uint64_t to = ringd_net_places(net, effect->send.to);
+	size_t len = effect->send.len + SESSION_OVERHEAD_BYTES;
 	bool is_control = effect->send.packet != TOTEM_PACKET_DATA &&
 	    effect->send.packet != TOTEM_PACKET_DATA_RETX;
+	struct ringd_net_narrow narrow;
 
 	ENSURE(effect->kind == TOTEM_OUT_SEND);
 	ENSURE(
 	    effect->send.len > 0 && effect->send.len <= net->cfg.frame_bytes);
 	net->now_ns = now_ns;
-	if (to == 0 || net->is_rolled_back)
+	if (net->is_rolled_back)
 		return;
-	if (!ringd_net_fits(&net->batch,
-		effect->send.len + SESSION_OVERHEAD_BYTES, to, is_control))
+	narrow = ringd_net_narrow(net, to, len, is_control);
+	if (narrow.to != 0)
+		ringd_net_send_pieces(net, effect, &narrow);
+	to &= ~narrow.to;
+	if (to == 0)
+		return;
+	if (!ringd_net_fits(&net->batch, len, to, is_control))
 		ringd_net_send_waiting(net);
 	ringd_net_append(net, effect, to, is_control);
 	if (effect->send.is_urgent)

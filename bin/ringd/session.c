@@ -227,8 +227,9 @@ session_stamp(struct session *s, enum session_kind kind, uint32_t dst,
 		s->has_rekey = true;
 	*out = (struct session_header){
 		.kind = kind,
-		.cipher =
-		    kind == SESSION_DATA ? s->cipher : SESSION_CIPHER_PLAIN,
+		.cipher = kind == SESSION_DATA || kind == SESSION_PIECE
+		    ? s->cipher
+		    : SESSION_CIPHER_PLAIN,
 		.key_id = s->cfg.key_id,
 		.cluster_tag = s->cfg.cluster_tag,
 		.sender = s->cfg.self,

@@ -57,6 +57,7 @@ enum session_kind {
 	SESSION_HELLO = 2,
 	SESSION_LINK = 3,     /* of one link: link.h */
 	SESSION_OBITUARY = 4, /* of the sender's ringd, by its supervisor */
+	SESSION_PIECE = 5,    /* of DATA: link_piece.h */
 };
 
 /*
@@ -195,7 +196,7 @@ enum session_refusal session_check(struct session *s, uint32_t idx,
     const struct session_header *header, uint64_t now_ns, bool *is_believed);
 
 /*
- * An authentic DATA datagram that session_check let through: records it.
+ * An authentic DATA or PIECE that session_check let through: records it.
  * Answers the incarnation of the sender.
  */
 uint64_t session_pass(

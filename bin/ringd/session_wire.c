@@ -25,6 +25,7 @@ session_kind_is_valid(const struct session_header *header)
 {
 	switch (header->kind) {
 	case SESSION_DATA:
+	case SESSION_PIECE:
 		return true;
 	case SESSION_HELLO:
 	case SESSION_LINK:

@@ -31,17 +31,20 @@ teardown()
 	trio_down
 }
 
-links_config() # LINE...
+# links_config LINE...: with two links, or LINKS=1.
+links_config()
 {
-	local i
+	local i second
 	another_key
 	{
 		printf '[cluster]\nname = trio\nkey_file = key\n'
 		printf '[ring]\nrt_priority = 0\nlink1_priority = 1\n'
 		printf '%s\n' "$@"
 		for i in 1 2 3; do
-			printf '[node n%s]\nid = %s\nlink0 = %s\nlink1 = %s\n' \
-				"$i" "$i" "${nodes_addr[i]}" "${nodes_addr2[i]}"
+			second="link1 = ${nodes_addr2[i]}"
+			[ "${LINKS:-2}" = 2 ] || second=
+			printf '[node n%s]\nid = %s\nlink0 = %s\n%s\n' \
+				"$i" "$i" "${nodes_addr[i]}" "$second"
 		done
 	} >ringkit.conf
 }
@@ -88,7 +91,7 @@ begin_load()
 	for i in 1 2 3; do
 		comes "$i" 'kind=ring state=operational .* members=1,2,3 '
 	done
-	all_take 0
+	[ "${LINKS:-2}" = 1 ] || all_take 0
 	recorders=() publishers=()
 	for i in 1 2 3; do
 		background "$aids/recorder" -e end "run$i" "rec$i" >"ready.$i"
@@ -127,7 +130,7 @@ no_view_changed()
 	done
 }
 
-end_load()
+end_load() # OPTION...: of evscheck
 {
 	local pid
 	kill -TERM "${publishers[@]}"
@@ -141,7 +144,7 @@ end_load()
 	echo end >end
 	"$RINGKIT_BUILD/tests/check/evscheck" --settled --accepted 2=end \
 		--accepted 1=p1.accepted --accepted 2=p2.accepted \
-		--accepted 3=p3.accepted rec?.1
+		--accepted 3=p3.accepted "$@" rec?.1
 }
 
 @test "a link that is cut, deaf in one direction, or without carrier" {
@@ -189,4 +192,35 @@ end_load()
 	done
 	no_view_changed
 	end_load
+}
+
+# passes I BYTES: such datagrams, and no longer ones, get through to the others.
+passes()
+{
+	local j
+	for j in 1 2 3; do
+		[ "$1" = "$j" ] || comes "$1" "kind=link node=$j .* mtu=$2 "
+	done
+}
+
+@test "an only link through which long datagrams no longer get" {
+	local i last
+	LINKS=1 links_config 'token = 3s' 'heartbeat = 100ms'
+	LINKS=1 begin_load
+	for i in 1 2 3; do
+		passes "$i" 1448
+	done
+	nodes_narrow 1300
+	for i in 1 2 3; do
+		passes "$i" 1232
+	done
+	# What is said now arrives, in pieces.
+	"$RINGKIT_BUILD/tests/cli/publisher" -n 50 -w 8 -x 20000 -e run1 late \
+		late 3>&- | grep -x '50 sent, 50 accepted'
+	nodes_heal
+	for i in 1 2 3; do
+		passes "$i" 1448
+	done
+	no_view_changed
+	end_load --accepted 1=late.accepted
 }

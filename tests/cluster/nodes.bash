@@ -117,6 +117,25 @@ nodes_cut() # FROM TO [both]
 	END
 }
 
+# nodes_narrow BYTES: what is longer, with IP's header, vanishes on the first
+# network, and nobody is told.  (Segmentation would hide it.)
+nodes_narrow()
+{
+	local i
+	for ((i = 1; i <= nodes_count; i++)); do
+		(nodes_exec "$i" ethtool -K eth0 tso off gso off gro off \
+			tx-udp-segmentation off) >/dev/null 2>&1
+	done
+	ip netns exec "$(nodes_netns bridge)" nft -f - <<-END
+		table bridge narrow {
+			chain forward {
+				type filter hook forward priority 0;
+				iifname "p*" meta length > $1 drop
+			}
+		}
+	END
+}
+
 nodes_mute() # I
 {
 	(nodes_exec "$1" nft -f - <<-END)

@@ -114,7 +114,7 @@ hear(struct session *s, const uint8_t *bytes, size_t len, uint64_t now_ns,
 		return refusal;
 	if (header.kind == SESSION_LINK)
 		return is_believed ? SESSION_OK : SESSION_REFUSED_SESSION;
-	if (header.kind == SESSION_DATA)
+	if (header.kind == SESSION_DATA || header.kind == SESSION_PIECE)
 		return session_pass(s, *peer, &header) == 0
 		    ? SESSION_REFUSED_INCARNATION
 		    : SESSION_OK;

@@ -387,7 +387,7 @@ test_link_mtu_is_found_in_both_directions(void)
 
 	begin(&one);
 	CHECK_EQ(world_status(0, 1, 0).mtu, WORLD_FRAME);
-	CHECK_EQ(link_mtu(world.nodes[0].links, 1), WORLD_FRAME);
+	CHECK_EQ(link_mtu(world.nodes[0].links, 1, false), WORLD_FRAME);
 	world.wires[0][1][0] = narrow;
 	world_run(6000);
 	CHECK_EQ(world_status(0, 1, 0).mtu, 1232);
@@ -409,8 +409,8 @@ test_link_black_hole_under_load_is_found_in_300_ms(void)
 	world_run(1500); /* between two rounds */
 	world_all(0, narrow);
 	world_run(300);
-	CHECK_EQ(link_mtu(world.nodes[0].links, 1), 1232);
-	CHECK_EQ(link_mtu(world.nodes[1].links, 2), 1232);
+	CHECK_EQ(link_mtu(world.nodes[0].links, 1, false), 1232);
+	CHECK_EQ(link_mtu(world.nodes[1].links, 2, false), 1232);
 	CHECK(world_is_up(0, 1, 0));
 	world_end();
 }
@@ -426,7 +426,8 @@ test_link_mtu_survives_loss(void)
 	world_all(0, lossy);
 	for (int i = 0; i < 100; i++) {
 		world_run(1000);
-		whole += link_mtu(world.nodes[0].links, 1) == WORLD_FRAME;
+		whole +=
+		    link_mtu(world.nodes[0].links, 1, false) == WORLD_FRAME;
 	}
 	CHECK(whole >= 90);
 	world_end();
