@@ -28,7 +28,9 @@ struct ringd_keys {
 	struct change *change;
 	struct box_keyring *ring; /* the caller's */
 	struct ringd_keys_work work;
-	uint64_t number;      /* of the last job */
+	uint64_t number;                     /* of the last job */
+	enum ringd_keys_change asked_change; /* of this node's proposal */
+	uint8_t asked_id;
 	uint64_t cookie;      /* who is to be answered; 0: nobody */
 	uint64_t deadline_ns; /* when to give up this node's proposal */
 	bool is_cancelled;    /* and it was */

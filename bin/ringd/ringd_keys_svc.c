@@ -18,18 +18,19 @@ enum { LINE_BYTES = 1024 };
 
 #define CHANGE_NS (20 * CLOCK_S_NS) /* then it is cancelled */
 
+static const char *const stages[RINGD_KEYS_CHANGES] = {
+	[RINGD_KEYS_SURVEY] = "survey",
+	[RINGD_KEYS_INSTALL] = "install",
+	[RINGD_KEYS_SWITCH] = "switch",
+	[RINGD_KEYS_RETIRE] = "retire",
+};
+
 /* ---- the request ------------------------------------------------------- */
 
 /* NULL, or what is wrong. */
 static const char *
 parse(struct svc_request *req, struct ringd_keyfile_job *job)
 {
-	static const char *const stages[RINGD_KEYS_CHANGES] = {
-		[RINGD_KEYS_SURVEY] = "survey",
-		[RINGD_KEYS_INSTALL] = "install",
-		[RINGD_KEYS_SWITCH] = "switch",
-		[RINGD_KEYS_RETIRE] = "retire",
-	};
 	const struct word_pair *stage = word_get(req->word, "stage");
 	const struct word_pair *id = word_get(req->word, "id");
 	uint64_t number = 0;
@@ -103,7 +104,7 @@ ringd_keys_rotate(void *arg, struct svc_request *req)
 		box_random(job.key, sizeof job.key);
 	rc = change_propose(k->change, (uint8_t)job.change, body,
 	    ringd_keys_close_body(r, &job, body));
-	sodium_memzero(&job, sizeof job);
+	sodium_memzero(job.key, sizeof job.key);
 	if (rc != 0) {
 		svc_err(req->client, req->tag,
 		    rc == CHANGE_E_BUSY ? "busy" : "reformed",
@@ -112,6 +113,8 @@ ringd_keys_rotate(void *arg, struct svc_request *req)
 	}
 	k->cookie = ringd_client_pend(r, c, req->tag, RINGD_PENDING_KEYS);
 	k->deadline_ns = r->now_ns + CHANGE_NS;
+	k->asked_change = job.change;
+	k->asked_id = job.id;
 	k->is_cancelled = false;
 	return SVC_DONE;
 }
@@ -137,7 +140,13 @@ put_member(struct ringd *r, struct svc_client *client, const char *tag,
 
 	text_init(&out, bytes, sizeof bytes);
 	svc_put_tag(&out, tag);
-	text_put(&out, "item node=");
+	text_put(&out, "item stage=");
+	text_put(&out, stages[r->keys->asked_change]);
+	if (r->keys->asked_id != 0) {
+		text_put(&out, " id=");
+		text_put_u64(&out, r->keys->asked_id);
+	}
+	text_put(&out, " node=");
 	text_put_u64(&out, member->node);
 	text_put(&out, " name=");
 	text_put(&out, name_of(r, member->node));

@@ -185,6 +185,86 @@ test_ringd_net_captured_datagram_is_taken_once_and_only_from_its_sender(void)
 	nets_stop_all();
 }
 
+/* Key 2 beside key 1, sealing or not, as an install and a switch leave it. */
+static void
+give_second_key(uint32_t i, bool is_active)
+{
+	struct box_keyring *keys = &nets_keys[i];
+	uint32_t at = is_active ? 1 : 0;
+
+	keys->count = 2;
+	keys->id[at] = 2;
+	keys->id[1 - at] = 1;
+	memset(keys->key[at], 0xa5, BOX_KEY_BYTES);
+	memset(keys->key[1 - at], 0x5a, BOX_KEY_BYTES);
+}
+
+/* All keep believing each other; what was recorded before is worth nothing,
+ * also for who remembers nothing. */
+static void
+test_ringd_net_rotation_ends_what_was_recorded(void)
+{
+	struct box_keyring first;
+	struct ringd_net_peer peer;
+	uint8_t bytes[2048];
+	size_t len;
+
+	nets_configure(1);
+	first = nets_keys[1];
+	nets_start_all();
+	len = capture(bytes, sizeof bytes);
+	nets_configs[2].incarnation++;
+	nets_start(2);
+	nets_run(5);
+	for (uint32_t i = 0; i < NETS_NODES; i++)
+		give_second_key(i, false);
+	for (uint32_t i = 0; i < NETS_NODES; i++) {
+		give_second_key(i, true);
+		ringd_net_rekey(nets_nodes[i].net, nets_now_ns);
+		nets_run(5);
+	}
+	for (uint32_t i = 1; i < NETS_NODES; i++) {
+		CHECK(ringd_net_peer(nets_nodes[0].net,
+		    nets_configs[0].nodes[i], nets_now_ns, &peer));
+		CHECK(peer.session.is_believed);
+		CHECK_EQ(peer.session.key_id, 2);
+	}
+	for (uint32_t i = 0; i < NETS_NODES; i++) {
+		nets_keys[i].count = 1;
+		nets_keys[i].id[0] = 2;
+		memset(nets_keys[i].key[0], 0xa5, BOX_KEY_BYTES);
+	}
+	uint64_t refused = nets_refused(1, SESSION_REFUSED_SESSION);
+	throw_at(0, 1, bytes, len);
+	nets_run(3);
+	CHECK_EQ(nets_refused(1, SESSION_REFUSED_SESSION), refused + 1);
+	CHECK(nets_believes(1, 0));
+	nets_send(0, 6, 5, 100);
+	nets_settle();
+	CHECK_EQ(nets_nodes[1].packet_count, 2); /* 77, and this */
+	CHECK_EQ(nets_packet_no(1, 1), 5);
+
+	nets_stop(1);
+	nets_configs[1].incarnation++;
+	nets_start(1);
+	throw_at(0, 1, bytes, len);
+	nets_run(5);
+	throw_at(0, 1, bytes, len);
+	nets_run(5);
+	CHECK_EQ(nets_nodes[1].packet_count, 0);
+	CHECK(nets_believes(1, 0) && nets_believes(0, 1));
+
+	/* Who still comes with the old key only is nobody. */
+	nets_stop(2);
+	nets_keys[2] = first;
+	nets_configs[2].incarnation++;
+	nets_start(2);
+	nets_run(30);
+	CHECK(nets_refused(0, SESSION_REFUSED_KEY_ID) > 0);
+	CHECK_EQ(nets_nodes[2].packet_count, 0);
+	nets_stop_all();
+}
+
 /* Damaged and random datagrams from a known address: every one is counted,
  * none is taken, the ring's own go on. */
 static void
@@ -255,6 +335,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_ringd_net_refusal_is_logged_with_its_address),
 		CHECK_TEST(
 		    test_ringd_net_new_key_works_where_the_old_one_is_still_active),
+		CHECK_TEST(test_ringd_net_rotation_ends_what_was_recorded),
 		CHECK_TEST(
 		    test_ringd_net_captured_datagram_is_taken_once_and_only_from_its_sender),
 		CHECK_TEST(
