@@ -196,6 +196,16 @@ _ringkit_keygen()
 	esac
 }
 
+_ringkit_rotate_key()
+{
+	_ringkit_parse "$1" --rundir
+	case $option in
+	--rundir) _ringkit_files -d ;;
+	'') _ringkit_options --rundir \
+		'-n --dry-run --resume -j --json -l --records' ;;
+	esac
+}
+
 _ringkit_check_config()
 {
 	_ringkit_parse "$1" ''
@@ -270,6 +280,7 @@ _ringkit_front()
 			;;
 		check-config) _ringkit_check_config $i ;;
 		fence-confirm) _ringkit_fence_confirm $i ;;
+		rotate-key) _ringkit_rotate_key $i ;;
 		cfgstore | cfgstored | check-quorum | memberd | msgcat |\
 		msgsend | quorumd | ringd | ringlock | watch-membership)
 			_ringkit_program "${COMP_WORDS[i]}" $i
@@ -282,7 +293,7 @@ _ringkit_front()
 	-*) _ringkit_options '' '' ;;
 	*)
 		_ringkit_reply check-config down fence-confirm forget keygen \
-			members sandbox status tag up \
+			members rotate-key sandbox status tag up \
 			cfgstore cfgstored check-quorum memberd msgcat \
 			msgsend quorumd ringd ringlock watch-membership
 		;;

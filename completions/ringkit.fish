@@ -66,6 +66,7 @@ complete -c ringkit -n 'not __ringkit_command' -a up -d 'Start the daemons of th
 complete -c ringkit -n 'not __ringkit_command' -a down -d 'End the daemons of this node'
 complete -c ringkit -n 'not __ringkit_command' -a sandbox -d 'Run a cluster on this machine'
 complete -c ringkit -n 'not __ringkit_command' -a keygen -d 'Make a key file'
+complete -c ringkit -n 'not __ringkit_command' -a rotate-key -d 'Give the ring another key while it runs'
 complete -c ringkit -n 'not __ringkit_command' -a check-config -d 'Say what is wrong with the configuration'
 complete -c ringkit -n 'not __ringkit_command' -a cfgstore -d 'Read, write and watch the configuration store'
 complete -c ringkit -n 'not __ringkit_command' -a cfgstored -d 'Keep the configuration of the cluster'
@@ -94,9 +95,13 @@ complete -c ringkit -n '__ringkit_is tag' -s N -l node -x -a '(__ringkit_known_n
 complete -c ringkit -n '__ringkit_is tag' -s u -l unset -d 'Take the tag away'
 complete -c ringkit -n '__ringkit_is forget fence-confirm' -a '(__ringkit_known_nodes)'
 complete -c ringkit -n '__ringkit_is fence-confirm' -s m -l method -x -d 'How it was done'
-complete -c ringkit -n '__ringkit_is status members tag forget fence-confirm up down' -l rundir -x -a '(__fish_complete_directories)' -d 'Where the sockets are'
+complete -c ringkit -n '__ringkit_is status members tag forget fence-confirm rotate-key up down' -l rundir -x -a '(__fish_complete_directories)' -d 'Where the sockets are'
 complete -c ringkit -n '__ringkit_is keygen' -s o -l output -rF -d 'The key file, - is stdout'
 complete -c ringkit -n '__ringkit_is keygen' -l id -x -d 'The number of the key'
+complete -c ringkit -n '__ringkit_is rotate-key' -s n -l dry-run -d 'Only show what would be next'
+complete -c ringkit -n '__ringkit_is rotate-key' -l resume -d 'Only end a rotation that was begun'
+complete -c ringkit -n '__ringkit_is rotate-key' -s j -l json -d 'Print a JSON object a node'
+complete -c ringkit -n '__ringkit_is rotate-key' -s l -l records -d 'Print a record a node'
 complete -c ringkit -n '__ringkit_is check-config' -F
 complete -c ringkit -n '__ringkit_is up' -s c -l config -rF -d Configuration
 complete -c ringkit -n '__ringkit_is up' -l statedir -x -a '(__fish_complete_directories)' -d 'What must survive'

@@ -167,6 +167,15 @@ show_process(struct summary *sum, const struct ask_line *line)
 }
 
 static void
+show_key(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "id", "key    ");
+	out_put_string(&sum->rest,
+	    is(line, "active", "yes") ? "  in use" : "  only to receive with");
+	put_word(&sum->rest, line, "fingerprint", "  fingerprint ");
+}
+
+static void
 show_drop(struct summary *sum, const struct ask_line *line)
 {
 	put_word(&sum->rest, line, "node", "drop   node ");
@@ -195,6 +204,7 @@ static const struct {
 	{ "link", show_link },
 	{ "local", show_local },
 	{ "client", show_client },
+	{ "key", show_key },
 	{ "process", show_process },
 	{ "drop", show_drop },
 	{ "warning", show_warning },
