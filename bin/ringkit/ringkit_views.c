@@ -16,16 +16,21 @@
 #include "bin/ringkit/ringkit_daemons.h"
 #include "bin/ringkit/ringkit_layout.h"
 
+/* A daemon that had nothing to watch is asked again. */
+#define AGAIN_NS (20 * CLOCK_MS_NS)
+
 /* What one node has reported last. */
 struct watch {
 	struct ask *ask;
 	uint32_t members;
-	bool is_judged; /* or there is nobody to judge */
+	uint64_t again_ns; /* when it is asked again; UINT64_MAX: it tells */
+	bool is_judged;    /* or there is nobody to judge */
 	char view[RINGKIT_VIEW_BYTES];
 };
 
 struct watches {
 	uint32_t count;
+	bool has_quorumd;
 	struct watch watch[LIMIT_NODES];
 };
 
@@ -46,6 +51,10 @@ note(struct watch *watch, const struct ask_line *line)
 {
 	const char *quorate;
 
+	if (line->kind == ASK_ERR) {
+		watch->members = 0;
+		watch->again_ns = clock_now_ns() + AGAIN_NS;
+	}
 	if (line->kind != ASK_EV ||
 	    strcmp(ask_value(line, "phase"), "transitional") == 0)
 		return;
@@ -84,23 +93,26 @@ is_common(const struct watches *all)
 }
 
 static int
-open_watch(const struct ringkit_layout *layout, uint32_t node,
-    struct watch *watch, uint64_t deadline_ns)
+ask_watch(const struct watches *all, struct watch *watch)
 {
-	bool has_quorumd = ringkit_daemons_installed(layout->daemons) >>
-		RINGKIT_DAEMON_QUORUM &
-	    1;
-	const char *request = has_quorumd ? "watch\n" : "views\n";
+	const char *request = all->has_quorumd ? "watch\n" : "views\n";
+
+	watch->again_ns = UINT64_MAX;
+	return ask_put(watch->ask, request, strlen(request));
+}
+
+static int
+open_watch(const struct watches *all, const struct ringkit_layout *layout,
+    uint32_t node, struct watch *watch, uint64_t deadline_ns)
+{
 	char rundir[RINGKIT_PATH_BYTES];
 	int rc;
 
-	watch->is_judged = !has_quorumd;
+	watch->is_judged = !all->has_quorumd;
 	ringkit_layout_rundir(layout, node, rundir);
-	rc = ask_open(
-	    &watch->ask, rundir, has_quorumd ? "quorum" : "ring", deadline_ns);
-	if (rc == 0)
-		rc = ask_put(watch->ask, request, strlen(request));
-	return rc;
+	rc = ask_open(&watch->ask, rundir, all->has_quorumd ? "quorum" : "ring",
+	    deadline_ns);
+	return rc == 0 ? ask_watch(all, watch) : rc;
 }
 
 static int
@@ -115,6 +127,9 @@ wait_any(const struct watches *all, uint64_t deadline_ns)
 		fds[i] =
 		    (struct pollfd){ ask_fd(all->watch[i].ask), POLLIN, 0 };
 	left_ns = num_min(left_ns, 60 * CLOCK_S_NS);
+	for (uint32_t i = 0; i < all->count; i++)
+		if (all->watch[i].again_ns != UINT64_MAX)
+			left_ns = num_min(left_ns, AGAIN_NS);
 	if (poll(fds, all->count,
 		(int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS)) < 0 &&
 	    errno != EINTR)
@@ -128,8 +143,11 @@ wait_common(struct watches *all, uint64_t deadline_ns)
 	for (;;) {
 		int rc = 0;
 
-		for (uint32_t i = 0; rc == 0 && i < all->count; i++)
+		for (uint32_t i = 0; rc == 0 && i < all->count; i++) {
 			rc = drain(&all->watch[i]);
+			if (rc == 0 && all->watch[i].again_ns <= clock_now_ns())
+				rc = ask_watch(all, &all->watch[i]);
+		}
 		if (rc != 0)
 			return rc;
 		if (is_common(all))
@@ -144,11 +162,14 @@ enum exitcode
 ringkit_views_wait(const struct ringkit_layout *layout, uint64_t deadline_ns,
     char view[RINGKIT_VIEW_BYTES])
 {
-	struct watches all = { .count = layout->nodes };
+	const uint32_t daemons = ringkit_daemons_installed(layout->daemons);
+	struct watches all = { .count = layout->nodes,
+		.has_quorumd = daemons >> RINGKIT_DAEMON_QUORUM & 1 };
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < all.count; i++)
-		rc = open_watch(layout, i + 1, &all.watch[i], deadline_ns);
+		rc =
+		    open_watch(&all, layout, i + 1, &all.watch[i], deadline_ns);
 	if (rc == 0)
 		rc = wait_common(&all, deadline_ns);
 	snprintf(view, RINGKIT_VIEW_BYTES, "%s", all.watch[0].view);
