@@ -84,15 +84,19 @@ bury(struct supervisor *s, const siginfo_t *end, uint64_t now_ns)
 	s->is_killed = false;
 }
 
+/* Where there is no init, what a dead child left behind comes to us as well. */
 void
 supervisor_reap(struct supervisor *s, uint64_t now_ns)
 {
-	siginfo_t end = { .si_pid = 0 };
+	for (;;) {
+		siginfo_t end = { .si_pid = 0 };
 
-	if (s->child == 0 ||
-	    waitid(P_PID, (id_t)s->child, &end, WEXITED | WNOHANG) < 0 ||
-	    end.si_pid != s->child)
-		return;
-	tell(s, &end);
-	bury(s, &end, now_ns);
+		if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG) < 0 ||
+		    end.si_pid == 0)
+			return;
+		if (end.si_pid != s->child)
+			continue;
+		tell(s, &end);
+		bury(s, &end, now_ns);
+	}
 }
