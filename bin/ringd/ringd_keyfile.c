@@ -228,7 +228,7 @@ rewrite(const struct ringd_keyfile_job *job, const struct paths *paths)
 {
 	char bytes[FILE_BYTES], edited[FILE_BYTES + EXTRA_BYTES];
 	struct text text;
-	struct stat st;
+	struct stat st = { 0 };
 	long len = read_all(paths->file, bytes, sizeof bytes, &st);
 	int rc = (int)len;
 

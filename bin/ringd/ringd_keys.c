@@ -28,7 +28,7 @@
 
 enum { TEXT_BYTES = CHANGE_TEXT_BYTES_MAX + 1 };
 
-#define SESSIONS_NS (8 * CLOCK_S_NS) /* for all to be under the new key */
+#define SESSIONS_NS (15 * CLOCK_S_NS) /* for all to be under the new key */
 
 struct ringd_keys *
 ringd_keys_create(

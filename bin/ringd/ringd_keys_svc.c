@@ -16,7 +16,7 @@
 
 enum { LINE_BYTES = 1024 };
 
-#define CHANGE_NS (20 * CLOCK_S_NS) /* then it is cancelled */
+#define CHANGE_NS (40 * CLOCK_S_NS) /* then it is cancelled */
 
 static const char *const stages[RINGD_KEYS_CHANGES] = {
 	[RINGD_KEYS_SURVEY] = "survey",

@@ -23,7 +23,7 @@
 
 enum { STAGES_MAX = 8 };
 
-#define STAGE_NS (60 * CLOCK_S_NS) /* ringd gives up after a third of it */
+#define STAGE_NS (90 * CLOCK_S_NS) /* ringd gives up after half of it */
 
 static struct {
 	const char *rundir;

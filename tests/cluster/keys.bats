@@ -2,7 +2,7 @@
 # The keys of a ring that runs are replaced: on all nodes, or on none.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
-load ringd_nodes
+load ../cli/ringd_nodes
 
 setup()
 {
