@@ -9,12 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/os/clock.h"
 #include "libcommon/os/fd.h"
 
 enum { DIGITS = 20 };
+
+#define PAUSE_NS_MAX (50 * CLOCK_MS_NS)
 
 static int
 ask(const struct cfgstored_folder *folder, const struct cfgstored_file_act *act)
@@ -125,6 +130,19 @@ cfgstored_file_sync(struct cfgstored_file *file)
 	if (rc < 0)
 		return rc;
 	return fdatasync(file->fd) < 0 ? -errno : 0;
+}
+
+int
+cfgstored_file_sync_slowly(struct cfgstored_file *file)
+{
+	const uint64_t from_ns = clock_now_ns();
+	const int rc = cfgstored_file_sync(file);
+	const struct timespec pause = {
+		.tv_nsec = (long)num_min(clock_now_ns() - from_ns, PAUSE_NS_MAX)
+	};
+
+	(void)nanosleep(&pause, NULL);
+	return rc;
 }
 
 void

@@ -60,6 +60,11 @@ RK_MUST_CHECK int cfgstored_file_allocate(
 RK_MUST_CHECK int cfgstored_file_write(struct cfgstored_file *file,
     uint64_t offset, struct iovec *pieces, size_t count);
 RK_MUST_CHECK int cfgstored_file_sync(struct cfgstored_file *file);
+/*
+ * Between pieces of what is long: others write to this disk, too, and wait for
+ * all that was given to it before.  Waits as long again, 50 ms at most.
+ */
+RK_MUST_CHECK int cfgstored_file_sync_slowly(struct cfgstored_file *file);
 void cfgstored_file_close(struct cfgstored_file *file);
 
 RK_MUST_CHECK int cfgstored_folder_rename(

@@ -12,7 +12,7 @@
 
 #include "bin/cfgstored/cfgstored_proc.h"
 
-enum { PIECE_BYTES = 1 << 20 };
+enum { PIECE_BYTES = 1 << 20, SYNC_BYTES = 2 << 20 };
 
 static int
 fill(struct cfgstored_file *file, const struct kv_log_segment *segment)
@@ -27,6 +27,8 @@ fill(struct cfgstored_file *file, const struct kv_log_segment *segment)
 		piece.iov_base = zeroes;
 		piece.iov_len = num_min(PIECE_BYTES, segment->bytes - at);
 		rc = cfgstored_file_write(file, at, &piece, 1);
+		if (rc == 0 && (at + PIECE_BYTES) % SYNC_BYTES == 0)
+			rc = cfgstored_file_sync_slowly(file);
 	}
 	kv_log_header(segment, header);
 	piece.iov_base = header;

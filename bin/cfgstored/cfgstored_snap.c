@@ -19,7 +19,7 @@ enum {
 	HEAD_BYTES = 16 + 4 + 32 + 4 + 8 + 4,
 	BUFFER_BYTES = 256 << 10,
 	/* As much as a write behind may gather before it is waited for. */
-	SYNC_BYTES = 8 << 20,
+	SYNC_BYTES = 1 << 20,
 	FRAME_HEAD_BYTES = 9,
 };
 
@@ -86,7 +86,7 @@ write_all(struct cfgstored_file *file, const struct cfgstored_disk_save *save)
 		rc = write_at(file, head.len, buffer, len);
 		head.len += len;
 		if (rc == 0 && head.len - synced >= SYNC_BYTES) {
-			rc = cfgstored_file_sync(file);
+			rc = cfgstored_file_sync_slowly(file);
 			synced = head.len;
 		}
 	}

@@ -407,6 +407,7 @@ replica_deadline_ns(const struct replica *r)
 	due = num_min(due, replica_fill_deadline_ns(r));
 	due = num_min(due, replica_log_deadline_ns(r));
 	due = num_min(due, replica_pace_deadline_ns(r));
+	due = num_min(due, replica_give_deadline_ns(r));
 	return num_min(due, replica_lease_deadline_ns(r));
 }
 

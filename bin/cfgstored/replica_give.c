@@ -9,6 +9,8 @@
 
 enum { PART_HEAD = 128 };
 
+#define GIVE_PAUSE_NS_MAX UINT64_C(20000000)
+
 void
 replica_give_reset(struct replica *r)
 {
@@ -163,10 +165,37 @@ replica_give_next_effect(struct replica *r, struct replica_effect *out)
 
 /* ---- parts ------------------------------------------------------------- */
 
+/* Where others write meanwhile, half of the time is theirs. */
 void
 replica_give_delivered(struct replica *r)
 {
-	r->give.is_sent = false;
+	struct replica_give *give = &r->give;
+
+	give->next_ns = r->now_ns;
+	if (give->is_sent && r->era.end != give->sent_end)
+		give->next_ns += num_min(
+		    num_sub(r->now_ns, give->sent_ns), GIVE_PAUSE_NS_MAX);
+	give->is_sent = false;
+}
+
+/* The next would be there. */
+static bool
+is_part_ready(const struct replica *r)
+{
+	const struct replica_give *give = &r->give;
+
+	if (!give->is_on || give->is_sent)
+		return false;
+	return !give->is_lending ||
+	    (give->has_chunk && give->granted < REPLICA_GRANT_PARTS);
+}
+
+uint64_t
+replica_give_deadline_ns(const struct replica *r)
+{
+	if (r->give.next_ns <= r->now_ns || !is_part_ready(r))
+		return REPLICA_NEVER;
+	return r->give.next_ns;
 }
 
 static void
@@ -280,15 +309,14 @@ replica_give_part(struct replica *r, struct wrbuf *wr)
 	struct replica_give *give = &r->give;
 	struct replica_part part = { .acked = r->acked };
 
-	if (!give->is_on || give->is_sent)
-		return false;
-	if (give->is_lending &&
-	    (!give->has_chunk || give->granted >= REPLICA_GRANT_PARTS))
+	if (!is_part_ready(r) || give->next_ns > r->now_ns)
 		return false;
 	part.asker = r->era.members.id[give->asker];
 	part.number = give->number;
 	part.after = give->after;
 	give->is_sent = true;
+	give->sent_ns = r->now_ns;
+	give->sent_end = r->era.end;
 	if (give->is_lending)
 		part_of_state(r, wr, &part);
 	else

@@ -128,6 +128,8 @@ struct replica_give {
 	uint32_t piece_at; /* of it, if it goes in pieces */
 	unsigned granted;
 	bool is_sent;
+	uint64_t sent_ns, sent_end; /* when, and where the log ended then */
+	uint64_t next_ns;           /* not before */
 	bool is_lend_due, is_next_due, is_lend_end_due;
 };
 
@@ -389,6 +391,7 @@ void replica_give_lent(struct replica *r, const struct replica_input *in);
 void replica_give_delivered(struct replica *r);
 /* Writes the next PART; false: none is due. */
 bool replica_give_part(struct replica *r, struct wrbuf *wr);
+uint64_t replica_give_deadline_ns(const struct replica *r);
 bool replica_give_next_effect(struct replica *r, struct replica_effect *out);
 void replica_give_reset(struct replica *r);
 /* Records from here on are still wanted. */
