@@ -261,7 +261,7 @@ await_sessions(struct ringd *r)
 static void
 commit(struct ringd *r)
 {
-	static const char *const events[RINGD_KEYS_CHANGES] = {
+	static const char *const logged[RINGD_KEYS_CHANGES] = {
 		[RINGD_KEYS_INSTALL] = "key-installed",
 		[RINGD_KEYS_SWITCH] = "key-switched",
 		[RINGD_KEYS_RETIRE] = "keys-retired",
@@ -277,7 +277,7 @@ commit(struct ringd *r)
 	if (r->page != NULL)
 		supervisor_keep_keys(r->page, k->ring);
 	ask_writer(r, RINGD_KEYFILE_APPLY);
-	log_line(LOG_LEVEL_NOTICE, events[job->change], "key_id=%u active=%u",
+	log_line(LOG_LEVEL_NOTICE, logged[job->change], "key_id=%u active=%u",
 	    (unsigned)job->id, (unsigned)box_keyring_active(k->ring));
 }
 

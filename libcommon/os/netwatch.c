@@ -309,9 +309,9 @@ on_message(struct netwatch *w, const struct nlmsghdr *message)
 		on_interface(w, message, is_reply);
 		break;
 	case NLMSG_ERROR: /* the kernel refused the dump, or is short */
-		w->is_stale = w->is_stale || is_reply;
-		/* FALLTHROUGH */
 	case NLMSG_DONE:
+		w->is_stale = w->is_stale ||
+		    (is_reply && message->nlmsg_type == NLMSG_ERROR);
 		if (is_reply)
 			end_dump(w);
 		break;

@@ -345,8 +345,9 @@ exit_codes() # PAGE
 logged_by() # PROGRAM
 {
 	cd "$BATS_TEST_DIRNAME/../.." || return
+	# Named where they are logged, or in a table, logged[].
 	cat bin/"$1"/*.c libcommon/os/{serve,svc*}.c | tr -s '\n\t' '  ' | grep -oE \
-		'log_(line|always)\([^"]*"[a-z-]+"( : "[a-z-]+")?' |
+		'log_(line|always|pair)\([^"]*"[a-z-]+"( : "[a-z-]+")?|const logged\[[^}]*\}' |
 		grep -oE '"[a-z-]+"' | tr -d '"' | sort -u
 }
 
