@@ -18,10 +18,10 @@ sim_app_start(struct sim *sim, struct sim_node *node, struct arena *arena)
 }
 
 void
-sim_app_started(struct sim *sim, struct sim_node *node)
+sim_app_started(struct sim *sim, struct sim_node *node, bool is_amnesic)
 {
 	if (sim->opt.has_store)
-		sim_store_start(sim, node);
+		sim_store_start(sim, node, is_amnesic);
 	if (sim->opt.has_groups)
 		sim_group_open(sim, node);
 }

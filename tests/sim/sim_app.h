@@ -26,7 +26,7 @@ struct sim_app {
 void sim_app_start(struct sim *sim, struct sim_node *node, struct arena *arena);
 
 /* The core is there too, and the node runs. */
-void sim_app_started(struct sim *sim, struct sim_node *node);
+void sim_app_started(struct sim *sim, struct sim_node *node, bool is_amnesic);
 
 /* A DELIVER, VIEW or DROPPED of the core. */
 void sim_app_on_effect(

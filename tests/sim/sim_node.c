@@ -488,7 +488,7 @@ sim_node_start(struct sim *sim, struct sim_node *node)
 	pull(sim, node);
 	if (node->life != life)
 		return;
-	sim_app_started(sim, node);
+	sim_app_started(sim, node, is_amnesic);
 	sim_load_on_up(sim, node);
 	sim_node_input(
 	    sim, node, &(struct totem_input){ .kind = TOTEM_IN_IDLE });

@@ -197,7 +197,7 @@ crash_disk(struct sim *sim, struct world_node *n)
 }
 
 void
-sim_store_start(struct sim *sim, struct sim_node *node)
+sim_store_start(struct sim *sim, struct sim_node *node, bool is_lost)
 {
 	struct world_node *n = node_of(node);
 
@@ -205,7 +205,7 @@ sim_store_start(struct sim *sim, struct sim_node *node)
 	replica_world_lost(n);
 	replica_world_drop_out(n);
 	crash_disk(sim, n);
-	if (node->disk.is_lost) {
+	if (is_lost) {
 		/* Nothing is promised when too many are. */
 		is_void |= !replica_world_may_lose(n);
 		sim_tell(sim, node, "store's disk is lost");

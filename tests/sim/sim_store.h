@@ -20,8 +20,9 @@ struct totem_view;
 /* A run begins; all that was is forgotten. */
 void sim_store_reset(struct sim *sim);
 
-/* The node is on: a replica begins with what its disk has. */
-void sim_store_start(struct sim *sim, struct sim_node *node);
+/* The node is on: a replica begins with what its disk has, if it is not lost.
+ */
+void sim_store_start(struct sim *sim, struct sim_node *node, bool is_lost);
 
 /* In the order of ringd's stream. */
 void sim_store_on_view(
