@@ -251,6 +251,18 @@ test_ringd_net_node_set_back_to_a_snapshot_falls_silent(void)
 		nets_send(0, 6, no, 100);
 	nets_run(10);
 	CHECK_EQ(nets_nodes[1].packet_count, before);
+
+	/* As another incarnation it is welcome. */
+	nets_stop(0);
+	nets_configs[0].incarnation++;
+	nets_start(0);
+	nets_run(30);
+	CHECK(nets_believes(1, 0) && nets_believes(0, 1));
+	nets_send(0, 6, 7, 100);
+	nets_settle();
+	CHECK_EQ(nets_nodes[1].packet_count, before + 1);
+	CHECK_EQ(nets_nodes[1].packets[before].incarnation,
+	    nets_configs[0].incarnation);
 	free(snapshot);
 	nets_stop_all();
 }
