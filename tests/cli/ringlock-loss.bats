@@ -340,7 +340,7 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 	mkfifo stop
 	hold a -- sh -c 'echo >go; cat stop'
 	signal_await go
-	RINGKIT_RUNDIR=$PWD/store/2 hold --ttl 3s a -- touch ran
+	RINGKIT_RUNDIR=$PWD/store/2 hold --ttl 3s --grace 1s a -- touch ran
 	await waits 1
 	# Its node hears nothing for longer than its lease lasts.
 	order deaf 2
@@ -386,8 +386,8 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 	order away 1 closed
 	hold -w 60s a -- touch ran
 	sleep 0.3 # no event: that it waits
-	order open 1
 	order here 1
+	order open 1
 	ended 0
 	[ -e ran ]
 }
