@@ -19,7 +19,7 @@
 
 enum { DIGITS = 20 };
 
-#define PAUSE_NS_MAX (50 * CLOCK_MS_NS)
+#define PAUSE_NS_MAX (5 * CLOCK_MS_NS)
 
 static int
 ask(const struct cfgstored_folder *folder, const struct cfgstored_file_act *act)
