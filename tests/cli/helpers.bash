@@ -99,6 +99,21 @@ exits()
 	}
 }
 
+# takes_10_ms COMMAND...: or less, once; where the machine is too busy for that,
+# by the processor's time.
+takes_10_ms()
+{
+	local start used TIMEFORMAT='%U %S'
+	for _ in {1..100}; do
+		start=${EPOCHREALTIME/./}
+		"$@"
+		[ $((${EPOCHREALTIME/./} - start)) -ge 10000 ] || return 0
+	done
+	used=$({ time for _ in {1..20}; do "$@" >/dev/null 2>&1; done; } 2>&1)
+	echo "20 times took $used s of the processor"
+	awk '{ exit $1 + $2 >= 20 * 0.010 }' <<<"$used"
+}
+
 # await COMMAND...: until it holds, at most 60 s; for what no event tells.
 await()
 {

@@ -51,7 +51,7 @@ stub_drbd()
 
 drbd_hold()
 {
-	hold --ttl 4s --grace 2s drbd/r0 -- \
+	hold --ttl 6s --grace 3s drbd/r0 -- \
 		bash "$examples/drbd-hold.sh" r0
 }
 
