@@ -180,7 +180,8 @@ line1()
 	[[ $output =~ ^quorate\ \ 3/3\ members\ \ view\ $view\ for\ [0-9msh]+\ \ coordinator\ n2\ \ 2\ links\ ok$ ]]
 	# But for how long a view's number and its age may be.
 	output=${output/"$view"/1.18}
-	output=$(sed "s, for [0-9msh]*  , for 4d02h  ," <<<"$output")
+	[[ $output =~ (.*\ for\ )[0-9msh]+(\ \ .*) ]]
+	output=${BASH_REMATCH[1]}4d02h${BASH_REMATCH[2]}
 	[ "${#output}" -le 80 ]
 	run -0 line1 "ok quorate=no view=$view coordinator=1"
 	[[ $output == "not quorate  3/3 members  view $view for "* ]]
