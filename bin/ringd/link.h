@@ -171,6 +171,9 @@ uint8_t link_control(const struct links *l, uint32_t peer);
  */
 uint32_t link_mtu(const struct links *l, uint32_t peer, bool is_control);
 
+/* Is any link to the peer up? */
+bool link_is_reached(const struct links *l, uint32_t peer);
+
 enum link_state { LINK_DOWN, LINK_INIT, LINK_UP };
 const char *link_state_name(enum link_state state);
 

@@ -142,6 +142,15 @@ link_data(const struct links *l, uint32_t peer, uint64_t turn)
 	return set & (uint8_t)-set;
 }
 
+bool
+link_is_reached(const struct links *l, uint32_t peer)
+{
+	for (uint32_t link = 0; link < l->cfg.link_count; link++)
+		if (l->peers[peer].pairs[link].state == LINK_UP)
+			return true;
+	return false;
+}
+
 uint8_t
 link_control(const struct links *l, uint32_t peer)
 {

@@ -414,6 +414,7 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 
 	(void)now_ns;
 	totem_set_tracing(r->totem, log_is_wanted(LOG_LEVEL_DEBUG));
+	totem_set_frame(r->totem, ringd_net_frame_bytes(r->net));
 	log_mismatches(r);
 	if (r->is_leave_wanted)
 		ringd_step(r,

@@ -121,6 +121,7 @@ ringd_net_create(
 	net->cfg = *cfg;
 	net->session = session;
 	net->paths = paths;
+	net->frame_bytes = cfg->frame_bytes;
 	net->wholes = wholes;
 	net->scratch = scratch;
 	net->rx = rx;

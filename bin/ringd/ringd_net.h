@@ -119,6 +119,12 @@ void ringd_net_send(
  */
 void ringd_net_flush(struct ringd_net *net, uint64_t now_ns);
 
+/*
+ * The longest frame that gets through to all who hear this node, in one piece;
+ * at most cfg.frame_bytes.
+ */
+uint32_t ringd_net_frame_bytes(const struct ringd_net *net);
+
 /* What link_hint takes: this node can (or cannot) use the link at all. */
 void ringd_net_hint(
     struct ringd_net *net, uint32_t link, bool is_usable, uint64_t now_ns);

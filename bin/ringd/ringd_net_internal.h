@@ -47,9 +47,10 @@ struct ringd_net {
 	bool has_arrived; /* since the last IDLE */
 	bool is_pending;  /* some link was not drained */
 	bool is_rolled_back;
-	uint64_t now_ns;   /* of the latest call */
-	uint64_t turn;     /* of LINK_RR */
-	uint32_t piece_id; /* of the last datagram that was cut */
+	uint64_t now_ns;      /* of the latest call */
+	uint64_t turn;        /* of LINK_RR */
+	uint32_t frame_bytes; /* see ringd_net_frame_bytes */
+	uint32_t piece_id;    /* of the last datagram that was cut */
 	struct link_wholes *wholes;
 	uint8_t *scratch; /* UDP_BATCH_BYTES: LINKs, copies */
 	struct ringd_net_batch batch;

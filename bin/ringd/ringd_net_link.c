@@ -115,11 +115,40 @@ ringd_net_link_effect(struct ringd_net *net, const struct link_effect *effect)
 	}
 }
 
+/* Of who cannot be reached now nothing is known. */
+static void
+ringd_net_fit(struct ringd_net *net)
+{
+	uint32_t frame = net->cfg.frame_bytes;
+
+	for (uint32_t i = 0; i < net->cfg.node_count; i++) {
+		uint32_t mtu = link_is_reached(net->paths, i)
+		    ? link_mtu(net->paths, i, false)
+		    : 0;
+
+		if (mtu > SESSION_OVERHEAD_BYTES)
+			frame = (uint32_t)num_min(
+			    frame, mtu - SESSION_OVERHEAD_BYTES);
+	}
+	net->frame_bytes = frame;
+}
+
+uint32_t
+ringd_net_frame_bytes(const struct ringd_net *net)
+{
+	return net->frame_bytes;
+}
+
 void
 ringd_net_pull_links(struct ringd_net *net)
 {
 	struct link_effect effect;
+	bool has_news = false;
 
-	while (link_next(net->paths, net->now_ns, &effect))
+	while (link_next(net->paths, net->now_ns, &effect)) {
+		has_news |= effect.kind != LINK_OUT_SEND;
 		ringd_net_link_effect(net, &effect);
+	}
+	if (has_news)
+		ringd_net_fit(net);
 }

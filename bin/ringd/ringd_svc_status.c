@@ -86,6 +86,8 @@ put_ring(struct report *report, const struct totem_status *status)
 	put_number(report, "token_age_ms", status->token_age_ns / CLOCK_MS_NS);
 	put_number(report, "rotation_us", status->rotation_ns / 1000);
 	put_number(report, "window", status->window);
+	put_number(
+	    report, "frame_bytes", ringd_net_frame_bytes(report->r->net));
 	put_number(report, "queue_bytes", status->queue_bytes_used);
 	put_number(report, "aru", status->aru);
 	put_number(report, "high", status->high);

@@ -293,6 +293,13 @@ uint64_t totem_deadline_ns(const struct totem *t);
 
 /* ---- beside them ------------------------------------------------------- */
 
+/*
+ * From now on this node's new frames are at most so long, but never longer
+ * than cfg.frame_bytes: what gets through to all others.  Those of others, and
+ * what is sent again, are as they are.
+ */
+void totem_set_frame(struct totem *t, uint32_t bytes);
+
 /* A free cell of cfg.frame_bytes to receive the next datagram into. */
 uint8_t *totem_rx_cell(struct totem *t);
 

@@ -224,6 +224,7 @@ struct totem_ftr {
 
 struct totem {
 	struct totem_config cfg;
+	uint32_t frame_bytes;     /* of new frames, at most cfg's */
 	struct totem_nodes table; /* configured ids */
 	uint32_t self;            /* my index */
 	uint64_t incarnation;

@@ -47,6 +47,8 @@ totem_pack_init(struct totem *t, struct arena *arena)
 		[TOTEM_CLASS_SYSTEM] = power_of_two(4 * LIMIT_SYSTEM_BYTES),
 	};
 
+	if (arena->base != NULL)
+		t->frame_bytes = cfg->frame_bytes;
 	for (int i = 0; i < 2; i++) {
 		uint8_t *bytes = arena_take(arena, size[i]);
 		if (arena->base != NULL)
@@ -166,7 +168,15 @@ totem_last_msg_no(const struct totem *t)
 static uint32_t
 body_room(const struct totem *t)
 {
-	return t->cfg.frame_bytes - 2 * TOTEM_WIRE_FRAME_HEADER;
+	return t->frame_bytes - 2 * TOTEM_WIRE_FRAME_HEADER;
+}
+
+/* A message that was begun in pieces goes on in pieces of any length. */
+void
+totem_set_frame(struct totem *t, uint32_t bytes)
+{
+	t->frame_bytes = (uint32_t)num_clamp(
+	    bytes, LIMIT_FRAME_BYTES_MIN, t->cfg.frame_bytes);
 }
 
 static uint64_t

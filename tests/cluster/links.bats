@@ -213,13 +213,15 @@ passes()
 	nodes_narrow 1300
 	for i in 1 2 3; do
 		passes "$i" 1232
+		comes "$i" 'kind=ring .* frame_bytes=1184 '
 	done
-	# What is said now arrives, in pieces.
+	# What is said now arrives: in frames that fit, or in pieces.
 	"$RINGKIT_BUILD/tests/cli/publisher" -n 50 -w 8 -x 20000 -e run1 late \
 		late 3>&- | grep -x '50 sent, 50 accepted'
 	nodes_heal
 	for i in 1 2 3; do
 		passes "$i" 1448
+		comes "$i" 'kind=ring .* frame_bytes=1400 '
 	done
 	no_view_changed
 	end_load --accepted 1=late.accepted

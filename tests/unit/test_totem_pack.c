@@ -220,6 +220,41 @@ test_totem_pack_random_messages_of_all_nodes_arrive_alike(void)
 	ringlet_close(&r);
 }
 
+/* Shorter and longer again, in the midst of a message; nothing is lost. */
+static void
+test_totem_pack_frames_are_as_long_as_gets_through(void)
+{
+	const size_t sizes[] = { 1200, MIB, 1200, 100, 300000 };
+	const size_t size_count = sizeof sizes / sizeof sizes[0];
+	const size_t lengths[] = { 600, 1400, 548, 900, 0, 9000 };
+	size_t shorter = 600 - 2 * (size_t)TOTEM_WIRE_FRAME_HEADER;
+
+	if (!open_ring(3))
+		return;
+	totem_set_frame(core(0), 600);
+	start_seeing();
+	for (size_t i = 0; i < size_count; i++)
+		ringlet_submit(&r, 0, TOTEM_AGREED, bytes, sizes[i]);
+	ringlet_run(&r, 5 * RINGLET_MS);
+	CHECK(seen_count > 10);
+	for (size_t i = 0; i < seen_count; i++)
+		CHECK(seen[i].body_len <= shorter);
+	CHECK_EQ(seen[0].pieces, 1); /* 1200 would fit a whole frame */
+
+	for (size_t i = 0; i < 600; i++) {
+		totem_set_frame(core(0), (uint32_t)lengths[i % 6]);
+		ringlet_run(&r, RINGLET_MS);
+	}
+	for (uint32_t node = 0; node < 3; node++) {
+		CHECK_EQ(
+		    ringlet_tally(&r, node, TOTEM_OUT_DELIVER), size_count);
+		for (size_t i = 0; i < size_count; i++)
+			check_delivered(node, i, 0, sizes[i]);
+		CHECK(ringlet_agree(&r, 0, node));
+	}
+	ringlet_close(&r);
+}
+
 /* ---- who shares a frame ------------------------------------------------ */
 
 static void
@@ -522,6 +557,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_totem_pack_empty_and_largest_messages_arrive),
 		CHECK_TEST(
 		    test_totem_pack_random_messages_of_all_nodes_arrive_alike),
+		CHECK_TEST(test_totem_pack_frames_are_as_long_as_gets_through),
 		CHECK_TEST(test_totem_pack_small_messages_share_a_frame),
 		CHECK_TEST(test_totem_pack_safe_and_agreed_never_share_a_frame),
 		CHECK_TEST(
