@@ -274,6 +274,13 @@ link_of(struct kv *kv, uint32_t before, size_t level)
 				: &kv->versions[before].next[level];
 }
 
+static uint32_t
+next_of(const struct kv *kv, uint32_t before, size_t level)
+{
+	return before == KV_NIL ? kv->first[level]
+				: kv->versions[before].next[level];
+}
+
 /*
  * before[level]: the last one there that is before the key, or KV_NIL.  What
  * ended a level above, not_before, ends the one below it, too.
@@ -285,20 +292,14 @@ find_before(
 	uint32_t last = KV_NIL, not_before = KV_NIL;
 
 	for (size_t level = KV_LEVELS; level-- > 0;) {
-		for (;;) {
-			uint32_t next = last == KV_NIL
-			    ? kv->first[level]
-			    : kv->versions[last].next[level];
+		uint32_t next = next_of(kv, last, level);
 
-			if (next == not_before)
-				break;
-			if (kv_table_compare(
-				kv, &kv->versions[next], key, len) >= 0) {
-				not_before = next;
-				break;
-			}
+		while (next != not_before &&
+		    kv_table_compare(kv, &kv->versions[next], key, len) < 0) {
 			last = next;
+			next = next_of(kv, last, level);
 		}
+		not_before = next;
 		before[level] = last;
 	}
 	return not_before;
@@ -315,7 +316,8 @@ follow(const struct kv *kv, const uint8_t *key, size_t len)
 		return trail;
 	trail->next = find_before(kv, key, len, trail->before);
 	trail->key_len = len <= sizeof trail->key ? len : 0;
-	memcpy(trail->key, key, trail->key_len);
+	if (trail->key_len > 0)
+		memcpy(trail->key, key, trail->key_len);
 	return trail;
 }
 
