@@ -16,7 +16,7 @@
 
 #include "bin/ringd/totem_internal.h"
 
-enum { CTL_PACKETS = 96, LATE_MS = 50, SEQ_BLOCK = 1024, SEQ_MARGIN = 64 };
+enum { CTL_PACKETS = 96, SEQ_BLOCK = 1024, SEQ_MARGIN = 64 };
 
 /* ---- timers ------------------------------------------------------------ */
 
@@ -161,7 +161,10 @@ on_heartbeat(struct totem *t, const struct totem_rx *rx)
 		return;
 	}
 	if (hb.wants_answer)
-		totem_heartbeat_send(t, TOTEM_BIT(rx->from), false);
+		totem_heartbeat_send(
+		    t, TOTEM_BIT(rx->from), TOTEM_BEAT_ANSWERS);
+	if (hb.is_answer)
+		totem_detect_answered(t, rx->from);
 	struct totem_row row = { .version = hb.version, .hears = hb.hears };
 	totem_detect_row(t, rx->from, &row);
 }
@@ -198,6 +201,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_COMMIT] = ignore,
 		[TOTEM_PACKET_LEAVE] = on_leave,
 		[TOTEM_PACKET_MERGE_DETECT] = totem_operational_on_merge,
+		[TOTEM_PACKET_WITNESS] = totem_witness_receive,
 	},
 	[TOTEM_STATE_GATHER] = {
 		[TOTEM_PACKET_DATA] = totem_gather_on_data,
@@ -210,6 +214,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_COMMIT] = totem_gather_on_commit,
 		[TOTEM_PACKET_LEAVE] = on_leave,
 		[TOTEM_PACKET_MERGE_DETECT] = totem_gather_on_merge,
+		[TOTEM_PACKET_WITNESS] = totem_witness_receive,
 	},
 	[TOTEM_STATE_COMMIT] = {
 		[TOTEM_PACKET_DATA] = foreign_data, /* the store is frozen */
@@ -222,6 +227,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_COMMIT] = totem_commit_on_commit,
 		[TOTEM_PACKET_LEAVE] = on_leave,
 		[TOTEM_PACKET_MERGE_DETECT] = ignore,
+		[TOTEM_PACKET_WITNESS] = totem_witness_receive,
 	},
 	[TOTEM_STATE_RECOVERY] = {
 		[TOTEM_PACKET_DATA] = totem_recovery_on_data,
@@ -234,6 +240,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_COMMIT] = totem_recovery_on_commit,
 		[TOTEM_PACKET_LEAVE] = on_leave,
 		[TOTEM_PACKET_MERGE_DETECT] = ignore,
+		[TOTEM_PACKET_WITNESS] = totem_witness_receive,
 	},
 	[TOTEM_STATE_LEFT] = {
 		[TOTEM_PACKET_DATA] = ignore,
@@ -246,6 +253,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_COMMIT] = left_answer,
 		[TOTEM_PACKET_LEAVE] = ignore,
 		[TOTEM_PACKET_MERGE_DETECT] = ignore,
+		[TOTEM_PACKET_WITNESS] = ignore,
 	},
 };
 
@@ -265,11 +273,12 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	totem_trace_peer(t, TOTEM_TRACE_PEER_RESTARTED, node, incarnation);
 	peer->join_seen = 0;
 	peer->part_have = 0;
-	peer->both_since_ns = TOTEM_NEVER;
 	peer->is_alive = false;
+	peer->is_on_trial = false; /* this life has failed nobody */
 	peer->is_mismatched = false;
 	peer->company = 0;
 	t->hears &= ~bit; /* until totem_detect_heard puts it back */
+	totem_reach_note(t, node);
 	peer->proc_since_ns = t->now_ns; /* its rows are still to come */
 	bool was_failed = (t->gather.fail & bit) != 0;
 	t->gather.fail &= ~bit;
@@ -382,7 +391,7 @@ hear_verdict(struct totem *t, const struct totem_input *in)
 	else if (verdict == TOTEM_PEER_PROOF)
 		totem_detect_verdict(t, (uint32_t)node, TOTEM_REASON_PROOF);
 	else if (t->peer[node].is_alive)
-		totem_heartbeat_send(t, TOTEM_BIT(node), true);
+		totem_witness_ask(t, TOTEM_BIT(node));
 }
 
 /* This process was not run for so long that its timers mean nothing. */
@@ -391,8 +400,12 @@ check_late(struct totem *t)
 {
 	uint64_t late = num_sub(t->now_ns, totem_deadline_ns(t));
 
-	if (late >= LATE_MS * TOTEM_MS && t->state != TOTEM_STATE_LEFT)
+	if (t->state == TOTEM_STATE_LEFT)
+		return;
+	if (late >= t->cfg.suspect_min_ns / 2)
 		totem_detect_late(t, late);
+	else if (late >= t->cfg.suspect_min_ns / 4)
+		totem_detect_stressed(t, TOTEM_HEALTH_MAX);
 }
 
 static void
@@ -461,12 +474,19 @@ totem_config_default(struct totem_config *cfg)
 		.visit_frames = LIMIT_VISIT_FRAMES,
 		.accelerated_frames = LIMIT_VISIT_FRAMES / 2,
 		.heartbeat_ns = 25 * TOTEM_MS,
+		.suspect_min_ns = 100 * TOTEM_MS,
+		.suspect_max_ns = 400 * TOTEM_MS,
+		.confirm_min_ns = 30 * TOTEM_MS,
+		.confirm_max_ns = 80 * TOTEM_MS,
 		.idle_hold_ns = 25 * TOTEM_MS,
 		.join_ns = 10 * TOTEM_MS,
 		.consensus_ns = 250 * TOTEM_MS,
 		.merge_ns = 200 * TOTEM_MS,
 		.merge_hold_down_ns = 250 * TOTEM_MS,
 		.merge_hold_down_max_ns = 30000 * TOTEM_MS,
+		.hop_max_ns = 20 * TOTEM_MS,
+		.token_loss_min_ns = 200 * TOTEM_MS,
+		.token_loss_max_ns = 1000 * TOTEM_MS,
 	};
 }
 
@@ -499,6 +519,11 @@ check_config(const struct totem_config *cfg)
 	ENSURE(cfg->visit_frames >= 1);
 	ENSURE(cfg->visit_frames <= TOTEM_VISIT_FRAMES_MAX);
 	ENSURE(cfg->heartbeat_ns > 0 && cfg->idle_hold_ns > 0);
+	ENSURE(cfg->suspect_min_ns > 0 && cfg->confirm_min_ns > 0);
+	ENSURE(cfg->suspect_max_ns >= cfg->suspect_min_ns);
+	ENSURE(cfg->confirm_max_ns >= cfg->confirm_min_ns);
+	ENSURE(cfg->hop_max_ns >= TOTEM_MS);
+	ENSURE(cfg->token_loss_max_ns >= cfg->token_loss_min_ns);
 }
 
 static void

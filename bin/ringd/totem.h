@@ -84,15 +84,21 @@ struct totem_config {
 	uint32_t accelerated_frames; /* of those, sent after the token */
 
 	uint64_t heartbeat_ns;
+	/* Silence until a peer is suspect, and from there until it is dead:
+	 * adaptive between these, see 7.2 of DESIGN.md. */
+	uint64_t suspect_min_ns, suspect_max_ns;
+	uint64_t confirm_min_ns, confirm_max_ns;
 	uint64_t idle_hold_ns;
 	uint64_t join_ns;
 	uint64_t consensus_ns;
 	uint64_t merge_ns;
 	uint64_t merge_hold_down_ns; /* doubles with every flap */
 	uint64_t merge_hold_down_max_ns;
-	uint64_t token_loss_ns; /* 0: adaptive, 200 ms .. 1 s */
-	uint64_t first_seq;     /* test hook: seq of a ring's start, 0 */
-	bool is_tracing;        /* emit TOTEM_OUT_TRACE */
+	uint64_t hop_max_ns;    /* between two sendings of a token */
+	uint64_t token_loss_ns; /* 0: adaptive, between these: */
+	uint64_t token_loss_min_ns, token_loss_max_ns;
+	uint64_t first_seq; /* test hook: seq of a ring's start, 0 */
+	bool is_tracing;    /* emit TOTEM_OUT_TRACE */
 };
 
 /* What a start needs beside the configuration. */
@@ -197,6 +203,7 @@ enum totem_packet {
 	TOTEM_PACKET_COMMIT,
 	TOTEM_PACKET_LEAVE,
 	TOTEM_PACKET_MERGE_DETECT,
+	TOTEM_PACKET_WITNESS, /* who is silent; do you hear him? */
 	TOTEM_PACKETS
 };
 
@@ -345,6 +352,10 @@ enum totem_counter {
 	TOTEM_COUNT_VIEWS,
 	TOTEM_COUNT_RECOVERED, /* old frames received in Recovery */
 	TOTEM_COUNT_PAUSES,
+	TOTEM_COUNT_SUSPICIONS,
+	TOTEM_COUNT_SUSPICIONS_REFUTED, /* it spoke again in time */
+	TOTEM_COUNT_DEATHS,             /* by silence */
+	TOTEM_COUNT_CUTS,               /* silent here, heard elsewhere */
 	TOTEM_COUNT_PACKETS_MALFORMED,
 	TOTEM_COUNT_PACKETS_STALE,   /* of an old incarnation */
 	TOTEM_COUNT_PACKETS_UNKNOWN, /* from or about an unknown node */
@@ -367,6 +378,8 @@ struct totem_status {
 	uint64_t token_age_ns; /* since the last accepted token */
 	uint32_t window;
 	bool is_gate_open;
+	uint32_t health;        /* 0, well, to 8: this node runs late itself */
+	uint64_t token_loss_ns; /* effective */
 	enum totem_reason gather_reason; /* of the last Gather */
 	uint64_t gathers[TOTEM_REASONS]; /* how often each began one */
 };

@@ -148,6 +148,8 @@ totem_status(const struct totem *t, uint64_t now_ns, struct totem_status *out)
 		.rotation_dev_ns = t->rotation_dev_ns,
 		.window = t->token.window,
 		.is_gate_open = t->is_gate_open,
+		.health = t->health,
+		.token_loss_ns = totem_token_loss_span(t),
 		.gather_reason = t->gather.reason };
 	list_nodes(t, ring->members, &out->members);
 	for (int i = 0; i < 2; i++)

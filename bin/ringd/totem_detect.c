@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who is alive, and who hears whom (7.2).
+/* Who is alive (7.2).
  *
  * Any packet is a sign of life; a heartbeat goes to a peer that has had nothing
  * else for a while, and carries this node's row of the connectivity matrix:
- * whom it hears.  Two nodes are connected when each is in the other's row.  The
- * detector only chooses when to gather and whom to leave out; agreement is by
- * JOINs, so a wrong verdict costs availability, never safety.
+ * whom it hears.  A peer that is silent for too long is suspect: it is probed,
+ * and others are asked.  The detector only chooses when to gather and whom to
+ * leave out; agreement is by JOINs, so a wrong verdict costs availability,
+ * never safety.
+ *
+ * This node's own health counts: who is woken late, or suspected somebody who
+ * then spoke, waits longer before it accuses, and who is ill accuses nobody:
+ * then the token's loss tells.
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
@@ -15,14 +20,13 @@
 #include "bin/ringd/totem_wire_set.h"
 
 enum {
-	SUSPECT_MIN_MS = 100,
-	SUSPECT_MAX_MS = 400,
-	CONFIRM_MIN_MS = 30,
-	CONFIRM_MAX_MS = 80,
-	PROBE_MS = 8,
-	ROW_REFRESH_MS = 500,
-	HEALTH_MAX = 8,
+	PROBES = 4, /* while the shortest T_confirm lasts */
+	GAP_BEATS = 4,
+	ROW_REFRESH_BEATS = 20,
 	HEALTH_QUIET_MS = 1000,
+	HEALTH_REFUTED = 2, /* so ill at most for what was refuted */
+	HEALTH_MUTE = 4,    /* accuses nobody */
+	TRIAL_ANSWERS = 3,  /* of who was dead, in a row */
 	NODES_FULL_RATE = 8,
 };
 
@@ -31,8 +35,7 @@ totem_detect_init(struct totem *t)
 {
 	t->row_version = 1;
 	t->hears = TOTEM_BIT(t->self);
-	for (uint32_t i = 0; i < t->table.count; i++)
-		t->peer[i].both_since_ns = TOTEM_NEVER;
+	totem_reach_init(t);
 	totem_timer_set(t, TOTEM_TIMER_DETECT, t->now_ns);
 }
 
@@ -48,95 +51,47 @@ totem_beat_span(const struct totem *t)
 uint64_t
 totem_suspect_after(const struct totem *t, uint32_t peer)
 {
-	uint64_t span = totem_beat_span(t) + 3 * t->hop_rtt_ns +
-	    4 * t->peer[peer].gap_dev_ns;
+	uint64_t span = totem_beat_span(t) + 3 * t->peer[peer].rtt_ns +
+	    4 * t->peer[peer].gap_late_ns;
 	uint64_t slow = totem_beat_span(t) / t->cfg.heartbeat_ns;
 
-	span = num_clamp(span * 5 / 2, SUSPECT_MIN_MS * TOTEM_MS * slow,
-	    SUSPECT_MAX_MS * TOTEM_MS * slow);
+	span = num_clamp(span * 5 / 2, t->cfg.suspect_min_ns * slow,
+	    t->cfg.suspect_max_ns * slow);
+	return span * (1 + t->health);
+}
+
+uint64_t
+totem_confirm_span(const struct totem *t)
+{
+	uint64_t rtt_ns = 0, span;
+
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (t->peer[i].is_alive)
+			rtt_ns = num_max(rtt_ns, t->peer[i].rtt_ns);
+	span =
+	    num_clamp(4 * rtt_ns, t->cfg.confirm_min_ns, t->cfg.confirm_max_ns);
 	return span * (1 + t->health);
 }
 
 uint64_t
 totem_dead_after(const struct totem *t, uint32_t peer)
 {
-	uint64_t confirm = num_clamp(4 * t->hop_rtt_ns,
-	    CONFIRM_MIN_MS * TOTEM_MS, CONFIRM_MAX_MS * TOTEM_MS);
-
-	return totem_suspect_after(t, peer) + confirm * (1 + t->health);
+	return totem_suspect_after(t, peer) + totem_confirm_span(t);
 }
 
-/* ---- the matrix -------------------------------------------------------- */
-
-static struct totem_row
-row_of(const struct totem *t, uint32_t node)
+uint64_t
+totem_cut_after(const struct totem *t, uint32_t peer)
 {
-	if (node != t->self)
-		return t->peer[node].row;
-	return (
-	    struct totem_row){ .version = t->row_version, .hears = t->hears };
+	return 2 * totem_dead_after(t, peer);
 }
 
-/* A row that is not known excludes nobody. */
-bool
-totem_has_edge(const struct totem *t, uint32_t a, uint32_t b)
-{
-	struct totem_row row_a = row_of(t, a), row_b = row_of(t, b);
-
-	if (a == b)
-		return true;
-	return (row_a.version == 0 || row_a.hears >> b & 1) &&
-	    (row_b.version == 0 || row_b.hears >> a & 1);
-}
-
-bool
-totem_is_complete(const struct totem *t, uint64_t nodes)
-{
-	for (uint32_t i = 0; i < t->table.count; i++) {
-		struct totem_row row = row_of(t, i);
-		if (!(nodes >> i & 1))
-			continue;
-		if (row.version == 0 ||
-		    (nodes & ~row.hears & ~TOTEM_BIT(i)) != 0)
-			return false;
-	}
-	return true;
-}
-
-bool
-totem_is_split(const struct totem *t, uint64_t nodes)
-{
-	for (uint32_t i = 0; i < t->table.count; i++) {
-		struct totem_row row = row_of(t, i);
-		if ((nodes >> i & 1) && row.version > 0 &&
-		    (nodes & ~row.hears & ~TOTEM_BIT(i)) != 0)
-			return true;
-	}
-	return false;
-}
-
-bool
-totem_is_both_ways(const struct totem *t, uint32_t peer)
-{
-	return (t->hears >> peer & 1) && t->peer[peer].row.version > 0 &&
-	    (t->peer[peer].row.hears >> t->self & 1);
-}
-
-static void
-note_both_ways(struct totem *t, uint32_t node)
-{
-	struct totem_peer *peer = &t->peer[node];
-
-	if (!totem_is_both_ways(t, node))
-		peer->both_since_ns = TOTEM_NEVER;
-	else if (peer->both_since_ns == TOTEM_NEVER)
-		peer->both_since_ns = t->now_ns;
-}
+/* ---- heartbeats, and my row -------------------------------------------- */
 
 void
-totem_heartbeat_send(struct totem *t, uint64_t to, bool wants_answer)
+totem_heartbeat_send(struct totem *t, uint64_t to, enum totem_beat beat)
 {
-	struct totem_heartbeat hb = { .wants_answer = wants_answer,
+	struct totem_heartbeat hb = { .wants_answer = beat == TOTEM_BEAT_ASKS,
+		.is_answer = beat == TOTEM_BEAT_ANSWERS,
 		.version = t->row_version,
 		.hears = t->hears };
 	struct wrbuf wr;
@@ -146,9 +101,29 @@ totem_heartbeat_send(struct totem *t, uint64_t to, bool wants_answer)
 	wrbuf_init(&wr, totem_ctl(t), t->cfg.frame_bytes);
 	totem_wire_put_heartbeat(&wr, &t->table, &hb);
 	totem_send_ctl(t, to, &wr);
-	for (uint32_t i = 0; i < t->table.count; i++)
-		if (to >> i & 1)
-			t->peer[i].row_sent_ns = t->now_ns;
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		struct totem_peer *peer = &t->peer[i];
+		if (!(to >> i & 1) || beat != TOTEM_BEAT_ASKS)
+			continue;
+		peer->row_asked_ns = t->now_ns;
+		/* What was not answered by then was lost. */
+		if (t->now_ns - peer->ping_ns > t->cfg.suspect_max_ns)
+			peer->ping_ns = t->now_ns;
+	}
+}
+
+static void
+sample_rtt(struct totem *t, struct totem_peer *peer)
+{
+	uint64_t rtt_ns = t->now_ns - peer->ping_ns;
+
+	if (peer->ping_ns == 0)
+		return;
+	peer->ping_ns = 0;
+	if (peer->rtt_ns == 0)
+		peer->rtt_ns = rtt_ns;
+	peer->rtt_ns += rtt_ns / 8;
+	peer->rtt_ns -= peer->rtt_ns / 8;
 }
 
 /* My row has changed: tell everybody now. */
@@ -158,7 +133,8 @@ change_row(struct totem *t, uint64_t hears)
 	t->hears = hears;
 	t->row_version++;
 	totem_trace(t, TOTEM_TRACE_ROW, hears, t->row_version, 0);
-	totem_heartbeat_send(t, totem_others(t), false);
+	totem_reach_note(t, t->self);
+	totem_heartbeat_send(t, totem_others(t), TOTEM_BEAT);
 	if (t->state == TOTEM_STATE_GATHER)
 		totem_gather_hurry(t);
 }
@@ -171,7 +147,7 @@ totem_detect_row(struct totem *t, uint32_t node, const struct totem_row *row)
 	if (node == t->self || row->version <= peer->row.version)
 		return;
 	peer->row = *row;
-	note_both_ways(t, node);
+	totem_reach_note(t, node);
 	if (t->state != TOTEM_STATE_OPERATIONAL) {
 		totem_gather_check(t);
 		return;
@@ -186,16 +162,81 @@ totem_detect_row(struct totem *t, uint32_t node, const struct totem_row *row)
 
 /* ---- signs of life ----------------------------------------------------- */
 
+/*
+ * How late beats are: of each few, the longest silence beyond a beat's span.
+ * What comes in between, as data does, says nothing about it.
+ */
 static void
 sample_gap(struct totem *t, struct totem_peer *peer)
 {
-	uint64_t gap =
-	    num_min(t->now_ns - peer->heard_ns, 4 * t->cfg.heartbeat_ns);
-	uint64_t mean = peer->gap_ns;
-	uint64_t off = gap > mean ? gap - mean : mean - gap;
+	uint64_t span = totem_beat_span(t);
+	uint64_t gap = num_min(t->now_ns - peer->heard_ns, GAP_BEATS * span);
 
-	peer->gap_ns = mean - mean / 16 + gap / 16;
-	peer->gap_dev_ns = peer->gap_dev_ns - peer->gap_dev_ns / 8 + off / 8;
+	peer->gap_max_ns = num_max(peer->gap_max_ns, gap);
+	if (t->now_ns - peer->gap_from_ns < GAP_BEATS * span)
+		return;
+	peer->gap_late_ns -= peer->gap_late_ns / 8;
+	peer->gap_late_ns += num_sub(peer->gap_max_ns, span * 5 / 4) / 8;
+	peer->gap_from_ns = t->now_ns;
+	peer->gap_max_ns = 0;
+}
+
+static void
+come_alive(struct totem *t, uint32_t node)
+{
+	struct totem_peer *peer = &t->peer[node];
+
+	peer->is_alive = true;
+	peer->is_cut = false;
+	peer->is_on_trial = false;
+	peer->alive_since_ns = t->now_ns;
+	peer->gap_from_ns = t->now_ns;
+	peer->gap_max_ns = 0;
+	totem_trace_peer(t, TOTEM_TRACE_PEER_ALIVE, node, peer->incarnation);
+	change_row(t, t->hears | TOTEM_BIT(node));
+	totem_timer_set(t, TOTEM_TIMER_DETECT,
+	    num_min(t->deadline[TOTEM_TIMER_DETECT],
+		t->now_ns + t->cfg.heartbeat_ns));
+}
+
+/*
+ * Whom I hear need not hear me, and would then go on beating as for a dead
+ * one: too rarely to be alive for long.  So it has to answer first.
+ */
+static void
+try(struct totem *t, uint32_t node)
+{
+	struct totem_peer *peer = &t->peer[node];
+
+	if (t->now_ns - peer->asked_ns < totem_confirm_span(t))
+		return;
+	peer->answers = 0;
+	peer->asked_ns = t->now_ns;
+	totem_heartbeat_send(t, TOTEM_BIT(node), TOTEM_BEAT_ASKS);
+}
+
+void
+totem_detect_answered(struct totem *t, uint32_t node)
+{
+	struct totem_peer *peer = &t->peer[node];
+
+	sample_rtt(t, peer);
+	if (!peer->is_on_trial || peer->is_alive ||
+	    t->state == TOTEM_STATE_LEFT)
+		return;
+	peer->asked_ns = t->now_ns;
+	if (++peer->answers >= TRIAL_ANSWERS)
+		come_alive(t, node);
+	else
+		totem_heartbeat_send(t, TOTEM_BIT(node), TOTEM_BEAT_ASKS);
+}
+
+static void
+forget_suspicion(struct totem_peer *peer)
+{
+	peer->is_suspect = false;
+	peer->accusers = 0;
+	peer->seen_ns = 0;
 }
 
 void
@@ -206,18 +247,18 @@ totem_detect_heard(struct totem *t, uint32_t node)
 	if (peer->is_alive)
 		sample_gap(t, peer);
 	peer->heard_ns = t->now_ns;
-	peer->is_suspect = false;
 	peer->packets++;
+	if (peer->is_suspect) {
+		t->count[TOTEM_COUNT_SUSPICIONS_REFUTED]++;
+		totem_detect_stressed(t, HEALTH_REFUTED);
+	}
+	forget_suspicion(peer);
 	if (peer->is_alive)
 		return;
-	peer->is_alive = true;
-	peer->alive_since_ns = t->now_ns;
-	totem_trace_peer(t, TOTEM_TRACE_PEER_ALIVE, node, peer->incarnation);
-	change_row(t, t->hears | TOTEM_BIT(node));
-	note_both_ways(t, node);
-	totem_timer_set(t, TOTEM_TIMER_DETECT,
-	    num_min(t->deadline[TOTEM_TIMER_DETECT],
-		t->now_ns + t->cfg.heartbeat_ns));
+	if (peer->is_on_trial)
+		try(t, node);
+	else
+		come_alive(t, node);
 }
 
 void
@@ -229,13 +270,17 @@ totem_detect_sent(struct totem *t, uint64_t to)
 
 /* ---- verdicts ---------------------------------------------------------- */
 
-static void
-flap(struct totem *t, uint32_t node)
+/* One loss may be noticed twice: by the others, and then here. */
+void
+totem_detect_flap(struct totem *t, uint32_t node)
 {
 	struct totem_peer *peer = &t->peer[node];
+	uint64_t since_ns = t->now_ns - peer->flap_ns;
 
-	if (t->now_ns - peer->flap_ns > TOTEM_FLAP_MEMORY_NS)
+	if (peer->flap_ns == 0 || since_ns > TOTEM_FLAP_MEMORY_NS)
 		peer->flaps = 0;
+	else if (since_ns < t->cfg.suspect_max_ns)
+		return;
 	if (peer->flaps < TOTEM_FLAPS_MAX)
 		peer->flaps++;
 	peer->flap_ns = t->now_ns;
@@ -260,22 +305,48 @@ concerned(const struct totem *t)
 	return 0;
 }
 
-void
-totem_detect_verdict(struct totem *t, uint32_t node, enum totem_reason reason)
+/* It is not in my row any more, and has to answer before it is again. */
+static void
+lose(struct totem *t, uint32_t node)
 {
 	struct totem_peer *peer = &t->peer[node];
 
+	peer->is_alive = false;
+	peer->is_on_trial = true;
+	peer->answers = 0;
+	forget_suspicion(peer);
+	if (t->hears >> node & 1)
+		change_row(t, t->hears & ~TOTEM_BIT(node));
+}
+
+void
+totem_detect_verdict(struct totem *t, uint32_t node, enum totem_reason reason)
+{
 	totem_trace_peer(t, TOTEM_TRACE_PEER_DEAD, node, reason);
 	/* First, for as one who is silent it would go for another reason. */
 	if (concerned(t) >> node & 1)
 		totem_gather_fail(t, TOTEM_BIT(node), reason);
-	peer->is_alive = false;
-	peer->is_suspect = false;
-	peer->both_since_ns = TOTEM_NEVER;
+	t->peer[node].is_cut = false;
 	if (reason == TOTEM_REASON_TIMEOUT)
-		flap(t, node);
-	if (t->hears >> node & 1)
-		change_row(t, t->hears & ~TOTEM_BIT(node));
+		totem_detect_flap(t, node);
+	lose(t, node);
+}
+
+/* It lives, but I do not hear it: the rows decide who of us goes. */
+static void
+cut(struct totem *t, uint32_t node)
+{
+	bool is_concerned = concerned(t) >> node & 1;
+
+	t->count[TOTEM_COUNT_CUTS]++;
+	totem_trace_peer(
+	    t, TOTEM_TRACE_PEER_DEAD, node, TOTEM_REASON_CONNECTIVITY);
+	t->peer[node].is_cut = true;
+	totem_detect_flap(t, node);
+	if (is_concerned && t->state != TOTEM_STATE_GATHER)
+		totem_gather_enter(t, TOTEM_REASON_CONNECTIVITY);
+	lose(t, node);
+	totem_gather_check(t);
 }
 
 static void
@@ -283,44 +354,84 @@ suspect(struct totem *t, uint32_t node)
 {
 	struct totem_peer *peer = &t->peer[node];
 
-	if (!peer->is_suspect)
+	if (!peer->is_suspect) {
+		t->count[TOTEM_COUNT_SUSPICIONS]++;
 		totem_trace_peer(t, TOTEM_TRACE_PEER_SUSPECT, node,
 		    t->now_ns - peer->heard_ns);
+	}
 	peer->is_suspect = true;
-	peer->probe_ns = t->now_ns + PROBE_MS * TOTEM_MS;
-	totem_heartbeat_send(t, TOTEM_BIT(node), true);
+	peer->probe_ns = t->now_ns + t->cfg.confirm_min_ns / PROBES;
 }
 
 /* ---- the timer --------------------------------------------------------- */
+
+/* Even who gets other packets is told my row now and then, and asked. */
+static uint64_t
+row_due(const struct totem *t, const struct totem_peer *peer)
+{
+	return peer->row_asked_ns + ROW_REFRESH_BEATS * totem_beat_span(t);
+}
 
 static uint64_t
 beat_due(const struct totem *t, const struct totem_peer *peer)
 {
 	uint64_t span = totem_beat_span(t);
-	uint64_t row = ROW_REFRESH_MS * TOTEM_MS * span / t->cfg.heartbeat_ns;
 
 	if (!peer->is_alive)
 		return peer->sent_ns + num_max(t->cfg.merge_ns, span);
-	return num_min(peer->sent_ns + span * 5 / 4, peer->row_sent_ns + row);
+	return num_min(peer->sent_ns + span * 5 / 4, row_due(t, peer));
+}
+
+/*
+ * When a silent peer is given up: soon if somebody else misses it as well, or
+ * nobody is left to ask; later if nobody answers; and if others hear it, not
+ * before that has lasted.
+ */
+static uint64_t
+verdict_due(const struct totem *t, uint32_t node)
+{
+	const struct totem_peer *peer = &t->peer[node];
+	uint64_t dead_ns = totem_dead_after(t, node);
+
+	if (totem_witness_is_seen(t, node))
+		return peer->heard_ns + totem_cut_after(t, node);
+	if (peer->accusers != 0 || totem_witness_is_alone(t, node))
+		return peer->heard_ns + dead_ns;
+	return peer->heard_ns + dead_ns + totem_confirm_span(t);
+}
+
+static void
+give_up(struct totem *t, uint32_t node)
+{
+	if (totem_witness_is_seen(t, node)) {
+		cut(t, node);
+		return;
+	}
+	t->count[TOTEM_COUNT_DEATHS]++;
+	totem_detect_verdict(t, node, TOTEM_REASON_TIMEOUT);
 }
 
 /* Acts on one living peer's silence; answers when to look again. */
 static uint64_t
-judge(struct totem *t, uint32_t node)
+judge(struct totem *t, uint32_t node, uint64_t *probes)
 {
 	struct totem_peer *peer = &t->peer[node];
 	uint64_t suspect_ns = peer->heard_ns + totem_suspect_after(t, node);
-	uint64_t dead_ns = peer->heard_ns + totem_dead_after(t, node);
 
-	if (t->now_ns >= dead_ns) {
-		totem_detect_verdict(t, node, TOTEM_REASON_TIMEOUT);
-		return TOTEM_NEVER;
-	}
 	if (t->now_ns < suspect_ns)
 		return suspect_ns;
-	if (!peer->is_suspect || t->now_ns >= peer->probe_ns)
+	if (!peer->is_suspect || t->now_ns >= peer->probe_ns) {
 		suspect(t, node);
-	return num_min(dead_ns, peer->probe_ns);
+		*probes |= TOTEM_BIT(node);
+	}
+	uint64_t due_ns = verdict_due(t, node);
+	if (t->now_ns < due_ns)
+		return num_min(due_ns, peer->probe_ns);
+	if (t->health >= HEALTH_MUTE)
+		return peer->probe_ns;
+	give_up(t, node);
+	*probes &= ~TOTEM_BIT(node);
+	return TOTEM_NEVER;
 }
 
 static void
@@ -336,29 +447,41 @@ calm_down(struct totem *t)
 void
 totem_detect_timer(struct totem *t)
 {
-	uint64_t next = TOTEM_NEVER, beats = 0;
+	uint64_t next = TOTEM_NEVER, beats = 0, rows = 0, probes = 0;
 
+	if (t->state == TOTEM_STATE_LEFT)
+		return;
 	calm_down(t);
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		struct totem_peer *peer = &t->peer[i];
 		if (i == t->self)
 			continue;
 		if (peer->is_alive)
-			next = num_min(next, judge(t, i));
+			next = num_min(next, judge(t, i, &probes));
 		if (t->now_ns >= beat_due(t, peer))
 			beats |= TOTEM_BIT(i);
+		if (peer->is_alive && t->now_ns >= row_due(t, peer))
+			rows |= TOTEM_BIT(i);
 	}
-	if (t->state != TOTEM_STATE_LEFT)
-		totem_heartbeat_send(t, beats, false);
+	if (probes != 0)
+		totem_witness_ask(t, probes);
+	totem_heartbeat_send(t, rows & ~probes, TOTEM_BEAT_ASKS);
+	totem_heartbeat_send(t, beats & ~rows & ~probes, TOTEM_BEAT);
 	for (uint32_t i = 0; i < t->table.count; i++)
 		if (i != t->self)
 			next = num_min(next, beat_due(t, &t->peer[i]));
-	if (t->state == TOTEM_STATE_LEFT)
-		next = TOTEM_NEVER;
 	totem_timer_set(t, TOTEM_TIMER_DETECT, next);
 }
 
 /* ---- this process did not run (3.12) ----------------------------------- */
+
+void
+totem_detect_stressed(struct totem *t, uint32_t most)
+{
+	if (t->health < most)
+		t->health++;
+	t->health_ns = t->now_ns;
+}
 
 /* What came due meanwhile is due now, so that one pause is told once. */
 static void
@@ -379,14 +502,12 @@ totem_detect_late(struct totem *t, uint64_t late_ns)
 	t->count[TOTEM_COUNT_PAUSES]++;
 	totem_trace(t, TOTEM_TRACE_PAUSED, late_ns, 0, 0);
 	totem_emit(t, TOTEM_OUT_PAUSED, late_ns);
-	if (t->health < HEALTH_MAX)
-		t->health++;
-	t->health_ns = t->now_ns;
+	totem_detect_stressed(t, TOTEM_HEALTH_MAX);
 	/* Whoever was silent meanwhile was silent to a sleeper. */
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		if (t->peer[i].is_alive)
 			t->peer[i].heard_ns = t->now_ns;
-		t->peer[i].is_suspect = false;
+		forget_suspicion(&t->peer[i]);
 	}
 	forgive_deadlines(t);
 	if (is_over)

@@ -21,11 +21,17 @@
 #include "bin/ringd/totem_wire_set.h"
 
 enum {
-	GRACE_MS = 30,   /* until a newcomer's rows must have come */
 	HURRY_MS = 1,    /* between JOINs when the sets change */
 	BACKOFF_MAX = 4, /* doublings of the timers */
 	OVERDUE_BEATS = 2,
 };
+
+/* Until a newcomer's rows must have come. */
+static uint64_t
+grace(const struct totem *t)
+{
+	return t->cfg.heartbeat_ns * 6 / 5;
+}
 
 static uint64_t
 candidates(const struct totem *t)
@@ -109,7 +115,7 @@ silent_nodes(const struct totem *t, uint64_t among, uint64_t before_ns)
 
 	for (uint32_t i = 0; i < t->table.count; i++)
 		if ((among >> i & 1) && i != t->self && !t->peer[i].is_alive &&
-		    t->peer[i].proc_since_ns <= before_ns)
+		    !t->peer[i].is_cut && t->peer[i].proc_since_ns <= before_ns)
 			silent |= TOTEM_BIT(i);
 	return silent;
 }
@@ -189,7 +195,7 @@ mature_nodes(const struct totem *t)
 	uint64_t mature = TOTEM_BIT(t->self);
 
 	for (uint32_t i = 0; i < t->table.count; i++)
-		if (t->now_ns - t->peer[i].proc_since_ns >= GRACE_MS * TOTEM_MS)
+		if (t->now_ns - t->peer[i].proc_since_ns >= grace(t))
 			mature |= TOTEM_BIT(i);
 	return mature & candidates(t);
 }
@@ -212,7 +218,8 @@ overdue_nodes(const struct totem *t)
 	uint64_t span = OVERDUE_BEATS * totem_beat_span(t), overdue = 0;
 
 	for (uint32_t i = 0; i < t->table.count; i++)
-		if (i != t->self && t->now_ns - t->peer[i].heard_ns >= span)
+		if (i != t->self && !t->peer[i].is_cut &&
+		    t->now_ns - t->peer[i].heard_ns >= span)
 			overdue |= TOTEM_BIT(i);
 	return overdue & candidates(t);
 }
@@ -220,7 +227,7 @@ overdue_nodes(const struct totem *t)
 static void
 keep_connected(struct totem *t)
 {
-	uint64_t old = num_sub(t->now_ns, GRACE_MS * TOTEM_MS);
+	uint64_t old = num_sub(t->now_ns, grace(t));
 	uint64_t mature;
 
 	add_failed(t, quarantined_nodes(t), TOTEM_REASON_RECEIVE);

@@ -35,6 +35,7 @@ enum {
 	TOTEM_FAST_ROUNDS = 50, /* at full speed without progress */
 	TOTEM_RECOVERY_ROUNDS = 2000,
 	TOTEM_FLAPS_MAX = 16,
+	TOTEM_HEALTH_MAX = 8,
 };
 static_assert(TOTEM_CELLS < TOTEM_NO_CELL, "a cell number fits 16 bits");
 static_assert(TOTEM_OUTS / 2 >=
@@ -141,12 +142,21 @@ struct totem_peer {
 	uint64_t heard_ns;    /* last packet */
 	bool is_alive;
 	bool is_suspect;
-	bool is_mismatched; /* its last JOIN was of another configuration */
-	uint64_t gap_ns, gap_dev_ns; /* Jacobson estimates (7.2) */
+	bool is_cut;          /* not alive here, but another hears it */
+	bool is_on_trial;     /* was dead: alive again when it has answered */
+	uint32_t answers;     /* ... so often */
+	uint64_t asked_ns;    /* ... and since then */
+	uint64_t accusers;    /* who else misses it, of a suspect */
+	uint64_t seen_ns;     /* when it was last heard elsewhere; 0: never */
+	bool is_mismatched;   /* its last JOIN was of another configuration */
+	uint64_t rtt_ns;      /* of a question and its answer: estimate; 0 */
+	uint64_t ping_ns;     /* when it was asked; 0: it has answered */
+	uint64_t gap_from_ns; /* the present span of beats began */
+	uint64_t gap_max_ns;  /* the longest silence in it */
+	uint64_t gap_late_ns; /* by how much such are too long: estimate */
 	uint64_t alive_since_ns;
-	uint64_t both_since_ns; /* bidirectional since; NEVER when not */
 	uint64_t sent_ns;       /* last packet to it */
-	uint64_t row_sent_ns;   /* last heartbeat, which carries my row */
+	uint64_t row_asked_ns;  /* last heartbeat that wanted an answer */
 	uint64_t probe_ns;      /* next direct probe of a suspect */
 	uint64_t proc_since_ns; /* in proc since */
 	uint64_t quarantine_until_ns;
@@ -284,7 +294,9 @@ struct totem {
 	/* Detection. */
 	struct totem_peer peer[LIMIT_NODES];
 	uint32_t row_version;
-	uint64_t hears;  /* my row, me included */
+	uint64_t hears; /* my row, me included */
+	/* [a][b], a < b: hear each other since; NEVER when they do not. */
+	uint64_t edge_ns[LIMIT_NODES][LIMIT_NODES];
 	uint32_t health; /* LH, 0 .. 8 */
 	uint64_t health_ns;
 
@@ -390,6 +402,7 @@ void totem_hop_acked(struct totem *t, uint64_t token_seq);
 void totem_hop_expired(struct totem *t);
 void totem_ack_token(struct totem *t, struct totem_ring *ring, uint64_t seq);
 void totem_token_loss_restart(struct totem *t);
+uint64_t totem_token_loss_span(const struct totem *t);
 void totem_hold_release(struct totem *t);
 void totem_hold_ask(struct totem *t);
 void totem_token_stop(struct totem *t); /* forgets token and its timers */
@@ -488,10 +501,37 @@ void totem_detect_late(struct totem *t, uint64_t late_ns);
 void totem_detect_sent(struct totem *t, uint64_t to);
 void totem_detect_verdict(
     struct totem *t, uint32_t node, enum totem_reason reason);
-void totem_heartbeat_send(struct totem *t, uint64_t to, bool wants_answer);
+void totem_detect_stressed(struct totem *t, uint32_t most);
+void totem_detect_flap(struct totem *t, uint32_t node);
+/* An answer to what a peer on trial was asked. */
+void totem_detect_answered(struct totem *t, uint32_t node);
+enum totem_beat { TOTEM_BEAT, TOTEM_BEAT_ASKS, TOTEM_BEAT_ANSWERS };
+void totem_heartbeat_send(struct totem *t, uint64_t to, enum totem_beat beat);
 uint64_t totem_beat_span(const struct totem *t);
 uint64_t totem_suspect_after(const struct totem *t, uint32_t peer);
 uint64_t totem_dead_after(const struct totem *t, uint32_t peer);
+/* The longest silence that is borne of whom others hear. */
+uint64_t totem_cut_after(const struct totem *t, uint32_t peer);
+uint64_t totem_confirm_span(const struct totem *t);
+
+/* ---- totem_witness.c: what others know of a silent peer ---------------- */
+
+/* Looks closer at silent peers: probes them, asks two others. */
+void totem_witness_ask(struct totem *t, uint64_t suspects);
+totem_rx_fn totem_witness_receive;
+/* Somebody else has heard the suspect lately. */
+bool totem_witness_is_seen(const struct totem *t, uint32_t node);
+/* There is nobody left who could say whether it lives. */
+bool totem_witness_is_alone(const struct totem *t, uint32_t node);
+
+/* ---- totem_reach.c: who hears whom ------------------------------------- */
+
+void totem_reach_init(struct totem *t);
+/* The row of the node, or mine, is another now. */
+void totem_reach_note(struct totem *t, uint32_t node);
+/* Every two of the nodes hear each other, and have since then; NEVER when
+ * some two do not. */
+uint64_t totem_reach_since(const struct totem *t, uint64_t nodes);
 bool totem_is_both_ways(const struct totem *t, uint32_t peer);
 /* Every two of the nodes hear each other, as far as is known. */
 bool totem_is_complete(const struct totem *t, uint64_t nodes);

@@ -59,18 +59,20 @@ is_refused(const struct totem *t, const struct totem_peer *peer)
 static bool
 is_ripe(const struct totem *t, uint64_t strangers)
 {
+	uint64_t since_ns = totem_reach_since(t, t->inst->members | strangers);
+
+	if (since_ns == TOTEM_NEVER)
+		return false;
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		const struct totem_peer *peer = &t->peer[i];
 		if (!(strangers >> i & 1))
 			continue;
-		if (peer->both_since_ns == TOTEM_NEVER || is_refused(t, peer) ||
-		    is_vain(t, peer))
-			return false;
-		uint64_t since_ns = num_max(peer->both_since_ns, peer->flap_ns);
-		if (t->now_ns - since_ns < hold_down(t, peer))
+		if (is_refused(t, peer) || is_vain(t, peer) ||
+		    t->now_ns - num_max(since_ns, peer->flap_ns) <
+			hold_down(t, peer))
 			return false;
 	}
-	return totem_is_complete(t, t->inst->members | strangers);
+	return true;
 }
 
 uint64_t

@@ -336,6 +336,23 @@ count_vain(struct totem *t)
 	}
 }
 
+/* Who was lost counts as one that flaps at everybody who lost it, not only at
+ * those who did not hear it: all of them decide on merges. */
+static void
+count_flaps(struct totem *t, uint64_t left)
+{
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		uint8_t why = t->gather.why[i];
+		bool is_lost = why == TOTEM_REASON_TIMEOUT ||
+		    why == TOTEM_REASON_CONNECTIVITY ||
+		    why == TOTEM_REASON_CONSENSUS;
+
+		if ((left >> i & 1) && is_lost &&
+		    t->peer[i].flap_ns < t->gather.began_ns)
+			totem_detect_flap(t, i);
+	}
+}
+
 static void
 become_operational(struct totem *t)
 {
@@ -384,6 +401,7 @@ totem_install(struct totem *t)
 	new->stable = num_max(new->stable, install_seq);
 	totem_free_to(t, new, install_seq);
 	become_operational(t);
+	count_flaps(t, install->old_members & ~new->members);
 	totem_trace(
 	    t, TOTEM_TRACE_INSTALL, new->id.seq, new->members, install_seq);
 }

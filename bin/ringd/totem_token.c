@@ -23,12 +23,9 @@
 
 enum {
 	HOP_RTO_MIN_MS = 1,
-	HOP_RTO_MAX_MS = 20,
 	HOLD_CANCEL_MS = 2,
 	HOLD_CANCEL_MAX_MS = 20, /* when nobody seems to listen */
 	HOT_MS = 10,             /* after a message the ring keeps turning */
-	TOKEN_LOSS_MIN_MS = 200,
-	TOKEN_LOSS_MAX_MS = 1000,
 };
 
 /* What one visit built, in order of sequence numbers. */
@@ -44,19 +41,19 @@ struct visit {
 
 /* ---- timers of the token ----------------------------------------------- */
 
-static uint64_t
-token_loss_span(const struct totem *t)
+uint64_t
+totem_token_loss_span(const struct totem *t)
 {
 	uint64_t span = t->cfg.token_loss_ns;
 
 	if (span == 0) {
 		span = 3 * (t->rotation_ns + 4 * t->rotation_dev_ns) +
-		    TOTEM_HOP_TRIES * HOP_RTO_MAX_MS * TOTEM_MS;
-		span = num_clamp(span, TOKEN_LOSS_MIN_MS * TOTEM_MS,
-		    TOKEN_LOSS_MAX_MS * TOTEM_MS);
+		    TOTEM_HOP_TRIES * t->cfg.hop_max_ns;
+		span = num_clamp(
+		    span, t->cfg.token_loss_min_ns, t->cfg.token_loss_max_ns);
 	}
 	span = num_min(span * (1 + t->health),
-	    num_max(span, 2 * TOKEN_LOSS_MAX_MS * TOTEM_MS));
+	    num_max(span, 2 * t->cfg.token_loss_max_ns));
 	return span + 2 * t->cfg.idle_hold_ns;
 }
 
@@ -64,7 +61,7 @@ void
 totem_token_loss_restart(struct totem *t)
 {
 	totem_timer_set(
-	    t, TOTEM_TIMER_TOKEN_LOSS, t->now_ns + token_loss_span(t));
+	    t, TOTEM_TIMER_TOKEN_LOSS, t->now_ns + totem_token_loss_span(t));
 }
 
 void
@@ -115,8 +112,8 @@ totem_hop_start(struct totem *t, bool is_commit)
 	t->is_hop_commit = is_commit;
 	t->hop_tries = 0;
 	t->hop_sent_ns = t->now_ns;
-	t->hop_rto_ns = num_clamp(4 * t->hop_rtt_ns, HOP_RTO_MIN_MS * TOTEM_MS,
-	    HOP_RTO_MAX_MS * TOTEM_MS);
+	t->hop_rto_ns = num_clamp(
+	    4 * t->hop_rtt_ns, HOP_RTO_MIN_MS * TOTEM_MS, t->cfg.hop_max_ns);
 	totem_timer_set(t, TOTEM_TIMER_HOP, t->now_ns + t->hop_rto_ns);
 }
 
@@ -133,8 +130,7 @@ totem_hop_acked(struct totem *t, uint64_t token_seq)
 	/* After a retry it is not known which was answered.  Without such
 	 * samples a slow path would never be learnt: they count as the longest
 	 * they can have been, within what the timer can become anyway. */
-	uint64_t rtt =
-	    num_min(t->now_ns - t->hop_sent_ns, HOP_RTO_MAX_MS * TOTEM_MS);
+	uint64_t rtt = num_min(t->now_ns - t->hop_sent_ns, t->cfg.hop_max_ns);
 	if (t->hop_rtt_ns == 0)
 		t->hop_rtt_ns = rtt;
 	t->hop_rtt_ns += rtt / 8;
@@ -151,7 +147,7 @@ totem_hop_expired(struct totem *t)
 	totem_trace(t, TOTEM_TRACE_TOKEN_RESENT,
 	    t->is_hop_commit ? t->commit.token_seq : t->token.token_seq,
 	    t->hop_tries, 0);
-	t->hop_rto_ns = num_min(2 * t->hop_rto_ns, HOP_RTO_MAX_MS * TOTEM_MS);
+	t->hop_rto_ns = num_min(2 * t->hop_rto_ns, t->cfg.hop_max_ns);
 	totem_timer_set(t, TOTEM_TIMER_HOP, t->now_ns + t->hop_rto_ns);
 	if (t->is_hop_commit)
 		totem_commit_send(t);

@@ -13,6 +13,8 @@
 enum {
 	TOKEN_RETRANS = 1,
 	HEARTBEAT_ASKS = 1,
+	HEARTBEAT_ANSWERS = 2,
+	WITNESS_ASKS = 1,
 	FRAME_FLAGS =
 	    TOTEM_FRAME_POST | TOTEM_FRAME_SAFE | TOTEM_FRAME_RECOVERY,
 	RECORD_FLAGS =
@@ -291,7 +293,9 @@ totem_wire_put_heartbeat(struct wrbuf *wr, const struct totem_nodes *table,
     const struct totem_heartbeat *hb)
 {
 	wrbuf_u8(wr, TOTEM_PACKET_HEARTBEAT);
-	wrbuf_u8(wr, hb->wants_answer ? HEARTBEAT_ASKS : 0);
+	wrbuf_u8(wr,
+	    (uint8_t)((hb->wants_answer ? HEARTBEAT_ASKS : 0) |
+		(hb->is_answer ? HEARTBEAT_ANSWERS : 0)));
 	wrbuf_u32(wr, hb->version);
 	totem_wire_put_ids(wr, table, hb->hears);
 }
@@ -306,10 +310,52 @@ totem_wire_get_heartbeat(const struct totem_nodes *table, const uint8_t *bytes,
 	if (rdbuf_u8(&rd) != TOTEM_PACKET_HEARTBEAT)
 		return false;
 	uint8_t flags = rdbuf_u8(&rd);
-	out->wants_answer = flags == HEARTBEAT_ASKS;
+	out->wants_answer = flags & HEARTBEAT_ASKS;
+	out->is_answer = flags & HEARTBEAT_ANSWERS;
 	out->version = rdbuf_u32(&rd);
 	return totem_wire_get_ids(&rd, table, &out->hears) &&
-	    flags <= HEARTBEAT_ASKS && out->version > 0 && rdbuf_is_done(&rd);
+	    flags <= (HEARTBEAT_ASKS | HEARTBEAT_ANSWERS) && out->version > 0 &&
+	    rdbuf_is_done(&rd);
+}
+
+void
+totem_wire_put_witness(struct wrbuf *wr, const struct totem_nodes *table,
+    const struct totem_witness *witness)
+{
+	wrbuf_u8(wr, TOTEM_PACKET_WITNESS);
+	wrbuf_u8(wr, witness->wants_answer ? WITNESS_ASKS : 0);
+	wrbuf_u8(wr, (uint8_t)witness->count);
+	for (uint32_t i = 0; i < witness->count; i++) {
+		wrbuf_u16(wr, (uint16_t)table->id[witness->about[i].node]);
+		wrbuf_u64(wr, witness->about[i].incarnation);
+		wrbuf_u32(wr, witness->about[i].silent_ms);
+	}
+}
+
+bool
+totem_wire_get_witness(const struct totem_nodes *table, const uint8_t *bytes,
+    size_t len, struct totem_witness *out)
+{
+	struct rdbuf rd;
+
+	rdbuf_init(&rd, bytes, len);
+	if (rdbuf_u8(&rd) != TOTEM_PACKET_WITNESS)
+		return false;
+	uint8_t flags = rdbuf_u8(&rd);
+	out->wants_answer = flags == WITNESS_ASKS;
+	out->count = rdbuf_u8(&rd);
+	if (flags > WITNESS_ASKS || out->count == 0 ||
+	    out->count > TOTEM_WIRE_WITNESS_MAX)
+		return false;
+	for (uint32_t i = 0; i < out->count; i++) {
+		int node = totem_wire_idx(table, rdbuf_u16(&rd));
+		if (node < 0)
+			return false;
+		out->about[i].node = (uint32_t)node;
+		out->about[i].incarnation = rdbuf_u64(&rd);
+		out->about[i].silent_ms = rdbuf_u32(&rd);
+	}
+	return rdbuf_is_done(&rd);
 }
 
 void

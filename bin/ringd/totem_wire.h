@@ -101,8 +101,22 @@ struct totem_token_ref {
 
 struct totem_heartbeat {
 	bool wants_answer;
+	bool is_answer;   /* to one that wanted it */
 	uint32_t version; /* of hears; grows with every change */
 	uint64_t hears;   /* whom the sender hears */
+};
+
+enum { TOTEM_WIRE_WITNESS_MAX = 32 };
+
+/* What the sender knows of nodes that may be dead. */
+struct totem_witness {
+	bool wants_answer;
+	uint32_t count; /* 1 .. TOTEM_WIRE_WITNESS_MAX */
+	struct {
+		uint32_t node; /* index */
+		uint64_t incarnation;
+		uint32_t silent_ms; /* since the sender heard it */
+	} about[TOTEM_WIRE_WITNESS_MAX];
 };
 
 /* One row of the connectivity matrix. */
@@ -164,6 +178,8 @@ bool totem_wire_get_ref(
     const uint8_t *bytes, size_t len, struct totem_token_ref *out);
 bool totem_wire_get_heartbeat(const struct totem_nodes *table,
     const uint8_t *bytes, size_t len, struct totem_heartbeat *out);
+bool totem_wire_get_witness(const struct totem_nodes *table,
+    const uint8_t *bytes, size_t len, struct totem_witness *out);
 bool totem_wire_get_leave(
     const uint8_t *bytes, size_t len, struct totem_ring_id *out);
 bool totem_wire_get_merge(const struct totem_nodes *table, const uint8_t *bytes,
@@ -199,6 +215,8 @@ void totem_wire_put_ref(struct wrbuf *wr, enum totem_packet packet,
     const struct totem_token_ref *ref);
 void totem_wire_put_heartbeat(struct wrbuf *wr, const struct totem_nodes *table,
     const struct totem_heartbeat *hb);
+void totem_wire_put_witness(struct wrbuf *wr, const struct totem_nodes *table,
+    const struct totem_witness *witness);
 void totem_wire_put_leave(struct wrbuf *wr, const struct totem_ring_id *ring);
 void totem_wire_put_merge(struct wrbuf *wr, const struct totem_nodes *table,
     const struct totem_merge *merge);

@@ -54,6 +54,7 @@ totem_packet_name(enum totem_packet packet)
 		[TOTEM_PACKET_COMMIT] = "commit",
 		[TOTEM_PACKET_LEAVE] = "leave",
 		[TOTEM_PACKET_MERGE_DETECT] = "merge-detect",
+		[TOTEM_PACKET_WITNESS] = "witness",
 	};
 
 	if (packet < TOTEM_PACKET_DATA || packet >= TOTEM_PACKETS)
@@ -90,6 +91,10 @@ totem_counter_name(enum totem_counter counter)
 		[TOTEM_COUNT_VIEWS] = "views",
 		[TOTEM_COUNT_RECOVERED] = "frames_recovered",
 		[TOTEM_COUNT_PAUSES] = "pauses",
+		[TOTEM_COUNT_SUSPICIONS] = "suspicions",
+		[TOTEM_COUNT_SUSPICIONS_REFUTED] = "suspicions_refuted",
+		[TOTEM_COUNT_DEATHS] = "deaths",
+		[TOTEM_COUNT_CUTS] = "cuts",
 		[TOTEM_COUNT_PACKETS_MALFORMED] = "packets_malformed",
 		[TOTEM_COUNT_PACKETS_STALE] = "packets_stale",
 		[TOTEM_COUNT_PACKETS_UNKNOWN] = "packets_unknown",
@@ -167,6 +172,7 @@ static const struct words words[TOTEM_TRACES] = {
 	    { "frames", "entries_left" }, "uu" },
 	[TOTEM_TRACE_PEER_ALIVE] = { "peer-alive", { "inc" }, "u" },
 	[TOTEM_TRACE_PEER_SUSPECT] = { "peer-suspect", { "silent_ms" }, "m" },
+	[TOTEM_TRACE_PEER_TESTIMONY] = { "testimony", { "about" }, "u" },
 	[TOTEM_TRACE_PEER_DEAD] = { "peer-dead", { "reason" }, "r" },
 	[TOTEM_TRACE_PEER_RESTARTED] = { "peer-restarted", { "inc" }, "u" },
 	[TOTEM_TRACE_ROW] = { "hears", { "nodes", "version" }, "su" },

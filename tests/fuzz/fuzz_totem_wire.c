@@ -107,6 +107,19 @@ check_heartbeat(const uint8_t *bytes, size_t len)
 }
 
 static void
+check_witness(const uint8_t *bytes, size_t len)
+{
+	struct totem_witness witness;
+	struct wrbuf wr;
+
+	if (!totem_wire_get_witness(&table, bytes, len, &witness))
+		return;
+	wrbuf_init(&wr, again, sizeof again);
+	totem_wire_put_witness(&wr, &table, &witness);
+	check_same(&wr, bytes, len);
+}
+
+static void
 check_leave(const uint8_t *bytes, size_t len)
 {
 	struct totem_ring_id ring;
@@ -206,6 +219,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	check_token(bytes, len);
 	check_ref(bytes, len);
 	check_heartbeat(bytes, len);
+	check_witness(bytes, len);
 	check_leave(bytes, len);
 	check_merge(bytes, len);
 	check_part(bytes, len);

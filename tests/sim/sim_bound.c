@@ -122,6 +122,21 @@ sim_bound_heal(const struct sim *sim, struct oracle_bounds *out)
 }
 
 uint64_t
+sim_bound_notice_ns(const struct sim *sim)
+{
+	return stretch(
+	    sim, longest_waits(sim).notice_ns + 2 * rotation_ns(sim));
+}
+
+void
+sim_bound_graph(const struct sim *sim, struct oracle_bounds *out)
+{
+	sim_bound_heal(sim, out);
+	/* What is left over of one clique may form the next. */
+	out->views_ns *= 2;
+}
+
+uint64_t
 sim_bound_detect_ns(
     const struct sim *sim, const struct sim_node *victim, bool is_proven)
 {

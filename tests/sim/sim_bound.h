@@ -13,6 +13,12 @@ struct sim_node;
 /* Of the world as it is now, with all faults healed a moment ago. */
 void sim_bound_heal(const struct sim *sim, struct oracle_bounds *out);
 
+/* Until who is cut off from whom is known to them. */
+uint64_t sim_bound_notice_ns(const struct sim *sim);
+
+/* The same of a world whose graph has just changed: P19. */
+void sim_bound_graph(const struct sim *sim, struct oracle_bounds *out);
+
 /*
  * P17: from the death of a member of a ring at rest until every survivor
  * has installed the next ring.

@@ -31,7 +31,11 @@ struct sim_inside_waits {
 };
 void sim_inside_waits(const struct totem *t, struct sim_inside_waits *out);
 
-/* Silence until the peer, by its place in the table, counts as dead. */
+/* Silence until the peer, by its place in the table, counts as dead, even if
+ * nobody else says so. */
 uint64_t sim_inside_dead_after_ns(const struct totem *t, uint32_t peer);
+
+/* How ill it thinks it is, 0 to 8. */
+uint32_t sim_inside_health(const struct totem *t);
 
 #endif

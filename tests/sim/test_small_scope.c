@@ -10,10 +10,8 @@
 #define MS UINT64_C(1000000)
 
 enum {
-	SMALL_PAIRS = 2500,    /* of all pairs of losses, drawn */
-	SMALL_GRAPHS_5 = 60,   /* of 1024 */
-	SMALL_FORM_MS = 40,    /* formation and traffic */
-	SMALL_GRAPH_MS = 1500, /* to come to rest in a static graph */
+	SMALL_PAIRS = 2500, /* of all pairs of losses, drawn */
+	SMALL_FORM_MS = 40, /* formation and traffic */
 };
 
 /* Datagrams are numbered as they are sent, from 0. */
@@ -141,90 +139,6 @@ small_crash_of_3_everywhere(struct sim *sim)
 		die_everywhere(sim, 3, true);
 }
 
-/* ---- static graphs (P19) ----------------------------------------------- */
-
-/* Cuts every pair whose bit is clear; pairs are numbered (0,1), (0,2), … */
-static void
-cut_to_graph(struct sim *sim, uint32_t edges)
-{
-	uint32_t bit = 0;
-
-	for (uint32_t i = 0; i < sim->opt.node_count; i++) {
-		for (uint32_t j = i + 1; j < sim->opt.node_count; j++) {
-			if ((edges >> bit++ & 1) != 0)
-				continue;
-			sim_net_cut(sim, i, j, true);
-			sim_net_cut(sim, j, i, true);
-		}
-	}
-}
-
-static bool
-is_clique(struct sim *sim, const struct totem_nodes *members)
-{
-	for (uint32_t i = 0; i < members->count; i++) {
-		uint32_t a = sim_node_idx(sim, members->id[i]);
-		for (uint32_t j = 0; j < i; j++) {
-			uint32_t b = sim_node_idx(sim, members->id[j]);
-			if (sim->net.link[a][b].cuts > 0)
-				return false;
-		}
-	}
-	return true;
-}
-
-static void
-live_in_graph(struct sim *sim, uint32_t count, uint32_t edges)
-{
-	static const char *const all[] = { "", "1", "12", "123", "1234",
-		"12345" };
-	struct totem_status status;
-
-	scenario_world(sim, count);
-	cut_to_graph(sim, edges);
-	scenario_start(sim, all[count]);
-	scenario_load(sim, 20000, 100);
-	scenario_run_ms(sim, SMALL_GRAPH_MS);
-	scenario_expect_calm(sim, 1000);
-	for (uint32_t i = 0; i < count && !sim_has_failed(sim); i++) {
-		if (!sim_node_is_operational(sim, &sim->node[i], &status))
-			sim_fail(sim, "P19 graph %u/%x: node %u has no ring",
-			    (unsigned)count, (unsigned)edges, (unsigned)i + 1);
-		else if (!is_clique(sim, &status.members))
-			sim_fail(sim, "P19 graph %u/%x: ring is no clique",
-			    (unsigned)count, (unsigned)edges);
-	}
-	scenario_end(sim);
-}
-
-static void
-scenario_33_all_graphs_of_3_and_4(struct sim *sim)
-{
-	for (uint32_t edges = 0; edges < 8; edges++) {
-		live_in_graph(sim, 3, edges);
-		if (sim_has_failed(sim))
-			return;
-	}
-	for (uint32_t edges = 0; edges < 64; edges++) {
-		live_in_graph(sim, 4, edges);
-		if (sim_has_failed(sim))
-			return;
-	}
-}
-
-static void
-scenario_33_graphs_of_5(struct sim *sim)
-{
-	struct rng rng;
-
-	rng_init(&rng, 33);
-	for (int i = 0; i < SMALL_GRAPHS_5; i++) {
-		live_in_graph(sim, 5, (uint32_t)rng_below(&rng, 1024));
-		if (sim_has_failed(sim))
-			return;
-	}
-}
-
 int
 main(int argc, char **argv)
 {
@@ -234,8 +148,6 @@ main(int argc, char **argv)
 		SCENARIO(small_crash_of_1_everywhere),
 		SCENARIO(small_crash_of_2_everywhere),
 		SCENARIO(small_crash_of_3_everywhere),
-		SCENARIO(scenario_33_all_graphs_of_3_and_4),
-		SCENARIO(scenario_33_graphs_of_5),
 	};
 
 	(void)argc;

@@ -182,6 +182,7 @@ static void
 draw_heartbeat(struct wrbuf *wr)
 {
 	struct totem_heartbeat hb = { .wants_answer = rng_below(&rng, 2) == 0,
+		.is_answer = rng_below(&rng, 2) == 0,
 		.version = 1 + (uint32_t)rng_below(&rng, UINT32_MAX),
 		.hears = draw_set() };
 
@@ -197,6 +198,33 @@ recode_heartbeat(const uint8_t *bytes, size_t len, struct wrbuf *wr)
 		return false;
 	CHECK(hb.version > 0);
 	totem_wire_put_heartbeat(wr, &table, &hb);
+	return true;
+}
+
+static void
+draw_witness(struct wrbuf *wr)
+{
+	struct totem_witness witness = { .wants_answer =
+					     rng_below(&rng, 2) == 0 };
+
+	witness.count = 1 + (uint32_t)rng_below(&rng, TOTEM_WIRE_WITNESS_MAX);
+	for (uint32_t i = 0; i < witness.count; i++) {
+		witness.about[i].node = (uint32_t)rng_below(&rng, table.count);
+		witness.about[i].incarnation = rng_next(&rng);
+		witness.about[i].silent_ms = (uint32_t)rng_next(&rng);
+	}
+	totem_wire_put_witness(wr, &table, &witness);
+}
+
+static bool
+recode_witness(const uint8_t *bytes, size_t len, struct wrbuf *wr)
+{
+	struct totem_witness witness;
+
+	if (!totem_wire_get_witness(&table, bytes, len, &witness))
+		return false;
+	CHECK(witness.count > 0 && witness.count <= TOTEM_WIRE_WITNESS_MAX);
+	totem_wire_put_witness(wr, &table, &witness);
 	return true;
 }
 
@@ -374,6 +402,7 @@ static const struct kind kinds[] = {
 	{ "token", draw_token, recode_token, false },
 	{ "token-ack and hold-cancel", draw_ref, recode_ref, false },
 	{ "heartbeat", draw_heartbeat, recode_heartbeat, false },
+	{ "witness", draw_witness, recode_witness, false },
 	{ "leave", draw_leave, recode_leave, false },
 	{ "merge-detect", draw_merge, recode_merge, false },
 	{ "part", draw_part, recode_part, false },

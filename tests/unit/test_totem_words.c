@@ -105,6 +105,7 @@ static const struct {
 	{ TOTEM_TRACE_PEER_ALIVE, "peer-alive state=gather peer=7 inc=2" },
 	{ TOTEM_TRACE_PEER_SUSPECT,
 	    "peer-suspect state=gather peer=7 silent_ms=0" },
+	{ TOTEM_TRACE_PEER_TESTIMONY, "testimony state=gather peer=7 about=2" },
 	{ TOTEM_TRACE_PEER_DEAD,
 	    "peer-dead state=gather peer=7 reason=timeout" },
 	{ TOTEM_TRACE_PEER_RESTARTED,
