@@ -79,7 +79,6 @@ configure_totem(const struct ringd *r, struct totem_config *cfg)
 		uint64_t given;
 		uint64_t *to;
 	} spans[] = {
-		{ ring->heartbeat_ns, &cfg->heartbeat_ns },
 		{ ring->idle_hold_ns, &cfg->idle_hold_ns },
 		{ ring->join_ns, &cfg->join_ns },
 		{ ring->consensus_ns, &cfg->consensus_ns },
@@ -88,6 +87,11 @@ configure_totem(const struct ringd *r, struct totem_config *cfg)
 	};
 
 	totem_config_default(cfg);
+	totem_config_preset(cfg, (enum totem_preset)ring->preset);
+	if (ring->heartbeat_ns != 0)
+		totem_config_heartbeat(cfg, ring->heartbeat_ns);
+	if (ring->dead_after_ns != 0)
+		totem_config_dead_after(cfg, ring->dead_after_ns);
 	for (size_t i = 0; i < ARRAY_COUNT(spans); i++)
 		if (spans[i].given != 0)
 			*spans[i].to = spans[i].given;

@@ -130,6 +130,10 @@ put_node(
 		put_number(report, "silent_ms", peer.silent_ns / CLOCK_MS_NS);
 		put_number(
 		    report, "dead_after_ms", peer.dead_after_ns / CLOCK_MS_NS);
+		put_number(report, "suspect_after_ms",
+		    peer.suspect_after_ns / CLOCK_MS_NS);
+		put_number(report, "rtt_us", peer.rtt_ns / 1000);
+		put_number(report, "late_us", peer.late_ns / 1000);
 	}
 	put_number(report, "votes", node->votes);
 	end(report);
@@ -276,6 +280,38 @@ put_clients(struct report *report)
 	}
 }
 
+/* What the detector and the timers go by: DESIGN.md, 7.2. */
+static void
+put_detect(struct report *report, const struct totem_status *status)
+{
+	static const char *const presets[] = { "lan", "wan", "loaded-vm" };
+	const struct totem_config *cfg = totem_config(report->r->totem);
+	const struct {
+		const char *key;
+		uint64_t span_ns;
+	} spans[] = {
+		{ "heartbeat_ms", cfg->heartbeat_ns },
+		{ "suspect_min_ms", cfg->suspect_min_ns },
+		{ "suspect_max_ms", cfg->suspect_max_ns },
+		{ "confirm_min_ms", cfg->confirm_min_ns },
+		{ "confirm_max_ms", cfg->confirm_max_ns },
+		{ "token_ms", status->token_loss_ns },
+		{ "consensus_ms", cfg->consensus_ns },
+		{ "join_ms", cfg->join_ns },
+		{ "merge_ms", cfg->merge_ns },
+		{ "hold_down_ms", cfg->merge_hold_down_ns },
+		{ "hold_down_max_ms", cfg->merge_hold_down_max_ns },
+	};
+
+	begin(report, "kind=detect");
+	put(report, "preset", presets[report->r->conf->ring.preset]);
+	put_number(report, "health", status->health);
+	for (size_t i = 0; i < ARRAY_COUNT(spans); i++)
+		put_number(
+		    report, spans[i].key, spans[i].span_ns / CLOCK_MS_NS);
+	end(report);
+}
+
 static void
 put_process(struct report *report)
 {
@@ -316,6 +352,7 @@ put_status(struct report *report)
 		put_links(report, &conf->nodes[i]);
 	put_local(report);
 	put_keys(report);
+	put_detect(report, &status);
 	put_process(report);
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_peer_notes(report, &conf->nodes[i]);

@@ -473,21 +473,8 @@ totem_config_default(struct totem_config *cfg)
 		.window_max = LIMIT_WINDOW_MAX,
 		.visit_frames = LIMIT_VISIT_FRAMES,
 		.accelerated_frames = LIMIT_VISIT_FRAMES / 2,
-		.heartbeat_ns = 25 * TOTEM_MS,
-		.suspect_min_ns = 100 * TOTEM_MS,
-		.suspect_max_ns = 400 * TOTEM_MS,
-		.confirm_min_ns = 30 * TOTEM_MS,
-		.confirm_max_ns = 80 * TOTEM_MS,
-		.idle_hold_ns = 25 * TOTEM_MS,
-		.join_ns = 10 * TOTEM_MS,
-		.consensus_ns = 250 * TOTEM_MS,
-		.merge_ns = 200 * TOTEM_MS,
-		.merge_hold_down_ns = 250 * TOTEM_MS,
-		.merge_hold_down_max_ns = 30000 * TOTEM_MS,
-		.hop_max_ns = 20 * TOTEM_MS,
-		.token_loss_min_ns = 200 * TOTEM_MS,
-		.token_loss_max_ns = 1000 * TOTEM_MS,
 	};
+	totem_config_preset(cfg, TOTEM_PRESET_LAN);
 }
 
 uint32_t

@@ -283,6 +283,21 @@ uint32_t totem_frame_bytes_min(uint32_t node_count);
 /* Fills in the defaults of a LAN; self and nodes remain to be set. */
 void totem_config_default(struct totem_config *cfg);
 
+/* All spans of one kind of network or machine. */
+enum totem_preset {
+	TOTEM_PRESET_LAN,
+	TOTEM_PRESET_WAN,
+	TOTEM_PRESET_LOADED_VM, /* guests that have to wait for a processor */
+	TOTEM_PRESETS
+};
+void totem_config_preset(struct totem_config *cfg, enum totem_preset preset);
+
+/* Another heartbeat, and as much more silence as it makes usual. */
+void totem_config_heartbeat(struct totem_config *cfg, uint64_t heartbeat_ns);
+
+/* A fixed silence until a peer is dead that another misses as well. */
+void totem_config_dead_after(struct totem_config *cfg, uint64_t dead_after_ns);
+
 /*
  * Takes all memory from the arena: with a measuring arena, answers NULL and
  * the arena knows the size.  cfg is copied.  The node starts in Gather.
@@ -367,6 +382,9 @@ enum totem_counter {
 uint64_t totem_count(const struct totem *t, enum totem_counter counter);
 const char *totem_counter_name(enum totem_counter counter); /* "token_losses" */
 
+/* What it was created with; spans that adapt have their bounds there. */
+const struct totem_config *totem_config(const struct totem *t);
+
 /* A snapshot for `status`; all spans in ns. */
 struct totem_status {
 	enum totem_state state;
@@ -392,7 +410,8 @@ struct totem_peer_status {
 	bool is_bidirectional;
 	bool is_mismatched; /* another config_hash: no ring with it */
 	uint64_t silent_ns; /* since the last packet */
-	uint64_t suspect_after_ns, dead_after_ns;
+	uint64_t suspect_after_ns, dead_after_ns; /* of silence, now */
+	uint64_t rtt_ns, late_ns; /* that they follow, see 7.2 */
 	uint64_t packets_received;
 };
 /* false when node is not configured. */

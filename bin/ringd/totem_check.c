@@ -124,6 +124,12 @@ totem_count(const struct totem *t, enum totem_counter counter)
 	return t->count[counter];
 }
 
+const struct totem_config *
+totem_config(const struct totem *t)
+{
+	return &t->cfg;
+}
+
 static void
 list_nodes(const struct totem *t, uint64_t set, struct totem_nodes *out)
 {
@@ -179,6 +185,8 @@ totem_peer_status(const struct totem *t, uint32_t node, uint64_t now_ns,
 		.is_mismatched = peer->is_mismatched,
 		.suspect_after_ns = totem_suspect_after(t, (uint32_t)idx),
 		.dead_after_ns = totem_dead_after(t, (uint32_t)idx),
+		.rtt_ns = peer->rtt_ns,
+		.late_ns = peer->gap_late_ns,
 		.packets_received = peer->packets };
 	return true;
 }

@@ -115,6 +115,7 @@ show_node(struct summary *sum, const struct ask_line *line)
 		out_put_string(&sum->rest, "  silent");
 	put_word(&sum->rest, line, "inc", "  incarnation ");
 	put_ms(&sum->rest, line, "silent_ms", "  heard ");
+	put_ms(&sum->rest, line, "dead_after_ms", "  dead after ");
 }
 
 static void
@@ -141,6 +142,23 @@ show_local(struct summary *sum, const struct ask_line *line)
 	put_word(&sum->rest, line, "addr", "  ");
 	put_word(&sum->rest, line, "state", "  ");
 	put_word(&sum->rest, line, "interface", "  ");
+}
+
+/* The formulas as in DESIGN.md of ringd, 7.2, with what they work on. */
+static void
+show_detect(struct summary *sum, const struct ask_line *line)
+{
+	put_word(&sum->rest, line, "preset", "detect preset ");
+	put_ms(&sum->rest, line, "suspect_min_ms", "  suspect after ");
+	put_ms(&sum->rest, line, "suspect_max_ms", " to ");
+	put_ms(&sum->rest, line, "heartbeat_ms", " = 2.5 (beat ");
+	out_put_string(&sum->rest, " + 3 rtt + 4 late)");
+	put_ms(&sum->rest, line, "confirm_min_ms", "  dead ");
+	put_ms(&sum->rest, line, "confirm_max_ms", " to ");
+	out_put_string(&sum->rest, " = 4 rtt later");
+	put_word(&sum->rest, line, "health", ", both times 1 + ill ");
+	put_ms(&sum->rest, line, "token_ms", "  token lost after ");
+	put_ms(&sum->rest, line, "consensus_ms", "  consensus ");
 }
 
 static void
@@ -203,6 +221,7 @@ static const struct {
 	{ "node", show_node },
 	{ "link", show_link },
 	{ "local", show_local },
+	{ "detect", show_detect },
 	{ "client", show_client },
 	{ "key", show_key },
 	{ "process", show_process },

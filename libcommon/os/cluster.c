@@ -18,6 +18,8 @@ static const char *const foreign_sections[] = { "member", NULL };
 
 static const char *const link_modes[] = { "passive", "active", "rr", NULL };
 static const char *const transports[] = { "unicast", NULL };
+/* As enum totem_preset of ringd. */
+static const char *const presets[] = { "lan", "wan", "loaded-vm", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info",
 	"debug", NULL };
 
@@ -55,6 +57,9 @@ static const struct conf_setting ring_settings[] = {
 	LINK(7),
 	{ "window", CONF_COUNT, RING(window), LIMIT_WINDOW_MIN,
 	    LIMIT_WINDOW_MAX, NULL, true },
+	{ "preset", CONF_WORD, RING(preset), 0, 0, presets, false },
+	{ "dead_after", CONF_DURATION, RING(dead_after_ns), MS(100), MS(60000),
+	    NULL, true },
 	{ "token", CONF_DURATION, RING(token_loss_ns), MS(50), MS(60000), NULL,
 	    true },
 	{ "heartbeat", CONF_DURATION, RING(heartbeat_ns), MS(5), MS(5000), NULL,

@@ -63,6 +63,8 @@ struct cluster_ring {
 	int link_mode;                       /* 0: passive, 1: active, 2: rr */
 	uint32_t link_priority[LIMIT_LINKS]; /* the lowest first */
 	uint32_t window;                     /* 0: adaptive from the default */
+	int preset;                          /* 0: lan, 1: wan, 2: loaded-vm */
+	uint64_t dead_after_ns;              /* 0: adaptive */
 	uint64_t token_loss_ns;              /* 0: adaptive */
 	uint64_t heartbeat_ns;               /* 0: the default, as all below */
 	uint64_t idle_hold_ns;
