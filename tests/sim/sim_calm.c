@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/sim_calm.h"
 
+#include "libcommon/base/num.h"
 #include "libcommon/base/rng.h"
 
 #include "tests/sim/sim.h"
@@ -19,6 +20,7 @@ enum {
 	CALM_JITTER_MAX_US = 2000, /* mean; a tenth of what is allowed */
 	CALM_TAIL_MAX_US = 3000,   /* mean: hardly ever above 20 ms */
 	CALM_LATE_MAX_US = 2000,
+	CALM_COPY_DELAY_US = 150,
 };
 
 static uint64_t calm_pause_every_ns;
@@ -42,6 +44,10 @@ draw(struct sim_options *opt, uint64_t seed)
 	opt->jitter_ns = sim_draw_log(&rng, US, CALM_JITTER_MAX_US * US);
 	opt->loss_ppm = (uint32_t)maybe(&rng, 10, CALM_LOSS_MAX_PPM);
 	opt->dup_ppm = (uint32_t)maybe(&rng, 10, CALM_LOSS_MAX_PPM);
+	/* A copy may be late by a hundred delays, and what follows behind it.
+	 */
+	if (opt->dup_ppm > 0)
+		opt->delay_ns = num_min(opt->delay_ns, CALM_COPY_DELAY_US * US);
 	opt->reorder_ppm = (uint32_t)maybe(&rng, 100, 100000);
 	opt->tail_ppm = (uint32_t)maybe(&rng, 100, 100000);
 	opt->tail_ns = sim_draw_log(&rng, 100 * US, CALM_TAIL_MAX_US * US);
