@@ -25,7 +25,7 @@ struct linkworld_flight {
 	struct link_packet packet;
 };
 
-struct linkworld linkworld;
+struct linkworld linkworld_now;
 static struct linkworld_flight *flights;
 static uint32_t flight_count;
 static uint8_t *seen[LINKWORLD_NODES][LINKWORLD_NODES]; /* counters that came */
@@ -38,7 +38,7 @@ static uint64_t control_ns, data_ns, turn;
 static uint64_t
 clock_of(uint32_t i)
 {
-	return linkworld.now_ns + linkworld.nodes[i].clock_ns;
+	return linkworld_now.now_ns + linkworld_now.nodes[i].clock_ns;
 }
 
 /* ---- the wires --------------------------------------------------------- */
@@ -47,12 +47,12 @@ static void
 linkworld_fly(struct linkworld_flight flight)
 {
 	const struct linkworld_wire *wire =
-	    &linkworld.wires[flight.from][flight.to][flight.link];
+	    &linkworld_now.wires[flight.from][flight.to][flight.link];
 
 	if (wire->is_cut || rng_below(&rng, 1000) < wire->loss ||
 	    (wire->mtu != 0 && flight.bytes > wire->mtu))
 		return;
-	flight.at_ns = linkworld.now_ns + wire->delay_ns;
+	flight.at_ns = linkworld_now.now_ns + wire->delay_ns;
 	if (wire->jitter_ns > 0)
 		flight.at_ns += rng_below(&rng, wire->jitter_ns);
 	if (CHECK(flight_count < LINKWORLD_FLIGHTS))
@@ -62,7 +62,7 @@ linkworld_fly(struct linkworld_flight flight)
 static void
 linkworld_pull(uint32_t i)
 {
-	struct linkworld_node *node = &linkworld.nodes[i];
+	struct linkworld_node *node = &linkworld_now.nodes[i];
 	struct link_effect effect;
 
 	while (link_next(node->links, clock_of(i), &effect)) {
@@ -76,9 +76,9 @@ linkworld_pull(uint32_t i)
 		};
 		uint8_t bytes[LINK_TEXT_BYTES];
 
-		linkworld.moves += effect.kind == LINK_OUT_MOVED;
-		linkworld.ups += effect.kind == LINK_OUT_UP;
-		linkworld.downs += effect.kind == LINK_OUT_DOWN;
+		linkworld_now.moves += effect.kind == LINK_OUT_MOVED;
+		linkworld_now.ups += effect.kind == LINK_OUT_UP;
+		linkworld_now.downs += effect.kind == LINK_OUT_DOWN;
 		if (effect.kind != LINK_OUT_SEND)
 			continue;
 		link_packet_put(&effect.packet, bytes);
@@ -97,12 +97,12 @@ linkworld_pull(uint32_t i)
 static void
 linkworld_send(uint32_t from, uint32_t to, uint8_t set, bool is_data)
 {
-	struct linkworld_node *node = &linkworld.nodes[from];
+	struct linkworld_node *node = &linkworld_now.nodes[from];
 	uint64_t counter = ++node->counter;
 
 	if (is_data)
-		linkworld.data[from][to].sent++;
-	for (uint32_t link = 0; link < linkworld.cfg.link_count; link++) {
+		linkworld_now.data[from][to].sent++;
+	for (uint32_t link = 0; link < linkworld_now.cfg.link_count; link++) {
 		struct link_at at = { to, link, clock_of(from) };
 
 		if (!(set >> link & 1))
@@ -113,7 +113,8 @@ linkworld_send(uint32_t from, uint32_t to, uint8_t set, bool is_data)
 		    .to = to,
 		    .link = link,
 		    .is_data = is_data,
-		    .bytes = is_data ? linkworld.data_bytes : LINKWORLD_SHORT,
+		    .bytes =
+			is_data ? linkworld_now.data_bytes : LINKWORLD_SHORT,
 		    .counter = counter,
 		    .incarnation = node->incarnation,
 		});
@@ -125,7 +126,8 @@ linkworld_send(uint32_t from, uint32_t to, uint8_t set, bool is_data)
 static void
 linkworld_count_data(const struct linkworld_flight *flight, bool is_first)
 {
-	struct linkworld_data *data = &linkworld.data[flight->from][flight->to];
+	struct linkworld_data *data =
+	    &linkworld_now.data[flight->from][flight->to];
 
 	if (!is_first) {
 		data->doubled++;
@@ -134,14 +136,14 @@ linkworld_count_data(const struct linkworld_flight *flight, bool is_first)
 	data->came++;
 	data->by_link[flight->link]++;
 	data->longest_gap_ns = num_max(
-	    data->longest_gap_ns, linkworld.now_ns - data->last_came_ns);
-	data->last_came_ns = linkworld.now_ns;
+	    data->longest_gap_ns, linkworld_now.now_ns - data->last_came_ns);
+	data->last_came_ns = linkworld_now.now_ns;
 }
 
 static void
 linkworld_take(const struct linkworld_flight *flight)
 {
-	struct linkworld_node *node = &linkworld.nodes[flight->to];
+	struct linkworld_node *node = &linkworld_now.nodes[flight->to];
 	struct link_at at = { flight->from, flight->link,
 		clock_of(flight->to) };
 	uint8_t *was =
@@ -174,7 +176,7 @@ linkworld_first(void)
 	uint32_t first = flight_count;
 
 	for (uint32_t i = 0; i < flight_count; i++)
-		if (!linkworld.nodes[flights[i].to].is_stopped &&
+		if (!linkworld_now.nodes[flights[i].to].is_stopped &&
 		    (first == flight_count ||
 			flights[i].at_ns < flights[first].at_ns))
 			first = i;
@@ -187,10 +189,10 @@ static void
 linkworld_all_pairs(bool is_data)
 {
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++) {
-		if (linkworld.nodes[i].is_stopped)
+		if (linkworld_now.nodes[i].is_stopped)
 			continue;
 		for (uint32_t j = 0; j < LINKWORLD_NODES; j++) {
-			struct links *links = linkworld.nodes[i].links;
+			struct links *links = linkworld_now.nodes[i].links;
 
 			if (i == j)
 				continue;
@@ -210,16 +212,17 @@ linkworld_next_ns(void)
 	uint64_t next_ns = control_ns;
 	uint32_t first = linkworld_first();
 
-	if (linkworld.data_every_ns != 0)
+	if (linkworld_now.data_every_ns != 0)
 		next_ns = num_min(next_ns, data_ns);
 	if (first < flight_count)
 		next_ns = num_min(next_ns, flights[first].at_ns);
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++) {
-		uint64_t due_ns = link_deadline_ns(linkworld.nodes[i].links);
+		uint64_t due_ns =
+		    link_deadline_ns(linkworld_now.nodes[i].links);
 
-		if (!linkworld.nodes[i].is_stopped && due_ns != UINT64_MAX)
+		if (!linkworld_now.nodes[i].is_stopped && due_ns != UINT64_MAX)
 			next_ns = num_min(next_ns,
-			    num_sub(due_ns, linkworld.nodes[i].clock_ns));
+			    num_sub(due_ns, linkworld_now.nodes[i].clock_ns));
 	}
 	return next_ns;
 }
@@ -229,23 +232,25 @@ linkworld_step(void)
 {
 	uint32_t first;
 
-	if (control_ns <= linkworld.now_ns) {
-		control_ns = linkworld.now_ns + 25 * LINKWORLD_MS;
+	if (control_ns <= linkworld_now.now_ns) {
+		control_ns = linkworld_now.now_ns + 25 * LINKWORLD_MS;
 		linkworld_all_pairs(false);
 	}
-	if (linkworld.data_every_ns != 0 && data_ns <= linkworld.now_ns) {
-		data_ns = linkworld.now_ns + linkworld.data_every_ns;
+	if (linkworld_now.data_every_ns != 0 &&
+	    data_ns <= linkworld_now.now_ns) {
+		data_ns = linkworld_now.now_ns + linkworld_now.data_every_ns;
 		linkworld_all_pairs(true);
 	}
 	/* Timers first: what comes after a stop finds them run. */
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++) {
-		if (linkworld.nodes[i].is_stopped)
+		if (linkworld_now.nodes[i].is_stopped)
 			continue;
-		link_tick(linkworld.nodes[i].links, clock_of(i));
+		link_tick(linkworld_now.nodes[i].links, clock_of(i));
 		linkworld_pull(i);
 	}
 	first = linkworld_first();
-	if (first < flight_count && flights[first].at_ns <= linkworld.now_ns) {
+	if (first < flight_count &&
+	    flights[first].at_ns <= linkworld_now.now_ns) {
 		struct linkworld_flight flight = flights[first];
 
 		flights[first] = flights[--flight_count];
@@ -256,14 +261,14 @@ linkworld_step(void)
 void
 linkworld_run(uint64_t ms)
 {
-	uint64_t end_ns = linkworld.now_ns + ms * LINKWORLD_MS;
+	uint64_t end_ns = linkworld_now.now_ns + ms * LINKWORLD_MS;
 
 	while (linkworld_next_ns() <= end_ns) {
-		linkworld.now_ns =
-		    num_max(linkworld.now_ns, linkworld_next_ns());
+		linkworld_now.now_ns =
+		    num_max(linkworld_now.now_ns, linkworld_next_ns());
 		linkworld_step();
 	}
-	linkworld.now_ns = end_ns;
+	linkworld_now.now_ns = end_ns;
 }
 
 /* ---- beginnings -------------------------------------------------------- */
@@ -271,8 +276,8 @@ linkworld_run(uint64_t ms)
 static void
 linkworld_make(uint32_t i)
 {
-	struct linkworld_node *node = &linkworld.nodes[i];
-	struct link_config cfg = linkworld.cfg;
+	struct linkworld_node *node = &linkworld_now.nodes[i];
+	struct link_config cfg = linkworld_now.cfg;
 	struct arena arena;
 
 	cfg.self = i;
@@ -288,13 +293,13 @@ linkworld_make(uint32_t i)
 static void
 linkworld_greet(uint32_t i, uint32_t j)
 {
-	struct linkworld_node *node = &linkworld.nodes[i];
+	struct linkworld_node *node = &linkworld_now.nodes[i];
 
 	link_greet(node->links, j,
 	    believed[i][j] != 0 &&
-		believed[i][j] != linkworld.nodes[j].incarnation,
+		believed[i][j] != linkworld_now.nodes[j].incarnation,
 	    clock_of(i));
-	believed[i][j] = linkworld.nodes[j].incarnation;
+	believed[i][j] = linkworld_now.nodes[j].incarnation;
 	memset(seen[j][i], 0, LINKWORLD_SEEN);
 	linkworld_pull(i);
 }
@@ -302,20 +307,20 @@ linkworld_greet(uint32_t i, uint32_t j)
 void
 linkworld_begin(const struct link_config *cfg, uint64_t seed)
 {
-	linkworld = (struct linkworld){ .now_ns = 1000 * LINKWORLD_MS,
+	linkworld_now = (struct linkworld){ .now_ns = 1000 * LINKWORLD_MS,
 		.data_bytes = LINKWORLD_FRAME };
-	linkworld.cfg = *cfg;
-	linkworld.cfg.node_count = LINKWORLD_NODES;
-	linkworld.cfg.datagram_bytes = LINKWORLD_FRAME;
+	linkworld_now.cfg = *cfg;
+	linkworld_now.cfg.node_count = LINKWORLD_NODES;
+	linkworld_now.cfg.datagram_bytes = LINKWORLD_FRAME;
 	rng_init(&rng, seed);
 	flights = malloc(LINKWORLD_FLIGHTS * sizeof *flights);
 	flight_count = 0;
-	control_ns = data_ns = linkworld.now_ns;
+	control_ns = data_ns = linkworld_now.now_ns;
 	turn = 0;
 	memset(believed, 0, sizeof believed);
 	memset(recorded, 0, sizeof recorded);
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++) {
-		linkworld.nodes[i].clock_ns = i * 1000 * LINKWORLD_MS;
+		linkworld_now.nodes[i].clock_ns = i * 1000 * LINKWORLD_MS;
 		linkworld_make(i);
 		for (uint32_t j = 0; j < LINKWORLD_NODES; j++)
 			seen[i][j] = malloc(LINKWORLD_SEEN);
@@ -332,7 +337,7 @@ linkworld_begin(const struct link_config *cfg, uint64_t seed)
 void
 linkworld_restart(uint32_t i)
 {
-	linkworld.nodes[i].counter = 0;
+	linkworld_now.nodes[i].counter = 0;
 	linkworld_make(i);
 	for (uint32_t j = 0; j < LINKWORLD_NODES; j++) {
 		if (i == j)
@@ -348,7 +353,7 @@ linkworld_end(void)
 {
 	free(flights);
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++) {
-		free(linkworld.nodes[i].block);
+		free(linkworld_now.nodes[i].block);
 		for (uint32_t j = 0; j < LINKWORLD_NODES; j++)
 			free(seen[i][j]);
 	}
@@ -364,8 +369,8 @@ linkworld_replay(uint32_t from, uint32_t to, uint32_t link)
 
 	CHECK(flight.packet.seq != 0);
 	CHECK(!link_hear(
-	    linkworld.nodes[to].links, &at, &flight.packet, flight.bytes));
-	CHECK(!link_wants(linkworld.nodes[to].links, &at, flight.counter));
+	    linkworld_now.nodes[to].links, &at, &flight.packet, flight.bytes));
+	CHECK(!link_wants(linkworld_now.nodes[to].links, &at, flight.counter));
 }
 
 void
@@ -373,7 +378,7 @@ linkworld_all(uint32_t link, struct linkworld_wire wire)
 {
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++)
 		for (uint32_t j = 0; j < LINKWORLD_NODES; j++)
-			linkworld.wires[i][j][link] = wire;
+			linkworld_now.wires[i][j][link] = wire;
 }
 
 void
@@ -381,12 +386,12 @@ linkworld_forget(void)
 {
 	for (uint32_t i = 0; i < LINKWORLD_NODES; i++)
 		for (uint32_t j = 0; j < LINKWORLD_NODES; j++) {
-			linkworld.data[i][j] =
+			linkworld_now.data[i][j] =
 			    (struct linkworld_data){ .last_came_ns =
-							 linkworld.now_ns };
+							 linkworld_now.now_ns };
 			memset(seen[i][j], 0, LINKWORLD_SEEN);
 		}
-	linkworld.moves = linkworld.ups = linkworld.downs = 0;
+	linkworld_now.moves = linkworld_now.ups = linkworld_now.downs = 0;
 }
 
 struct link_status
@@ -394,7 +399,7 @@ linkworld_status(uint32_t at, uint32_t peer, uint32_t link)
 {
 	struct link_status status;
 
-	link_status(linkworld.nodes[at].links, peer, link, &status);
+	link_status(linkworld_now.nodes[at].links, peer, link, &status);
 	return status;
 }
 
@@ -407,5 +412,5 @@ linkworld_is_up(uint32_t at, uint32_t peer, uint32_t link)
 uint8_t
 linkworld_data_of(uint32_t at, uint32_t peer)
 {
-	return link_data(linkworld.nodes[at].links, peer, 0);
+	return link_data(linkworld_now.nodes[at].links, peer, 0);
 }

@@ -55,7 +55,7 @@ struct linkworld {
 	uint64_t ups, downs;
 };
 
-extern struct linkworld linkworld;
+extern struct linkworld linkworld_now;
 
 /* A new world of nodes that have just greeted each other. */
 void linkworld_begin(const struct link_config *cfg, uint64_t seed);

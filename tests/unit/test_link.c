@@ -24,7 +24,7 @@ static void
 begin_busy(const struct link_config *cfg)
 {
 	begin(cfg);
-	linkworld.data_every_ns = LINKWORLD_MS;
+	linkworld_now.data_every_ns = LINKWORLD_MS;
 	linkworld_run(1000);
 	linkworld_forget();
 }
@@ -32,7 +32,7 @@ begin_busy(const struct link_config *cfg)
 static void
 cut(uint32_t from, uint32_t to, uint32_t link, bool is_cut)
 {
-	linkworld.wires[from][to][link].is_cut = is_cut;
+	linkworld_now.wires[from][to][link].is_cut = is_cut;
 }
 
 static void
@@ -49,7 +49,7 @@ test_link_pairs_are_up_within_a_few_round_trips(void)
 		CHECK(status.is_good);
 	}
 	CHECK_EQ(linkworld_data_of(0, 1), 1);
-	CHECK_EQ(link_control(linkworld.nodes[0].links, 1), 3);
+	CHECK_EQ(link_control(linkworld_now.nodes[0].links, 1), 3);
 	linkworld_end();
 }
 
@@ -59,16 +59,16 @@ test_link_idle_pair_costs_little(void)
 	uint64_t before, other;
 
 	begin(&two);
-	before = linkworld.nodes[0].sent_links[1][1];
+	before = linkworld_now.nodes[0].sent_links[1][1];
 	linkworld_run(10000);
 	/* What else is sent 40 times a second is enough of a heartbeat. */
-	CHECK(linkworld.nodes[0].sent_links[1][1] - before <= 110);
+	CHECK(linkworld_now.nodes[0].sent_links[1][1] - before <= 110);
 	linkworld_end();
 
 	begin(&one);
-	other = linkworld.nodes[0].sent_links[1][0];
+	other = linkworld_now.nodes[0].sent_links[1][0];
 	linkworld_run(10000);
-	CHECK(linkworld.nodes[0].sent_links[1][0] - other <= 26);
+	CHECK(linkworld_now.nodes[0].sent_links[1][0] - other <= 26);
 	linkworld_end();
 }
 
@@ -76,26 +76,28 @@ static void
 test_link_cut_moves_data_within_100_ms(void)
 {
 	begin_busy(&first);
-	CHECK_EQ(linkworld.data[0][1].by_link[1], 0);
+	CHECK_EQ(linkworld_now.data[0][1].by_link[1], 0);
 	cut(0, 1, 0, true);
 	cut(1, 0, 0, true);
 	linkworld_run(500);
 	CHECK_EQ(linkworld_data_of(0, 1), 2);
 	CHECK_EQ(linkworld_data_of(1, 0), 2);
 	CHECK_EQ(linkworld_data_of(0, 2), 1);
-	CHECK(linkworld.data[0][1].longest_gap_ns < 100 * LINKWORLD_MS);
-	CHECK(linkworld.data[1][0].longest_gap_ns < 100 * LINKWORLD_MS);
-	CHECK(linkworld.data[0][1].sent - linkworld.data[0][1].came < 100);
-	CHECK_EQ(linkworld.data[0][1].doubled, 0);
+	CHECK(linkworld_now.data[0][1].longest_gap_ns < 100 * LINKWORLD_MS);
+	CHECK(linkworld_now.data[1][0].longest_gap_ns < 100 * LINKWORLD_MS);
+	CHECK(linkworld_now.data[0][1].sent - linkworld_now.data[0][1].came <
+	    100);
+	CHECK_EQ(linkworld_now.data[0][1].doubled, 0);
 	CHECK(!linkworld_is_up(0, 1, 0));
-	CHECK_EQ(link_control(linkworld.nodes[0].links, 1), 2);
+	CHECK_EQ(link_control(linkworld_now.nodes[0].links, 1), 2);
 
 	cut(0, 1, 0, false);
 	cut(1, 0, 0, false);
 	linkworld_forget();
 	linkworld_run(2000);
 	CHECK_EQ(linkworld_data_of(0, 1), 1);
-	CHECK_EQ(linkworld.data[0][1].sent - linkworld.data[0][1].came, 0);
+	CHECK_EQ(
+	    linkworld_now.data[0][1].sent - linkworld_now.data[0][1].came, 0);
 	linkworld_end();
 }
 
@@ -107,7 +109,7 @@ test_link_deaf_in_one_direction_is_left_by_both(void)
 	linkworld_run(500);
 	CHECK_EQ(linkworld_data_of(0, 1), 2);
 	CHECK_EQ(linkworld_data_of(1, 0), 2);
-	CHECK(linkworld.data[0][1].longest_gap_ns < 100 * LINKWORLD_MS);
+	CHECK(linkworld_now.data[0][1].longest_gap_ns < 100 * LINKWORLD_MS);
 	/* Each end knows it, though one of them hears the other. */
 	CHECK_EQ(linkworld_status(0, 1, 0).state, LINK_INIT);
 	CHECK_EQ(linkworld_status(1, 0, 0).state, LINK_DOWN);
@@ -121,12 +123,13 @@ test_link_that_loses_much_is_left_within_100_ms(void)
 
 	begin_busy(&two);
 	lossy.loss = 300;
-	linkworld.wires[0][1][0] = lossy;
+	linkworld_now.wires[0][1][0] = lossy;
 	linkworld_run(100);
 	CHECK_EQ(linkworld_data_of(0, 1), 2);
 	linkworld_forget();
 	linkworld_run(10000);
-	CHECK_EQ(linkworld.data[0][1].sent - linkworld.data[0][1].came, 0);
+	CHECK_EQ(
+	    linkworld_now.data[0][1].sent - linkworld_now.data[0][1].came, 0);
 	CHECK(linkworld_status(1, 0, 0).loss_in > 100);
 	CHECK(linkworld_status(0, 1, 0).loss_out > 100);
 	linkworld_end();
@@ -141,9 +144,9 @@ test_link_that_loses_little_keeps_data(void)
 	lossy.loss = 10;
 	linkworld_all(0, lossy);
 	linkworld_run(10000);
-	CHECK(linkworld.moves <= 12); /* six pairs, now and then */
-	CHECK(linkworld.data[0][1].by_link[0] >
-	    linkworld.data[0][1].came * 8 / 10);
+	CHECK(linkworld_now.moves <= 12); /* six pairs, now and then */
+	CHECK(linkworld_now.data[0][1].by_link[0] >
+	    linkworld_now.data[0][1].came * 8 / 10);
 	linkworld_end();
 }
 
@@ -159,9 +162,9 @@ test_link_that_flaps_each_second_is_left_alone(void)
 		if (i == 5)
 			linkworld_forget();
 	}
-	CHECK(linkworld.data[0][1].longest_gap_ns < 10 * LINKWORLD_MS);
-	CHECK_EQ(linkworld.data[0][1].sent, linkworld.data[0][1].came);
-	CHECK_EQ(linkworld.moves, 0);
+	CHECK(linkworld_now.data[0][1].longest_gap_ns < 10 * LINKWORLD_MS);
+	CHECK_EQ(linkworld_now.data[0][1].sent, linkworld_now.data[0][1].came);
+	CHECK_EQ(linkworld_now.moves, 0);
 	/* And is not left for ever. */
 	linkworld_run(15000);
 	CHECK_EQ(linkworld_data_of(0, 1), 1);
@@ -181,8 +184,8 @@ test_link_that_becomes_slow_and_shaky_is_left(void)
 	linkworld_run(400);
 	linkworld_forget();
 	linkworld_run(5000);
-	CHECK_EQ(linkworld.data[0][1].by_link[0], 0);
-	CHECK(linkworld.data[0][1].longest_gap_ns < 10 * LINKWORLD_MS);
+	CHECK_EQ(linkworld_now.data[0][1].by_link[0], 0);
+	CHECK(linkworld_now.data[0][1].longest_gap_ns < 10 * LINKWORLD_MS);
 	linkworld_end();
 }
 
@@ -206,7 +209,7 @@ test_link_faster_by_a_fifth_is_taken_and_no_other(void)
 	slow.delay_ns = 2 * LINKWORLD_MS + 800000;
 	linkworld_all(0, slow);
 	linkworld_run(2000);
-	CHECK_EQ(linkworld.moves, 0);
+	CHECK_EQ(linkworld_now.moves, 0);
 	linkworld_end();
 }
 
@@ -238,12 +241,12 @@ test_link_active_uses_all_good_ones(void)
 	begin_busy(&cfg);
 	linkworld_run(1000);
 	CHECK_EQ(linkworld_data_of(0, 1), 7);
-	CHECK(linkworld.data[0][1].doubled > linkworld.data[0][1].came);
+	CHECK(linkworld_now.data[0][1].doubled > linkworld_now.data[0][1].came);
 	linkworld_forget();
 	linkworld_all(0, (struct linkworld_wire){ .is_cut = true });
 	linkworld_run(1000);
 	CHECK_EQ(linkworld_data_of(0, 1), 6);
-	CHECK_EQ(linkworld.data[0][1].came, linkworld.data[0][1].sent);
+	CHECK_EQ(linkworld_now.data[0][1].came, linkworld_now.data[0][1].sent);
 	linkworld_end();
 }
 
@@ -256,15 +259,16 @@ test_link_rr_takes_equal_ones_in_turn(void)
 	begin_busy(&cfg);
 	linkworld_run(1000);
 	for (uint32_t link = 0; link < 3; link++)
-		CHECK(linkworld.data[0][1].by_link[link] >
-		    linkworld.data[0][1].came / 4);
-	CHECK_EQ(linkworld.data[0][1].doubled, 0);
+		CHECK(linkworld_now.data[0][1].by_link[link] >
+		    linkworld_now.data[0][1].came / 4);
+	CHECK_EQ(linkworld_now.data[0][1].doubled, 0);
 	linkworld_all(1, slow);
 	linkworld_run(1000);
 	linkworld_forget();
 	linkworld_run(1000);
-	CHECK_EQ(linkworld.data[0][1].by_link[1], 0);
-	CHECK(linkworld.data[0][1].by_link[2] > linkworld.data[0][1].came / 3);
+	CHECK_EQ(linkworld_now.data[0][1].by_link[1], 0);
+	CHECK(linkworld_now.data[0][1].by_link[2] >
+	    linkworld_now.data[0][1].came / 3);
 	linkworld_end();
 }
 
@@ -280,19 +284,20 @@ test_link_nothing_makes_a_peer_unreachable(void)
 	linkworld_run(5000);
 	linkworld_forget();
 	linkworld_run(1000);
-	CHECK(linkworld.data[0][1].came > linkworld.data[0][1].sent / 2);
+	CHECK(
+	    linkworld_now.data[0][1].came > linkworld_now.data[0][1].sent / 2);
 
 	/* All silent: DATA and control over everything. */
 	linkworld_all(0, (struct linkworld_wire){ .is_cut = true });
 	linkworld_all(1, (struct linkworld_wire){ .is_cut = true });
 	linkworld_run(1000);
 	CHECK_EQ(linkworld_data_of(0, 1), 3);
-	CHECK_EQ(link_control(linkworld.nodes[0].links, 1), 3);
+	CHECK_EQ(link_control(linkworld_now.nodes[0].links, 1), 3);
 	linkworld_run(20000);
 	linkworld_forget();
 	linkworld_all(1, fine);
 	linkworld_run(10);
-	CHECK(linkworld.data[0][1].came > 5);
+	CHECK(linkworld_now.data[0][1].came > 5);
 	linkworld_run(2000);
 	CHECK_EQ(linkworld_data_of(0, 1), 2);
 	linkworld_end();
@@ -302,7 +307,7 @@ static void
 test_link_hint_takes_and_gives_back_all_pairs_at_once(void)
 {
 	begin_busy(&first);
-	link_hint(linkworld.nodes[0].links, 0, false, linkworld.now_ns);
+	link_hint(linkworld_now.nodes[0].links, 0, false, linkworld_now.now_ns);
 	CHECK_EQ(linkworld_data_of(0, 1), 2);
 	CHECK_EQ(linkworld_data_of(0, 2), 2);
 	CHECK(linkworld_status(0, 1, 0).is_unusable);
@@ -312,10 +317,10 @@ test_link_hint_takes_and_gives_back_all_pairs_at_once(void)
 	CHECK_EQ(linkworld_status(1, 0, 0).state, LINK_INIT);
 	CHECK(!linkworld_is_up(0, 1, 0));
 
-	link_hint(linkworld.nodes[0].links, 1, false, linkworld.now_ns);
+	link_hint(linkworld_now.nodes[0].links, 1, false, linkworld_now.now_ns);
 	CHECK_EQ(linkworld_data_of(0, 1), 3);
-	link_hint(linkworld.nodes[0].links, 1, true, linkworld.now_ns);
-	link_hint(linkworld.nodes[0].links, 0, true, linkworld.now_ns);
+	link_hint(linkworld_now.nodes[0].links, 1, true, linkworld_now.now_ns);
+	link_hint(linkworld_now.nodes[0].links, 0, true, linkworld_now.now_ns);
 	linkworld_run(50);
 	CHECK(linkworld_is_up(0, 1, 0) && linkworld_is_up(0, 2, 1));
 	linkworld_run(2000);
@@ -327,10 +332,10 @@ static void
 test_link_pause_of_a_process_blames_no_link(void)
 {
 	begin_busy(&two);
-	linkworld.nodes[0].is_stopped = true;
+	linkworld_now.nodes[0].is_stopped = true;
 	linkworld_run(2000);
-	linkworld.nodes[0].is_stopped = false;
-	link_tick(linkworld.nodes[0].links, linkworld.now_ns);
+	linkworld_now.nodes[0].is_stopped = false;
+	link_tick(linkworld_now.nodes[0].links, linkworld_now.now_ns);
 	CHECK(linkworld_is_up(0, 1, 0) && linkworld_is_up(0, 2, 1));
 	CHECK_EQ(linkworld_data_of(0, 1), 1);
 	linkworld_run(1000);
@@ -360,11 +365,11 @@ test_link_datagram_of_another_link_is_refused(void)
 	struct link_at at = { 1, 0, 0 };
 
 	begin(&two);
-	at.now_ns = linkworld.now_ns;
-	CHECK(!link_hear(linkworld.nodes[0].links, &at, &packet, 100));
+	at.now_ns = linkworld_now.now_ns;
+	CHECK(!link_hear(linkworld_now.nodes[0].links, &at, &packet, 100));
 	packet.link = 0;
-	CHECK(link_hear(linkworld.nodes[0].links, &at, &packet, 100));
-	CHECK(!link_hear(linkworld.nodes[0].links, &at, &packet, 100));
+	CHECK(link_hear(linkworld_now.nodes[0].links, &at, &packet, 100));
+	CHECK(!link_hear(linkworld_now.nodes[0].links, &at, &packet, 100));
 	linkworld_end();
 }
 
@@ -390,13 +395,14 @@ test_link_mtu_is_found_in_both_directions(void)
 
 	begin(&one);
 	CHECK_EQ(linkworld_status(0, 1, 0).mtu, LINKWORLD_FRAME);
-	CHECK_EQ(link_mtu(linkworld.nodes[0].links, 1, false), LINKWORLD_FRAME);
-	linkworld.wires[0][1][0] = narrow;
+	CHECK_EQ(
+	    link_mtu(linkworld_now.nodes[0].links, 1, false), LINKWORLD_FRAME);
+	linkworld_now.wires[0][1][0] = narrow;
 	linkworld_run(6000);
 	CHECK_EQ(linkworld_status(0, 1, 0).mtu, 1232);
 	CHECK_EQ(linkworld_status(1, 0, 0).mtu, 1232);
 	CHECK_EQ(linkworld_status(0, 2, 0).mtu, LINKWORLD_FRAME);
-	linkworld.wires[0][1][0] = fine;
+	linkworld_now.wires[0][1][0] = fine;
 	linkworld_run(6000);
 	CHECK_EQ(linkworld_status(0, 1, 0).mtu, LINKWORLD_FRAME);
 	CHECK_EQ(linkworld_status(1, 0, 0).mtu, LINKWORLD_FRAME);
@@ -413,8 +419,8 @@ test_link_black_hole_under_load_is_found_in_300_ms(void)
 	linkworld_run(1500); /* between two rounds */
 	linkworld_all(0, narrow);
 	linkworld_run(300);
-	CHECK_EQ(link_mtu(linkworld.nodes[0].links, 1, false), 1232);
-	CHECK_EQ(link_mtu(linkworld.nodes[1].links, 2, false), 1232);
+	CHECK_EQ(link_mtu(linkworld_now.nodes[0].links, 1, false), 1232);
+	CHECK_EQ(link_mtu(linkworld_now.nodes[1].links, 2, false), 1232);
 	CHECK(linkworld_is_up(0, 1, 0));
 	linkworld_end();
 }
@@ -430,7 +436,7 @@ test_link_mtu_survives_loss(void)
 	linkworld_all(0, lossy);
 	for (int i = 0; i < 100; i++) {
 		linkworld_run(1000);
-		whole += link_mtu(linkworld.nodes[0].links, 1, false) ==
+		whole += link_mtu(linkworld_now.nodes[0].links, 1, false) ==
 		    LINKWORLD_FRAME;
 	}
 	CHECK(whole >= 90);
@@ -449,7 +455,7 @@ test_link_survives_what_a_peer_makes_up(void)
 	begin(&two);
 	for (int i = 0; i < 20000; i++) {
 		struct link_at at = { 1 + (uint32_t)i % 2, (uint32_t)i / 2 % 2,
-			linkworld.now_ns };
+			linkworld_now.now_ns };
 		struct link_packet packet;
 		struct link_effect effect;
 
@@ -463,14 +469,14 @@ test_link_survives_what_a_peer_makes_up(void)
 		if (!link_packet_get(bytes, sizeof bytes, &packet))
 			continue;
 		packet.seq >>= r.x % 64;
-		taken += link_hear(linkworld.nodes[0].links, &at, &packet,
+		taken += link_hear(linkworld_now.nodes[0].links, &at, &packet,
 		    (uint32_t)(r.x >> 20) % 3000);
-		while (link_next(
-		    linkworld.nodes[0].links, linkworld.now_ns, &effect))
+		while (link_next(linkworld_now.nodes[0].links,
+		    linkworld_now.now_ns, &effect))
 			if (effect.kind == LINK_OUT_SEND)
 				link_packet_put(&effect.packet, bytes);
-		link_tick(linkworld.nodes[0].links, linkworld.now_ns);
-		link_assert(linkworld.nodes[0].links);
+		link_tick(linkworld_now.nodes[0].links, linkworld_now.now_ns);
+		link_assert(linkworld_now.nodes[0].links);
 		CHECK(linkworld_data_of(0, at.peer) != 0);
 	}
 	CHECK(taken > 10);
