@@ -9,8 +9,8 @@
  * never safety.
  *
  * This node's own health counts: who is woken late, or suspected somebody who
- * then spoke, waits longer before it accuses, and who is ill accuses nobody:
- * then the token's loss tells.
+ * then spoke, waits longer before it accuses, and who is ill accuses nobody
+ * for seconds: until then the token's loss tells.
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
@@ -25,7 +25,7 @@ enum {
 	ROW_REFRESH_BEATS = 20,
 	HEALTH_QUIET_MS = 1000,
 	HEALTH_REFUTED = 2, /* so ill at most for what was refuted */
-	HEALTH_MUTE = 4,    /* accuses nobody */
+	HEALTH_MUTE = 4,    /* accuses nobody for long */
 	TRIAL_ANSWERS = 3,  /* of who was dead, in a row */
 	NODES_FULL_RATE = 8,
 };
@@ -76,7 +76,13 @@ totem_confirm_span(const struct totem *t)
 uint64_t
 totem_dead_after(const struct totem *t, uint32_t peer)
 {
-	return totem_suspect_after(t, peer) + totem_confirm_span(t);
+	uint64_t span = totem_suspect_after(t, peer) + totem_confirm_span(t);
+
+	/* As long as a lost token is waited for then, but not for ever: it
+	 * may go round without the peer being heard. */
+	if (t->health >= HEALTH_MUTE)
+		span = num_max(span, 2 * t->cfg.token_loss_max_ns);
+	return span;
 }
 
 uint64_t
@@ -427,8 +433,6 @@ judge(struct totem *t, uint32_t node, uint64_t *probes)
 	uint64_t due_ns = verdict_due(t, node);
 	if (t->now_ns < due_ns)
 		return num_min(due_ns, peer->probe_ns);
-	if (t->health >= HEALTH_MUTE)
-		return peer->probe_ns;
 	give_up(t, node);
 	*probes &= ~TOTEM_BIT(node);
 	return TOTEM_NEVER;
@@ -503,10 +507,12 @@ totem_detect_late(struct totem *t, uint64_t late_ns)
 	totem_trace(t, TOTEM_TRACE_PAUSED, late_ns, 0, 0);
 	totem_emit(t, TOTEM_OUT_PAUSED, late_ns);
 	totem_detect_stressed(t, TOTEM_HEALTH_MAX);
-	/* Whoever was silent meanwhile was silent to a sleeper. */
+	/* Whoever was silent meanwhile was silent to a sleeper; but who sleeps
+	 * again and again must still find out who is silent in between. */
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		if (t->peer[i].is_alive)
-			t->peer[i].heard_ns = t->now_ns;
+			t->peer[i].heard_ns =
+			    num_min(t->now_ns, t->peer[i].heard_ns + late_ns);
 		forget_suspicion(&t->peer[i]);
 	}
 	forgive_deadlines(t);

@@ -254,6 +254,21 @@ scenario_the_ill_do_not_accuse(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Who stays ill and does not hear another, though the token goes round, must
+ * not keep the ring for ever. */
+static void
+scenario_the_ill_are_deaf_on_one_side(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	stand_still(sim, "2", 5, 60);
+	scenario_cut_oneway(sim, "3", "2");
+	uint64_t views = scenario_views(sim, 1);
+	for (int i = 0; i < 200; i++)
+		stand_still(sim, "2", 1, 60);
+	scenario_expect(sim, scenario_views(sim, 1) > views, "the ring stays");
+	scenario_end(sim);
+}
+
 /* How long 1 bears the silence of 2. */
 static uint64_t
 patience_ms(struct sim *sim)
@@ -300,6 +315,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_who_is_late_is_patient),
 		SCENARIO(scenario_who_was_refuted_is_patient),
 		SCENARIO(scenario_the_ill_do_not_accuse),
+		SCENARIO(scenario_the_ill_are_deaf_on_one_side),
 		SCENARIO(scenario_lateness_is_learnt),
 	};
 
