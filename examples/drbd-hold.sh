@@ -7,8 +7,9 @@
 #	ExecStart=ringlock --ttl 30s --grace 20s --on-stuck=reboot \
 #		drbd/r0 -- /usr/local/sbin/drbd-hold.sh r0
 #
-# Promotion happens nowhere else.  Ends with 0 when the device is secondary
-# again; with 70 when it is not: then the lock is not given back early, and
+# Promotion happens nowhere else.  Ends with 0 when it was told to and the device
+# is secondary again, with 1 or 75 when the service ended or failed by itself;
+# with 70 when the device stays primary: then the lock is not given back early, and
 # --on-stuck resets this node before others get it.  TimeoutStopSec of the
 # service must be less than the grace.
 set -u
@@ -28,10 +29,8 @@ demote() # CODE
 trap 'demote 0' TERM INT HUP QUIT
 
 drbdadm primary "$res" || demote 75
-systemctl start "app@$res.service" || demote 75
-# A trap runs only when what is waited for is no child in the foreground.
-while :; do
-	sleep 3600 &
-	wait $!
-	systemctl is-active --quiet "app@$res.service" || demote 1
-done
+# Starts it and waits until it has ended: in the background, for a trap runs
+# only when what is waited for is no child in the foreground.
+systemctl start --wait "app@$res.service" &
+wait $! || demote 75
+demote 1

@@ -45,7 +45,7 @@ until_it_says() # ANSWER STATEMENT: a server takes it up a moment later
 		[ "$answer" != "$1" ] || return 0
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || break
-		sleep 0.1
+		sleep 0.1 # no event: it tells nobody that it has reloaded
 	done
 	return 1
 }

@@ -19,8 +19,7 @@ until $check; do
 	tries=$((tries - 1))
 	if [ $tries = 0 ]; then
 		echo "${0##*/}: $service did not come back" >&2
-		# Held until somebody looks.
-		while :; do sleep 3600; done
+		exec tail -f /dev/null # held until somebody looks
 	fi
-	sleep "${PAUSE:-1}"
+	sleep "${PAUSE:-1}" # no event: CHECK may be any command
 done

@@ -40,13 +40,17 @@ stub_drbd()
 		echo secondary >role ;;
 	esac'
 	stub systemctl 'case $1 in
-	start) echo yes >app; echo >started ;;
-	stop) rm -f app ;;
-	is-active) [ -e app ] ;;
+	start)
+		echo yes >app
+		echo >started
+		[ -z "${BROKEN-}" ] || exit 1
+		read -r _ <ends
+		;;
+	stop) rm -f app; echo 1<>ends ;;
 	esac'
 	echo secondary >role
-	rm -f started
-	mkfifo started
+	rm -f started ends
+	mkfifo started ends
 }
 
 drbd_hold()
@@ -68,9 +72,23 @@ drbd_hold()
 	kill -TERM "$HOLDER"
 	ended 0
 	[ "$(cat calls)" = 'drbdadm primary r0
-systemctl start app@r0.service
+systemctl start --wait app@r0.service
 systemctl stop app@r0.service
 drbdadm secondary r0' ]
+	run -1 ringlock_ --holder drbd/r0
+}
+
+@test "DRBD: demoted when the service ends by itself, or does not start" {
+	stub_drbd
+	drbd_hold
+	timeout 60 cat started
+	echo >ends
+	ended 1
+	[ "$(cat role)" = secondary ]
+	BROKEN=yes drbd_hold
+	timeout 60 cat started
+	ended 75
+	[ "$(cat role)" = secondary ]
 	run -1 ringlock_ --holder drbd/r0
 }
 
@@ -134,7 +152,7 @@ drbdadm secondary r0' ]
 	[ $early -gt 2 ]
 	[ "$(cat role)" = secondary ]
 }
-is_killed_or_waits() { [ -e killed ] || grep -q is-active calls || [ -e app ]; }
+is_killed_or_waits() { [ -e killed ] || [ -e app ]; }
 
 @test "a job runs on one node at a time, and silently not on the others" {
 	local line i
