@@ -6,11 +6,11 @@
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 load ../cli/ringd_nodes
+load load
 
 setup()
 {
 	nodes_begin
-	aids=$RINGKIT_BUILD/tests/cli
 	seed=${HOSTILE_SEED:-$((${EPOCHREALTIME/./} % 1000000))}
 	echo "HOSTILE_SEED=$seed"
 }
@@ -35,35 +35,10 @@ relayed_config() # OPTION...
 					"ringkit$i.conf"
 		done
 	done
-	background "$aids/hostile" -n "${HOSTILE_COUNT:-100000}" -s "$seed" \
-		"$prefix" >relay
+	background "$RINGKIT_BUILD/tests/cli/hostile" -s "$seed" \
+		-n "${HOSTILE_COUNT:-100000}" "$prefix" >relay
 	relay=$!
 	appears relay ready
-}
-
-record()
-{
-	local i
-	recorders=() publishers=()
-	for i in 1 2 3; do
-		background "$aids/recorder" -e end "run$i" "rec$i" >"ready.$i"
-		recorders+=($!)
-	done
-	for i in 1 2 3; do
-		appears "ready.$i" ready
-		background "$aids/publisher" -s "$i" -r 150 -x 20000 "run$i" \
-			"p$i" "p$i"
-		publishers+=($!)
-	done
-}
-
-# all_end PID...: each with code 0.
-all_end()
-{
-	local pid
-	for pid; do
-		wait "$pid"
-	done
 }
 
 # adds_up I: every datagram was believed or refused, at node I.
@@ -81,18 +56,16 @@ adds_up()
 }
 
 @test "hostile datagrams: no crash, no wrong delivery, no reformation" {
-	local i node added drops refused=() gathers=()
+	local i node added drops refused=()
 	# So patient that a busy machine alone makes no reformation.
 	relayed_config token=3s heartbeat=200ms
 	for i in 1 2 3; do
 		conf=ringkit$i.conf start "$i"
 	done
 	together 1,2,3
-	record
-	appears rec1.1 'msg .* node=3 '
+	load_begins 150
 	for i in 1 2 3; do
 		refused[i]=$(stat_of "$i" net_refused)
-		gathers[i]=$(stat_of "$i" ring_gathers)
 	done
 	kill -USR1 "$relay"
 	appears relay '^done$' 100
@@ -105,16 +78,9 @@ adds_up()
 		echo "node $i: $added added, $drops dropped, ${refused[i]} refused"
 		[ "${refused[i]}" -le "$added" ]
 		[ "${refused[i]}" -ge $((added - drops)) ]
-		[ "$(stat_of "$i" ring_gathers)" = "${gathers[i]}" ]
 	done <relay
-	kill -TERM "${publishers[@]}"
-	all_end "${publishers[@]}"
-	ask 2 'pub group=end confirm=safe data=end' | grep '^ok pos='
-	all_end "${recorders[@]}"
-	echo end >end
-	"$RINGKIT_BUILD/tests/check/evscheck" --settled --accepted 2=end \
-		--accepted 1=p1.accepted --accepted 2=p2.accepted \
-		--accepted 3=p3.accepted rec?.1
+	load_undisturbed
+	load_ends
 }
 
 @test "a member that lies: no crash, and a good ring as soon as it is gone" {
@@ -123,7 +89,7 @@ adds_up()
 	cp "$RINGKIT_BUILD/tests/seal/traitor" traitor
 	start 1 2 3
 	together 1,2,3
-	record
+	load_begins 150
 	folders 4
 	TRAITOR=$seed background "${AS_NOBODY[@]}" ./traitor -c ringkit.conf \
 		--node n4 --rundir run4 --statedir state4 2>traitor.log
@@ -144,10 +110,7 @@ adds_up()
 		kill -0 "${PID[$i]}"
 	done
 	together 1,2,3 40
-	kill -TERM "${publishers[@]}"
-	all_end "${publishers[@]}"
-	ask 2 'pub group=end confirm=safe data=end' | grep '^ok pos='
-	all_end "${recorders[@]}"
+	load_stops
 	for i in 1 2 3; do
 		ask "$i" stats | grep -E 'refused|malformed|unknown|gathers '
 	done

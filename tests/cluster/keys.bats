@@ -3,11 +3,11 @@
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 load ../cli/ringd_nodes
+load load
 
 setup()
 {
 	nodes_begin
-	aids=$RINGKIT_BUILD/tests/cli
 	FIRST=$(printf '%064d' 7)
 	PATH=$RINGKIT_BIN:$PATH
 }
@@ -64,35 +64,10 @@ holds()
 	ask "$i" status | grep "kind=key id=$active active=yes"
 }
 
-gathers()
-{
-	stat_of "$1" ring_gathers
-}
-
-# all_end PID...: each with code 0.
-all_end()
-{
-	local pid
-	for pid; do
-		wait "$pid"
-	done
-}
-
 @test "under load: nothing lost, nothing doubled, no view change, one new key" {
-	local i recorders=() publishers=() before=()
+	local i
 	keyed 3
-	for i in 1 2 3; do
-		background "$aids/recorder" -e end "run$i" "rec$i" >"ready.$i"
-		recorders+=($!)
-	done
-	for i in 1 2 3; do
-		appears "ready.$i" ready
-		background "$aids/publisher" -s "$i" -r 300 -x 20000 "run$i" \
-			"p$i" "p$i"
-		publishers+=($!)
-		before[i]=$(gathers "$i")
-	done
-	appears rec1.1 'msg .* node=3 '
+	load_begins 300
 	# Twice, from two nodes.
 	rotate 1 -l >told
 	[ "$(grep -c 'result=ok' told)" = 9 ]
@@ -101,17 +76,10 @@ all_end()
 		holds "$i" 2
 	done
 	rotate 3 | grep '^done  key 3 '
-	kill -TERM "${publishers[@]}"
-	all_end "${publishers[@]}"
-	ask 2 'pub group=end confirm=safe data=end' | grep '^ok pos='
-	all_end "${recorders[@]}"
-	echo end >end
-	"$RINGKIT_BUILD/tests/check/evscheck" --settled --accepted 2=end \
-		--accepted 1=p1.accepted --accepted 2=p2.accepted \
-		--accepted 3=p3.accepted rec?.1
+	load_ends
+	load_undisturbed
 	for i in 1 2 3; do
 		holds "$i" 3
-		[ "$(gathers "$i")" = "${before[i]}" ]
 		# What is not a key is as it was.
 		[ "$(head -n 1 "keys$i/key")" = "# node $i" ]
 		[ "$(stat -c %a "keys$i/key")" = 400 ]

@@ -5,6 +5,7 @@
 # shellcheck disable=SC2034,SC2154 # variables are shared
 
 load ../cli/ringd_nodes
+load load
 load nodes
 
 setup()
@@ -79,9 +80,9 @@ all_take() # LINK
 	done
 }
 
-begin_load()
+ring_begins()
 {
-	local i aids=$RINGKIT_BUILD/tests/cli
+	local i
 	for i in 1 2 3; do
 		trio_launch "$i" ringd
 	done
@@ -92,21 +93,7 @@ begin_load()
 		comes "$i" 'kind=ring state=operational .* members=1,2,3 '
 	done
 	[ "${LINKS:-2}" = 1 ] || all_take 0
-	recorders=() publishers=()
-	for i in 1 2 3; do
-		background "$aids/recorder" -e end "run$i" "rec$i" >"ready.$i"
-		recorders+=($!)
-	done
-	for i in 1 2 3; do
-		appears "ready.$i" ready
-		background "$aids/publisher" -s "$i" -r 150 -x 20000 "run$i" \
-			"p$i" "p$i"
-		publishers+=($!)
-	done
-	for i in 1 2 3; do
-		appears "rec$i.1" 'msg .* node=3 '
-		gathers[i]=$(stat_of "$i" ring_gathers)
-	done
+	load_begins 150
 }
 
 # Its socket may not be there at once.
@@ -118,43 +105,14 @@ first_started() # I
 	done
 }
 
-no_view_changed()
-{
-	local i
-	for i in 1 2 3; do
-		[ "$(stat_of "$i" ring_gathers)" = "${gathers[i]}" ] || {
-			echo "node $i:"
-			grep -a view- "log$i.ringd"
-			return 1
-		}
-	done
-}
-
-end_load() # OPTION...: of evscheck
-{
-	local pid
-	kill -TERM "${publishers[@]}"
-	for pid in "${publishers[@]}"; do
-		wait "$pid"
-	done
-	ask 2 'pub group=end confirm=safe data=end' | grep '^ok pos='
-	for pid in "${recorders[@]}"; do
-		wait "$pid"
-	done
-	echo end >end
-	"$RINGKIT_BUILD/tests/check/evscheck" --settled --accepted 2=end \
-		--accepted 1=p1.accepted --accepted 2=p2.accepted \
-		--accepted 3=p3.accepted "$@" rec?.1
-}
-
 @test "a link that is cut, deaf in one direction, or without carrier" {
-	begin_load
+	ring_begins
 	nodes_cut 1,2,3 1,2,3
 	all_take 1
 	comes 1 'kind=link node=2 link=0 .* state=down '
 	nodes_heal
 	all_take 0
-	no_view_changed
+	load_undisturbed
 
 	nodes_cut 1 2
 	takes 1 2 1
@@ -163,7 +121,7 @@ end_load() # OPTION...: of evscheck
 	takes 3 2 0
 	nodes_heal
 	all_take 0
-	no_view_changed
+	load_undisturbed
 
 	ip -n "$(nodes_netns bridge)" link set p3 down
 	comes 3 'kind=link node=1 link=0 .* state=unusable '
@@ -172,16 +130,16 @@ end_load() # OPTION...: of evscheck
 	takes 1 2 0
 	ip -n "$(nodes_netns bridge)" link set p3 up
 	all_take 0
-	no_view_changed
-	end_load
+	load_undisturbed
+	load_ends
 }
 
 @test "a link that loses a third, and one that flaps" {
 	local i
-	begin_load
+	ring_begins
 	nodes_loss 30
 	all_take 1
-	no_view_changed
+	load_undisturbed
 	nodes_loss 0
 	all_take 0
 	for ((i = 0; i < 5; i++)); do
@@ -190,8 +148,8 @@ end_load() # OPTION...: of evscheck
 		nodes_heal
 		sleep 0.5 # no event: and to work so long
 	done
-	no_view_changed
-	end_load
+	load_undisturbed
+	load_ends
 }
 
 # passes I BYTES: such datagrams, and no longer ones, get through to the others.
@@ -206,7 +164,7 @@ passes()
 @test "an only link through which long datagrams no longer get" {
 	local i last
 	LINKS=1 links_config 'token = 3s' 'heartbeat = 100ms'
-	LINKS=1 begin_load
+	LINKS=1 ring_begins
 	for i in 1 2 3; do
 		passes "$i" 1448
 	done
@@ -223,6 +181,6 @@ passes()
 		passes "$i" 1448
 		comes "$i" 'kind=ring .* frame_bytes=1400 '
 	done
-	no_view_changed
-	end_load --accepted 1=late.accepted
+	load_undisturbed
+	load_ends --accepted 1=late.accepted
 }

@@ -12,10 +12,10 @@
  * wrongly.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libcommon/base/num.h"
+#include "libcommon/base/parse.h"
 
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_calm.h"
@@ -71,12 +71,8 @@ usage(void)
 static bool
 take_number(char **argv, uint64_t *out)
 {
-	char *end;
-
-	if (argv[1] == NULL)
-		return false;
-	*out = strtoull(argv[1], &end, 0);
-	return *end == '\0' && end != argv[1];
+	return argv[1] != NULL &&
+	    parse_u64(argv[1], strlen(argv[1]), 0, UINT64_MAX, out) == 0;
 }
 
 static bool
