@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,8 @@ serve_options(struct serve *serve, const struct serve_program *program,
 		rc = opt_usage(&table, "%s: not expected", argv[first]);
 	serve->rundir = opt_rundir(serve->rundir);
 	*code = rc == OPT_E_USAGE ? EXITCODE_USAGE : EXITCODE_OK;
+	if (rc == OPT_DONE && fflush(stdout) != 0)
+		daemon_die(EXITCODE_IO, "standard output: %s", strerror(errno));
 	return rc == 0;
 }
 

@@ -247,6 +247,16 @@ same_sections() # PROGRAM COMMAND-IT-HAS
 
 # ---- tables -----------------------------------------------------------------
 
+@test "a help that cannot be written: 74, of tools and of daemons" {
+	local program
+	for program in ringd memberd quorumd cfgstored ringlock cfgstore \
+		ringkit msgsend msgcat check-quorum watch-membership; do
+		run -74 sh -c '"$0" --help >/dev/full' "$program"
+		[[ $output == "$program: standard output: "* ]]
+		run -74 sh -c '"$0" --version >&-' "$program"
+	done
+}
+
 @test "the exit codes of every page are those of exitcode.h" {
 	local page code
 	sed -n 's/.* = \([0-9]*\),.*/\1/p' \
