@@ -76,13 +76,24 @@ totem_confirm_span(const struct totem *t)
 uint64_t
 totem_dead_after(const struct totem *t, uint32_t peer)
 {
-	uint64_t span = totem_suspect_after(t, peer) + totem_confirm_span(t);
+	return totem_suspect_after(t, peer) + totem_confirm_span(t);
+}
 
-	/* As long as a lost token is waited for then, but not for ever: it
-	 * may go round without the peer being heard. */
+/* Who is ill and has no second accuser waits as long as for a lost token, but
+ * not for ever: the token may go round without the peer being heard. */
+static uint64_t
+floor_of_the_ill(const struct totem *t, uint64_t span_ns)
+{
 	if (t->health >= HEALTH_MUTE)
-		span = num_max(span, 2 * t->cfg.token_loss_max_ns);
-	return span;
+		return num_max(span_ns, 2 * t->cfg.token_loss_max_ns);
+	return span_ns;
+}
+
+uint64_t
+totem_lone_after(const struct totem *t, uint32_t peer)
+{
+	return floor_of_the_ill(
+	    t, totem_dead_after(t, peer) + totem_confirm_span(t));
 }
 
 uint64_t
@@ -401,9 +412,11 @@ verdict_due(const struct totem *t, uint32_t node)
 
 	if (totem_witness_is_seen(t, node))
 		return peer->heard_ns + totem_cut_after(t, node);
-	if (peer->accusers != 0 || totem_witness_is_alone(t, node))
+	if (peer->accusers != 0)
 		return peer->heard_ns + dead_ns;
-	return peer->heard_ns + dead_ns + totem_confirm_span(t);
+	if (totem_witness_is_alone(t, node))
+		return peer->heard_ns + floor_of_the_ill(t, dead_ns);
+	return peer->heard_ns + totem_lone_after(t, node);
 }
 
 static void

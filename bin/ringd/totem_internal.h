@@ -510,6 +510,8 @@ void totem_heartbeat_send(struct totem *t, uint64_t to, enum totem_beat beat);
 uint64_t totem_beat_span(const struct totem *t);
 uint64_t totem_suspect_after(const struct totem *t, uint32_t peer);
 uint64_t totem_dead_after(const struct totem *t, uint32_t peer);
+/* Of whom nobody else says that it misses it, or hears it. */
+uint64_t totem_lone_after(const struct totem *t, uint32_t peer);
 /* The longest silence that is borne of whom others hear. */
 uint64_t totem_cut_after(const struct totem *t, uint32_t peer);
 uint64_t totem_confirm_span(const struct totem *t);

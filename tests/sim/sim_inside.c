@@ -92,6 +92,8 @@ sim_inside_waits(const struct totem *t, struct sim_inside_waits *out)
 		if (i == t->self)
 			continue;
 		out->notice_ns = num_max(out->notice_ns, totem_cut_after(t, i));
+		out->notice_ns =
+		    num_max(out->notice_ns, totem_lone_after(t, i));
 		out->merge_ns = num_max(out->merge_ns, merge_ns);
 	}
 	out->merge_ns += 2 * t->cfg.merge_ns;
@@ -100,7 +102,7 @@ sim_inside_waits(const struct totem *t, struct sim_inside_waits *out)
 uint64_t
 sim_inside_dead_after_ns(const struct totem *t, uint32_t peer)
 {
-	return totem_dead_after(t, peer) + totem_confirm_span(t);
+	return totem_lone_after(t, peer);
 }
 
 uint32_t

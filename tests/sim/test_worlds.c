@@ -260,6 +260,8 @@ static void
 scenario_the_ill_are_deaf_on_one_side(struct sim *sim)
 {
 	scenario_cluster(sim, 3);
+	scenario_rule(
+	    sim, &(struct scenario_rule){ .kind = TOTEM_PACKET_WITNESS });
 	stand_still(sim, "2", 5, 60);
 	scenario_cut_oneway(sim, "3", "2");
 	uint64_t views = scenario_views(sim, 1);
