@@ -251,8 +251,10 @@ same_sections() # PROGRAM COMMAND-IT-HAS
 	local program
 	for program in ringd memberd quorumd cfgstored ringlock cfgstore \
 		ringkit msgsend msgcat check-quorum watch-membership; do
+		# shellcheck disable=SC2016 # for that shell
 		run -74 sh -c '"$0" --help >/dev/full' "$program"
 		[[ $output == "$program: standard output: "* ]]
+		# shellcheck disable=SC2016 # for that shell
 		run -74 sh -c '"$0" --version >&-' "$program"
 	done
 }
