@@ -1,12 +1,17 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared
 # daemons.bash: a daemon on each node, to be sourced after ../cluster/nodes.bash.
 #
-#   daemons_up KIND   ring: ringd at normal priority; ring-rr: with SCHED_RR;
-#                     peer-rr, peer: Corosync (udpu, no encryption), with and
-#                     without its realtime priority
+#   daemons_up KIND    ring: ringd at normal priority; ring-rr: with SCHED_RR;
+#                      ring-whole: that, and with its supervisor;
+#                      peer-rr, peer: Corosync (udpu, no encryption), with and
+#                      without its realtime priority; peer-default: at its
+#                      defaults (knet); peer-fast: udpu with the lowest token
+#                      timeout at which it was seen to hold
+#   daemons_start I    starts the one of node I again, which has ended
 #   daemons_down
 #
-# daemons_pid[I] is the one of node I; daemons_log I prints its log.
+# daemons_pid[I] is the one of node I; daemons_log I prints its log, which is
+# the file daemons_log_file I.
 
 daemons_kind=
 daemons_pid=()
@@ -15,7 +20,7 @@ daemons_ring_conf() # KIND
 {
 	local i
 	printf '[cluster]\nname = bench\nkey_file = key\n[ring]\n'
-	echo "rt_priority = $([ "$1" = ring-rr ] && echo 20 || echo 0)"
+	echo "rt_priority = $([ "$1" = ring ] && echo 0 || echo 20)"
 	for ((i = 1; i <= nodes_count; i++)); do
 		printf '[node n%d]\nid = %d\nlink0 = %s\n' \
 			"$i" "$i" "${nodes_addr[i]}"
@@ -24,22 +29,28 @@ daemons_ring_conf() # KIND
 
 daemons_ring() # KIND I
 {
-	local dir=$nodes_dir/$2
+	local dir=$nodes_dir/$2 alone=--no-supervisor
 	# One process, whose time is measured.
+	[ "$1" != ring-whole ] || alone=
+	# shellcheck disable=SC2086 # or no word
 	nodes_exec "$2" "$RINGKIT_BIN/ringd" --config "$nodes_dir/ring.conf" \
-		--node "$2" --rundir "$dir" --statedir "$dir/state" \
-		--no-supervisor \
-		--ready-fd 9 9>"$dir/ready" >"$dir/log" 2>&1
+		--node "$2" --rundir "$dir" --statedir "$dir/state" $alone \
+		--ready-fd 9 9>"$dir/ready" >>"$dir/log" 2>&1
 }
 
 daemons_peer_conf() # KIND I
 {
-	local i
+	local i transport=udpu token=
+	case $1 in
+	peer-default) transport=knet ;;
+	peer-fast) token=$'token: 130\ntoken_coefficient: 0' ;;
+	esac
 	cat <<-END
 		totem {
 			version: 2
 			cluster_name: bench
-			transport: udpu
+			transport: $transport
+			$token
 			crypto_cipher: none
 			crypto_hash: none
 		}
@@ -51,10 +62,11 @@ daemons_peer_conf() # KIND I
 			to_syslog: no
 			to_logfile: yes
 			logfile: $nodes_dir/$2/log
+			timestamp: hires
 		}
 		system {
 			state_dir: $nodes_dir/$2/state
-			sched_rr: $([ "$1" = peer-rr ] && echo yes || echo no)
+			sched_rr: $([ "$1" = peer ] && echo no || echo yes)
 		}
 		nodelist {
 	END
@@ -69,33 +81,52 @@ daemons_peer() # KIND I
 {
 	local dir=$nodes_dir/$2
 	daemons_peer_conf "$1" "$2" >"$dir/peer.conf"
-	nodes_exec "$2" corosync -f -c "$dir/peer.conf" >"$dir/log" 2>&1
+	nodes_exec "$2" corosync -f -c "$dir/peer.conf" >>"$dir/log" 2>&1
+}
+
+daemons_is_ring() { [ "${daemons_kind%%-*}" = ring ]; }
+
+daemons_launch() # I
+{
+	"daemons_${daemons_kind%%-*}" "$daemons_kind" "$1" </dev/null &
+	daemons_pid[$1]=$!
+}
+
+daemons_await() # I: until it has a view
+{
+	! daemons_is_ring || read -r _ <"$nodes_dir/$1/ready" || {
+		daemons_log "$1" >&2
+		return 1
+	}
+}
+
+daemons_start() # I
+{
+	daemons_launch "$1"
+	daemons_await "$1"
 }
 
 daemons_up() # KIND
 {
-	local i run=daemons_${1%-rr}
+	local i
 	daemons_kind=$1
-	if [ "$run" = daemons_ring ]; then
+	if daemons_is_ring; then
 		echo "1 $(printf '%064d' 7)" >"$nodes_dir/key"
 		chmod 400 "$nodes_dir/key"
 		daemons_ring_conf "$1" >"$nodes_dir/ring.conf"
 	fi
 	for ((i = 1; i <= nodes_count; i++)); do
 		mkdir -p "$nodes_dir/$i/state"
-		[ "$run" = daemons_peer ] || mkfifo "$nodes_dir/$i/ready"
-		"$run" "$1" "$i" </dev/null &
-		daemons_pid[i]=$!
+		! daemons_is_ring || mkfifo "$nodes_dir/$i/ready"
+		daemons_launch "$i"
 	done
-	[ "$run" = daemons_ring ] || return 0
 	for ((i = 1; i <= nodes_count; i++)); do
-		read -r _ <"$nodes_dir/$i/ready" && continue
-		daemons_log "$i" >&2
-		return 1
+		daemons_await "$i" || return
 	done
 }
 
-daemons_log() { cat "$nodes_dir/$1/log"; } # I
+daemons_log_file() { echo "$nodes_dir/$1/log"; } # I
+daemons_log() { cat "$(daemons_log_file "$1")"; } # I
 
 daemons_down()
 {

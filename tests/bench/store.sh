@@ -37,6 +37,10 @@ finish()
 } 2>/dev/null
 trap finish EXIT
 trap 'exit 1' INT TERM
+[ -x "$load" ] || {
+	echo "store.sh: no program $load: make tests" >&2
+	exit 1
+}
 mkfifo "$dir/never"
 exec {never}<>"$dir/never"
 
