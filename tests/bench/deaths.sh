@@ -85,21 +85,24 @@ forget()
 sample()
 {
 	local began at members=$rest whom=$survivors calm=0
+	local pid=${daemons_pid[$nodes_count]}
 	forget
 	[ "$1" != both ] || calm=${DEATHS_CALM:-7}
 	# no event: at no particular moment of the ring's
 	sleep "$calm.2$((RANDOM % 100 + 100))"
+	[ "$1" != crash ] || pid=$(ring_of "$pid")
+	chrt -r -p 30 $$ # or this shell would wait for its turn, too
 	began=${EPOCHREALTIME/./}
 	case $1 in
-	crash) kill -KILL "$(ring_of "${daemons_pid[$nodes_count]}")" ;;
-	both) kill -KILL "${daemons_pid[$nodes_count]}" ;;
+	crash | both) kill -KILL "$pid" ;;
+	leave) kill -TERM "$pid" ;;
 	cut) nodes_cut "$nodes_count" "$rest" both ;;
 	merge)
 		nodes_heal
 		members=$all whom="$survivors $nodes_count"
 		;;
-	leave) kill -TERM "${daemons_pid[$nodes_count]}" ;;
 	esac
+	chrt -o -p 0 $$
 	# shellcheck disable=SC2086 # a list
 	at=$(installed "$members" $whom) || return
 	echo $((at - began)) >>"times.$1"
