@@ -88,8 +88,8 @@ sample()
 	local pid=${daemons_pid[$nodes_count]}
 	forget
 	[ "$1" != both ] || calm=${DEATHS_CALM:-7}
-	# no event: at no particular moment of the ring's
-	sleep "$calm.2$((RANDOM % 100 + 100))"
+	# At no particular moment of the ring's.
+	sleep "$calm.2$((RANDOM % 100 + 100))" # no event: chance
 	[ "$1" != crash ] || pid=$(ring_of "$pid")
 	chrt -r -p 30 $$ # or this shell would wait for its turn, too
 	began=${EPOCHREALTIME/./}
