@@ -7,6 +7,7 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/idmap.h"
 #include "libcommon/base/num.h"
 
 #include "bin/ringd/link_internal.h"
@@ -51,11 +52,40 @@ link_create_sizes(struct links *l)
 		l->sizes[l->size_count++] = l->cfg.datagram_bytes;
 }
 
+/* What follows from how many nodes there are, and how often they beat. */
+static void
+link_set_beat(struct links *l)
+{
+	const struct link_config *cfg = &l->cfg;
+	uint64_t slowness = 1;
+
+	if (cfg->node_count > LINK_SLOW_NODES)
+		slowness =
+		    (cfg->node_count + LINK_SLOW_NODES - 1) / LINK_SLOW_NODES;
+	l->beat_ns = slowness *
+	    (cfg->heartbeat_ns != 0 ? cfg->heartbeat_ns : link_beat_ns);
+	l->timeout_ns = cfg->timeout_ns;
+	if (l->timeout_ns == 0)
+		l->timeout_ns =
+		    cfg->link_count > 1 ? link_timeout_ns : link_timeout_one_ns;
+	l->timeout_ns = num_max(l->timeout_ns, 8 * l->beat_ns);
+}
+
+/* The first choice is no move. */
+static void
+link_choose_first(struct links *l, uint32_t peer, uint64_t now_ns)
+{
+	const bool had_effects = l->has_effects;
+
+	link_choose(l, peer, now_ns);
+	l->peers[peer].has_moved = false;
+	l->has_effects = had_effects;
+}
+
 struct links *
 link_create(struct arena *arena, const struct link_config *cfg, uint64_t now_ns)
 {
 	struct links *l = arena_take(arena, sizeof *l);
-	uint64_t slowness = 1;
 
 	ENSURE(cfg->link_count >= 1 && cfg->link_count <= LIMIT_LINKS);
 	ENSURE(cfg->node_count >= 1 && cfg->node_count <= LIMIT_NODES);
@@ -64,24 +94,47 @@ link_create(struct arena *arena, const struct link_config *cfg, uint64_t now_ns)
 		return NULL;
 	memset(l, 0, sizeof *l);
 	l->cfg = *cfg;
-	if (cfg->node_count > LINK_SLOW_NODES)
-		slowness =
-		    (cfg->node_count + LINK_SLOW_NODES - 1) / LINK_SLOW_NODES;
-	l->beat_ns = slowness *
-	    (cfg->heartbeat_ns != 0 ? cfg->heartbeat_ns : link_beat_ns);
-	if (l->cfg.timeout_ns == 0)
-		l->cfg.timeout_ns =
-		    cfg->link_count > 1 ? link_timeout_ns : link_timeout_one_ns;
-	l->cfg.timeout_ns = num_max(l->cfg.timeout_ns, 8 * l->beat_ns);
+	link_set_beat(l);
 	l->due_ns = LINK_NEVER;
 	link_create_sizes(l);
 	for (uint32_t i = 0; i < cfg->node_count; i++)
 		if (i != cfg->self)
-			link_choose(l, i, now_ns);
-	l->has_effects = false;
-	for (uint32_t i = 0; i < cfg->node_count; i++)
-		l->peers[i].has_moved = false;
+			link_choose_first(l, i, now_ns);
 	return l;
+}
+
+void
+link_set_mode(struct links *l, const struct link_config *cfg, uint64_t now_ns)
+{
+	l->cfg.mode = cfg->mode;
+	l->cfg.heartbeat_ns = cfg->heartbeat_ns;
+	memcpy(l->cfg.priority, cfg->priority, sizeof l->cfg.priority);
+	link_set_beat(l);
+	for (uint32_t i = 0; i < l->cfg.node_count; i++)
+		if (i != l->cfg.self)
+			link_choose(l, i, now_ns);
+	/* What is due sooner now. */
+	if (l->due_ns != LINK_NEVER)
+		l->due_ns = num_min(l->due_ns, now_ns);
+}
+
+void
+link_set_nodes(struct links *l, const struct idmap *map, uint64_t now_ns)
+{
+	ENSURE(map->before == l->cfg.node_count);
+	ENSURE(map->to[l->cfg.self] != IDMAP_NONE);
+	idmap_array(map, l->peers, sizeof l->peers[0]);
+	l->cfg.node_count = map->after;
+	l->cfg.self = map->to[l->cfg.self];
+	link_set_beat(l);
+	for (uint32_t i = 0; i < map->after; i++) {
+		if (map->from[i] != IDMAP_NONE)
+			continue;
+		for (uint32_t link = 0; link < l->cfg.link_count; link++)
+			l->peers[i].pairs[link].is_unusable =
+			    l->unusable >> link & 1;
+		link_choose_first(l, i, now_ns);
+	}
 }
 
 /* ---- beginnings -------------------------------------------------------- */
@@ -159,6 +212,8 @@ link_hint(struct links *l, uint32_t link, bool is_usable, uint64_t now_ns)
 	struct link_at at = { 0, link, now_ns };
 
 	ENSURE(link < l->cfg.link_count);
+	l->unusable &= (uint8_t) ~(1U << link);
+	l->unusable |= (uint8_t)(is_usable ? 0 : 1U << link);
 	for (uint32_t i = 0; i < l->cfg.node_count; i++)
 		if (i != l->cfg.self)
 			link_hint_peer(l, i, &at, is_usable);
@@ -272,7 +327,7 @@ link_hear_echo(struct links *l, struct link_pair *pair,
 	pair->echo_ns = packet->echo_ns;
 	rtt_ns = num_max(now_ns - packet->echo_ns - packet->held_ns, 1);
 	link_round_trip(pair, rtt_ns);
-	if (rtt_ns > l->cfg.timeout_ns)
+	if (rtt_ns > l->timeout_ns)
 		pair->echoes = 0;
 	else
 		pair->echoes += pair->echoes < LINK_ECHOES;
@@ -394,7 +449,7 @@ link_turn_ns(const struct links *l, const struct link_pair *pair)
 	uint64_t at_ns = LINK_NEVER;
 
 	if (pair->state != LINK_DOWN)
-		at_ns = pair->heard_ns + l->cfg.timeout_ns;
+		at_ns = pair->heard_ns + l->timeout_ns;
 	if (l->cfg.link_count > 1 && pair->clean_ns != 0)
 		at_ns = num_min(at_ns, pair->heard_ns + l->beat_ns * 16 / 5);
 	if (pair->clean_ns != 0 && !pair->is_content)

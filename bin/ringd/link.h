@@ -29,6 +29,7 @@
 #include "libcommon/base/limits.h"
 
 struct arena;
+struct idmap;
 struct links;
 
 enum {
@@ -132,6 +133,16 @@ bool link_hear(struct links *l, const struct link_at *at,
  * down at once, and stay so; usable again: all are probed at once.
  */
 void link_hint(struct links *l, uint32_t link, bool is_usable, uint64_t now_ns);
+
+/*
+ * From now on mode, priority and heartbeat_ns are those of cfg; the rest of it
+ * is not looked at.
+ */
+void link_set_mode(
+    struct links *l, const struct link_config *cfg, uint64_t now_ns);
+
+/* Places move like this, this node's own too; of new ones nothing is known. */
+void link_set_nodes(struct links *l, const struct idmap *map, uint64_t now_ns);
 
 uint64_t link_deadline_ns(const struct links *l);
 void link_tick(struct links *l, uint64_t now_ns);

@@ -97,7 +97,9 @@ struct link_peer {
 
 struct links {
 	struct link_config cfg;
-	uint64_t beat_ns; /* 25 ms, more with many nodes */
+	uint64_t beat_ns;    /* 25 ms, more with many nodes */
+	uint64_t timeout_ns; /* cfg's, or what follows from all that */
+	uint8_t unusable;    /* links, by link_hint, as bits */
 	uint64_t due_ns;
 	bool has_effects; /* perhaps */
 	uint32_t size_count;

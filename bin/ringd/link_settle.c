@@ -16,7 +16,7 @@ link_is_heard(
     const struct links *l, const struct link_pair *pair, uint64_t now_ns)
 {
 	return pair->heard_ns != 0 && !pair->is_unusable &&
-	    num_sub(now_ns, pair->heard_ns) < l->cfg.timeout_ns;
+	    num_sub(now_ns, pair->heard_ns) < l->timeout_ns;
 }
 
 bool

@@ -277,6 +277,14 @@ void session_set_key(struct session *s, uint8_t key_id);
 /* Goes on under another session (random, not 0) and greets all peers. */
 void session_rekey(struct session *s, uint64_t session, uint64_t now_ns);
 
+/*
+ * From now on the nodes and table_hash are those of cfg, self among them; the
+ * rest of cfg is not looked at.  Who stays is believed as before, and is told
+ * the new hash; others are greeted.  No effect may wait.
+ */
+void session_set_nodes(
+    struct session *s, const struct session_config *cfg, uint64_t now_ns);
+
 /* ---- for status and stats ---------------------------------------------- */
 
 uint64_t session_self(const struct session *s);  /* the session we seal under */

@@ -526,7 +526,8 @@ take_memory(struct totem *t, struct arena *arena)
 		if (!is_measuring)
 			t->slot[i].bytes = bytes;
 	}
-	for (uint32_t i = 0; i < t->cfg.node_count; i++) {
+	/* Nodes may be added. */
+	for (uint32_t i = 0; i < LIMIT_NODES; i++) {
 		uint8_t *bytes = arena_take(arena, control);
 		if (!is_measuring)
 			t->peer[i].part_bytes = bytes;

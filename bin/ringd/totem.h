@@ -322,6 +322,21 @@ uint64_t totem_deadline_ns(const struct totem *t);
  */
 void totem_set_frame(struct totem *t, uint32_t bytes);
 
+/*
+ * From now on the spans (all that end in _ns) are those of cfg, as if created
+ * with them; the rest of cfg is not looked at.  A step may have no effects
+ * left.
+ */
+void totem_set_spans(struct totem *t, const struct totem_config *cfg);
+
+/*
+ * From now on these are the nodes, this one among them (ENSURE); frame_bytes
+ * must do for so many.  Who stays is known as before; the ring goes on.  false:
+ * not now, nothing has happened: this node is not Operational, or a member is
+ * not among them.  A step may have no effects left.
+ */
+bool totem_set_nodes(struct totem *t, const struct totem_nodes *nodes);
+
 /* A free cell of cfg.frame_bytes to receive the next datagram into. */
 uint8_t *totem_rx_cell(struct totem *t);
 

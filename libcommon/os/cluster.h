@@ -171,6 +171,48 @@ int cluster_find(const struct cluster_conf *conf, const char *name_or_id);
 const struct cluster_node *cluster_node(
     const struct cluster_conf *conf, uint32_t id);
 
+/* ---- cluster_compare.c: one configuration and the next ------------------- */
+
+enum cluster_difference_kind {
+	CLUSTER_SETTING_CHANGED,
+	CLUSTER_LINKS_CHANGED, /* how many links there are */
+	CLUSTER_NODE_ADDED,
+	CLUSTER_NODE_REMOVED,
+	CLUSTER_NODE_RENAMED,
+	CLUSTER_NODE_MOVED, /* the address or port of a link */
+	CLUSTER_NODE_VOTES,
+	CLUSTER_NODE_TAGS,
+};
+
+struct cluster_difference {
+	enum cluster_difference_kind kind;
+	/* It can be changed while daemons run; of a member's address, and of a
+	 * member that is removed, only they know. */
+	bool is_live;
+	const char *setting; /* SETTING: "[ring] token" */
+	/* NODE: as it was, as it is to be; NULL: it is not there. */
+	const struct cluster_node *before, *after;
+};
+typedef void cluster_compare_fn(
+    void *arg, const struct cluster_difference *difference);
+
+/*
+ * Calls fn (NULL: nobody) for all that differs between two configurations that
+ * were read, effective values, not words.  How much that is.
+ */
+uint32_t cluster_compare(const struct cluster_conf *before,
+    const struct cluster_conf *after, cluster_compare_fn *fn, void *arg);
+
+/* "[ring] token", "[node delta] added" */
+void cluster_difference_put(
+    const struct cluster_difference *difference, struct text *out);
+
+/*
+ * Of what all nodes must have in common: everything but key_file, [acl] and
+ * [log].  The same on every machine, for one version of this program.
+ */
+uint64_t cluster_digest(const struct cluster_conf *conf);
+
 /* 1 to 63 of a-z 0-9 . _ -: the name of a tag. */
 bool cluster_is_tag_name(const char *name);
 
