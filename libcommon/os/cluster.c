@@ -17,7 +17,7 @@
 static const char *const foreign_sections[] = { "member", NULL };
 
 static const char *const link_modes[] = { "passive", "active", "rr", NULL };
-static const char *const transports[] = { "unicast", NULL };
+static const char *const transports[] = { "unicast", "multicast", NULL };
 /* As enum totem_preset of ringd. */
 static const char *const presets[] = { "lan", "wan", "loaded-vm", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info",
@@ -35,10 +35,12 @@ static const struct conf_setting cluster_settings[] = {
 	    NULL, false },
 };
 
-#define LINK(n)                                                               \
-	{                                                                     \
-		"link" #n "_priority", CONF_COUNT, RING(link_priority[n]), 0, \
-		    255, NULL, false                                          \
+#define LINK(n)                                                                \
+	{ "link" #n "_priority", CONF_COUNT, RING(link_priority[n]), 0, 255,   \
+		NULL, false },                                                 \
+	{                                                                      \
+		"link" #n "_ttl", CONF_COUNT, RING(link_ttl[n]), 1, 255, NULL, \
+		    false                                                      \
 	}
 
 static const struct conf_setting ring_settings[] = {
@@ -184,12 +186,9 @@ on_section(struct conf *file, void *arg, const char *section)
 
 /* ---- values ------------------------------------------------------------ */
 
-/*
- * An address, with port 0 when it names none: [ring] port may stand further
- * down.  Two defaults tell whether the default was used.
- */
-static bool
-parse_address(union udp_addr *addr, const char *value)
+/* Two defaults tell whether the default was used. */
+bool
+cluster_parse_address(union udp_addr *addr, const char *value)
 {
 	union udp_addr other;
 
@@ -223,7 +222,7 @@ set_link(struct conf *file, struct cluster_node *node, const char *key,
 		    file, "%s: expected link%u first", key, node->link_count);
 		return;
 	}
-	if (!parse_address(&node->link[link], value)) {
+	if (!cluster_parse_address(&node->link[link], value)) {
 		conf_fail(file,
 		    "%s = %s: expected an address, ADDR:PORT or [V6]:PORT", key,
 		    value);
@@ -252,7 +251,10 @@ on_value(struct conf *file, void *arg, const char *key, const char *value)
 			conf_set(file, &reading->node, key, value);
 		break;
 	case CLUSTER_SECTION_RING:
-		conf_set(file, &reading->ring, key, value);
+		if (cluster_mcast_is(key))
+			cluster_mcast_set(file, reading, key, value);
+		else
+			conf_set(file, &reading->ring, key, value);
 		break;
 	case CLUSTER_SECTION_QUORUM:
 		cluster_quorum_set(file, reading, key, value);
@@ -301,6 +303,8 @@ begin_file(struct cluster_reading *reading, struct cluster_conf *conf)
 	conf->ring.frame_bytes = LIMIT_FRAME_BYTES_DEFAULT;
 	conf->ring.message_bytes_max = LIMIT_MESSAGE_BYTES_DEFAULT;
 	conf->ring.rt_priority = 20;
+	for (uint32_t link = 0; link < LIMIT_LINKS; link++)
+		conf->ring.link_ttl[link] = 1;
 	*reading = (struct cluster_reading){ .conf = conf };
 	reading->cluster = (struct conf_table){ cluster_settings,
 		ARRAY_COUNT(cluster_settings), conf, 0 };
@@ -329,6 +333,7 @@ cluster_read(struct cluster_conf *conf, const struct cluster_source *source,
 	conf->log_level = (enum log_level)level;
 	place_key_file(&file, conf);
 	cluster_check(&file, conf);
+	cluster_mcast_check(&file, &reading);
 	cluster_quorum_check(&file, &reading);
 	cluster_store_check(&file, &reading);
 	if (conf->node_count > 0 && source->check != NULL)

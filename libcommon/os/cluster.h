@@ -56,8 +56,13 @@ struct cluster_rule {
 	uint32_t id; /* uid or gid */
 };
 
+enum cluster_transport { CLUSTER_UNICAST, CLUSTER_MULTICAST };
+
 struct cluster_ring {
-	int transport; /* 0: unicast */
+	int transport; /* enum cluster_transport */
+	/* Groups of the links, with ports; only for multicast. */
+	union udp_addr link_mcast[LIMIT_LINKS];
+	uint32_t link_ttl[LIMIT_LINKS]; /* of datagrams to these */
 	uint32_t port;
 	uint32_t frame_bytes;
 	int link_mode;                       /* 0: passive, 1: active, 2: rr */

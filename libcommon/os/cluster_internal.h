@@ -40,10 +40,23 @@ struct cluster_reading {
 	struct cluster_node *at; /* the node at hand */
 	struct cluster_quorum_text quorum_text;
 	struct cluster_store_text store_text;
+	unsigned mcast_line[LIMIT_LINKS]; /* of linkN_mcast; 0: not given */
 };
 
 /* Where an address keeps its port, in network order. */
 uint16_t *cluster_port(union udp_addr *addr);
+
+/*
+ * An address, with port 0 when it names none: [ring] port may stand further
+ * down.
+ */
+bool cluster_parse_address(union udp_addr *addr, const char *value);
+
+/* Is the key "linkN_mcast", whatever N is?  Then its value; all of them. */
+bool cluster_mcast_is(const char *key);
+void cluster_mcast_set(struct conf *file, struct cluster_reading *reading,
+    const char *key, const char *value);
+void cluster_mcast_check(struct conf *file, struct cluster_reading *reading);
 
 /* [quorum]: the defaults, one value, all of it when the nodes are known. */
 void cluster_quorum_begin(struct cluster_reading *reading);

@@ -76,8 +76,9 @@ udp_addr_len(const union udp_addr *addr)
 					      : sizeof addr->v6;
 }
 
-int
-udp_open(struct udp *udp, const union udp_addr *addr, int buffer_bytes)
+static int
+udp_open_as(struct udp *udp, const union udp_addr *addr, int buffer_bytes,
+    bool is_shared)
 {
 	int one = 1, rc;
 
@@ -96,12 +97,26 @@ udp_open(struct udp *udp, const union udp_addr *addr, int buffer_bytes)
 	udp->has_gro =
 	    setsockopt(udp->fd, SOL_UDP, UDP_GRO, &one, sizeof one) == 0;
 	udp->has_segment = true;
+	if (is_shared)
+		udp_set(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (bind(udp->fd, &addr->any, udp_addr_len(addr)) < 0) {
 		rc = -errno;
 		udp_close(udp);
 		return rc;
 	}
 	return 0;
+}
+
+int
+udp_open(struct udp *udp, const union udp_addr *addr, int buffer_bytes)
+{
+	return udp_open_as(udp, addr, buffer_bytes, false);
+}
+
+int
+udp_open_shared(struct udp *udp, const union udp_addr *addr, int buffer_bytes)
+{
+	return udp_open_as(udp, addr, buffer_bytes, true);
 }
 
 void

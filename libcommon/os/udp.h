@@ -77,6 +77,9 @@ struct udp {
  */
 RK_MUST_CHECK int udp_open(
     struct udp *udp, const union udp_addr *addr, int buffer_bytes);
+/* The same, beside others of this machine who bind the address like this. */
+RK_MUST_CHECK int udp_open_shared(
+    struct udp *udp, const union udp_addr *addr, int buffer_bytes);
 void udp_close(struct udp *udp);
 
 /* Datagrams the kernel threw away because the receive buffer was full. */

@@ -161,7 +161,7 @@ test_cluster_tells_every_mistake(void)
 	    ":16: linkx: expected link0 to link7\n"
 	    ":17: [rnig]: expected [cluster], [node NAME], [ring], "
 	    "[quorum], [store], [acl] or [log]\n"
-	    ":20: transport = pigeon: expected unicast\n"
+	    ":20: transport = pigeon: expected unicast or multicast\n"
 	    ":22: write: expected read, admin, vote, pub GROUPS, cfg-read "
 	    "KEYS or cfg-write KEYS\n"
 	    ":23: user:no-such-user-here: expected *, user:NAME or "
