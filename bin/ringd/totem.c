@@ -298,15 +298,16 @@ is_ring_broken(const struct totem *t, uint32_t node)
 	return false;
 }
 
-/* Who speaks, and for the how manieth time it was started. */
+/* Who speaks, and for the how manieth time it was started; is it a sign that
+ * it lives and gets through? */
 static void
-hear(struct totem *t, uint32_t node, uint64_t incarnation, bool is_leave)
+hear(struct totem *t, uint32_t node, uint64_t incarnation, bool is_life)
 {
 	uint64_t known = t->peer[node].incarnation;
 
 	if (incarnation > known)
 		note_restart(t, node, incarnation);
-	if (!is_leave)
+	if (is_life)
 		totem_detect_heard(t, node);
 	if (incarnation > known && known != 0 && is_ring_broken(t, node))
 		totem_gather_enter(t, TOTEM_REASON_RESTART);
@@ -336,7 +337,7 @@ receive(struct totem *t, const struct totem_input *in)
 	}
 	if (t->state != TOTEM_STATE_LEFT)
 		hear(t, rx.from, in->packet.incarnation,
-		    rx.bytes[0] == TOTEM_PACKET_LEAVE);
+		    rx.bytes[0] != TOTEM_PACKET_LEAVE && !in->packet.is_shared);
 	handler[t->state][rx.bytes[0]](t, &rx);
 }
 

@@ -97,8 +97,10 @@ struct totem_config {
 	uint64_t hop_max_ns;    /* between two sendings of a token */
 	uint64_t token_loss_ns; /* 0: adaptive, between these: */
 	uint64_t token_loss_min_ns, token_loss_max_ns;
-	uint64_t first_seq; /* test hook: seq of a ring's start, 0 */
-	bool is_tracing;    /* emit TOTEM_OUT_TRACE */
+	uint64_t first_seq;  /* test hook: seq of a ring's start, 0 */
+	bool is_data_shared; /* what others hear of DATA tells them nothing of
+				the way to them: they are beaten all the same */
+	bool is_tracing;     /* emit TOTEM_OUT_TRACE */
 };
 
 /* What a start needs beside the configuration. */
@@ -148,6 +150,8 @@ struct totem_input {
 			uint32_t node;
 			uint64_t incarnation;
 			uint32_t link;
+			bool is_shared; /* came on a way for all, and so is no
+					   sign that the sender gets through */
 			const uint8_t *bytes;
 			size_t len;
 		} packet;

@@ -39,7 +39,8 @@ totem_send(struct totem *t, uint64_t to, const uint8_t *bytes, size_t len)
 	out->len = (uint32_t)len;
 	out->is_urgent =
 	    bytes[0] != TOTEM_PACKET_DATA && bytes[0] != TOTEM_PACKET_DATA_RETX;
-	totem_detect_sent(t, to);
+	if (!t->cfg.is_data_shared || bytes[0] != TOTEM_PACKET_DATA)
+		totem_detect_sent(t, to);
 }
 
 uint8_t *

@@ -100,6 +100,25 @@ packet_kind(struct sim_node *node, const struct totem_effect *effect)
 	return kind;
 }
 
+/* Does it go to a group, which all hear, members or not? */
+static bool
+is_shared(const struct sim *sim, const uint8_t *bytes)
+{
+	return sim->opt.config.is_data_shared && bytes[0] == TOTEM_PACKET_DATA;
+}
+
+static void
+overhear(struct sim *sim, const struct sim_node *node, uint32_t packet,
+    const struct totem_nodes *to)
+{
+	for (uint32_t i = 0, at = 0; i < sim->opt.node_count; i++) {
+		if (at < to->count && sim_node_idx(sim, to->id[at]) == i)
+			at++;
+		else if (i != node->idx)
+			sim_net_send(sim, packet, i);
+	}
+}
+
 static void
 do_send(struct sim *sim, struct sim_node *node, const struct totem_effect *e)
 {
@@ -125,6 +144,8 @@ do_send(struct sim *sim, struct sim_node *node, const struct totem_effect *e)
 		ENSURE(to != node->idx);
 		sim_net_send(sim, packet, to);
 	}
+	if (is_shared(sim, e->send.bytes))
+		overhear(sim, node, packet, e->send.to);
 	sim_net_put(sim, packet);
 }
 
@@ -297,6 +318,7 @@ read_packet(struct sim *sim, struct sim_node *node, uint32_t idx)
 		in.packet.bytes = packet->bytes;
 	}
 	in.packet.len = packet->len;
+	in.packet.is_shared = is_shared(sim, packet->bytes);
 	sim_node_input(sim, node, &in);
 	sim_net_put(sim, idx);
 }

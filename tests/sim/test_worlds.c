@@ -299,6 +299,58 @@ scenario_lateness_is_learnt(struct sim *sim)
 	scenario_end(sim);
 }
 
+/*
+ * DATA goes to a group that all hear; but nothing else comes from 1 to 2.  So
+ * 2 hears of a ring that it cannot be in: that is no way between the two, and
+ * who were together with it must not try again and again.
+ */
+static void
+scenario_shared_frames_are_no_sign_of_life(struct sim *sim)
+{
+	struct sim_options opt;
+
+	scenario_options(&opt, 4);
+	opt.config.is_data_shared = true;
+	scenario_world_with(sim, &opt);
+	scenario_start(sim, "1234");
+	scenario_expect_ring(sim, "1234", 2000);
+	scenario_load(sim, 1000, 300);
+	scenario_expect_calm(sim, 2000);
+	for (uint32_t kind = TOTEM_PACKET_DATA + 1; kind < TOTEM_PACKETS;
+	     kind++)
+		scenario_rule(sim,
+		    &(struct scenario_rule){
+			.kind = kind, .from = 1, .to = 2 });
+	scenario_expect_ring(sim, "134", 5000);
+	scenario_run_ms(sim, 2000);
+	scenario_expect_calm(sim, 20000);
+	scenario_rules_end(sim);
+	scenario_load_end(sim);
+	scenario_end(sim);
+}
+
+/* The same DATA is no reason to be silent otherwise. */
+static void
+scenario_who_shares_frames_beats_all_the_same(struct sim *sim)
+{
+	struct sim_options opt;
+
+	scenario_options(&opt, 3);
+	opt.config.is_data_shared = true;
+	scenario_world_with(sim, &opt);
+	scenario_start(sim, "123");
+	scenario_expect_ring(sim, "123", 2000);
+	scenario_load(sim, 300, 1000);
+	scenario_run_ms(sim, 1000);
+	uint64_t before = scenario_count(sim, 1, TOTEM_COUNT_SUSPICIONS);
+	scenario_expect_calm(sim, 20000);
+	scenario_expect(sim,
+	    scenario_count(sim, 1, TOTEM_COUNT_SUSPICIONS) == before,
+	    "somebody seemed silent");
+	scenario_load_end(sim);
+	scenario_end(sim);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -319,6 +371,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_the_ill_do_not_accuse),
 		SCENARIO(scenario_the_ill_are_deaf_on_one_side),
 		SCENARIO(scenario_lateness_is_learnt),
+		SCENARIO(scenario_shared_frames_are_no_sign_of_life),
+		SCENARIO(scenario_who_shares_frames_beats_all_the_same),
 	};
 
 	(void)argc;
