@@ -182,7 +182,7 @@ link_greet(struct links *l, uint32_t peer, bool is_restart, uint64_t now_ns)
 	if (!is_new)
 		return;
 	who->news_ns = 0;
-	who->heard = who->good = 0;
+	who->heard = who->good = who->group = 0;
 	l->has_effects = true;
 	link_settle(l, peer, now_ns);
 	link_hurry(l, now_ns);
@@ -342,6 +342,7 @@ link_hear_news(struct link_peer *peer, const struct link_packet *packet)
 	peer->news_ns = packet->stamp_ns;
 	peer->heard = packet->heard;
 	peer->good = packet->good;
+	peer->group = packet->group;
 }
 
 /* What the latest LINK of the pair says about it. */

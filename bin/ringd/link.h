@@ -17,7 +17,7 @@
  * No I/O here: the caller tells what it sent and received, and pulls effects
  * with link_next until that answers false, after every call that has an
  * uint64_t now_ns and no const first argument (but link_next itself and
- * link_sent).  DESIGN.md, 6.
+ * link_sent), and after link_set_group.  DESIGN.md, 6.
  */
 #ifndef RK_LINK_H
 #define RK_LINK_H
@@ -58,6 +58,7 @@ struct link_packet {
 	uint64_t sent;   /* datagrams sent to you on this link, with this one */
 	uint8_t heard;   /* links on which I hear you, as bits */
 	uint8_t good;    /* and on which I am content with what I hear */
+	uint8_t group;   /* and on which I hear your multicasts */
 	uint16_t loss;   /* of what you sent on this link, in thousandths */
 	uint16_t mtu;    /* that gets through to you, for all I know */
 	uint16_t probed; /* this answers a datagram so long; 0: it does not */
@@ -144,6 +145,10 @@ void link_set_mode(
 /* Places move like this, this node's own too; of new ones nothing is known. */
 void link_set_nodes(struct links *l, const struct idmap *map, uint64_t now_ns);
 
+/* The links on which the peer's multicasts are heard, for its next LINKs; what
+ * changed is said at once. */
+void link_set_group(struct links *l, uint32_t peer, uint8_t links);
+
 uint64_t link_deadline_ns(const struct links *l);
 void link_tick(struct links *l, uint64_t now_ns);
 
@@ -181,6 +186,10 @@ uint8_t link_control(const struct links *l, uint32_t peer);
  * that DATA takes, or everything else; in octets of UDP payload; 0: unknown.
  */
 uint32_t link_mtu(const struct links *l, uint32_t peer, bool is_control);
+
+/* The links that are up on which the peer says that it hears our multicasts,
+ * as bits. */
+uint8_t link_group(const struct links *l, uint32_t peer);
 
 /* Is any link to the peer up? */
 bool link_is_reached(const struct links *l, uint32_t peer);

@@ -142,6 +142,19 @@ link_data(const struct links *l, uint32_t peer, uint64_t turn)
 	return set & (uint8_t)-set;
 }
 
+uint8_t
+link_group(const struct links *l, uint32_t peer)
+{
+	const struct link_peer *who = &l->peers[peer];
+	uint8_t links = 0;
+
+	for (uint32_t link = 0; link < l->cfg.link_count; link++)
+		if (who->pairs[link].state == LINK_UP &&
+		    (who->group >> link & 1) != 0)
+			links |= (uint8_t)(1U << link);
+	return links;
+}
+
 bool
 link_is_reached(const struct links *l, uint32_t peer)
 {

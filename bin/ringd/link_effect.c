@@ -56,6 +56,7 @@ link_make(struct links *l, struct link_at at, struct link_effect *out)
 		.sent = pair->sent,
 		.heard = peer->told_heard,
 		.good = peer->told_good,
+		.group = peer->told_group,
 		.loss = (uint16_t)pair->loss_in,
 		.mtu = (uint16_t)pair->mtu_out,
 		.probed = (uint16_t)pair->probed,

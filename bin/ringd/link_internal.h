@@ -87,8 +87,9 @@ struct link_pair {
 struct link_peer {
 	bool is_known;
 	uint64_t news_ns;              /* stamp of the latest word */
-	uint8_t heard, good;           /* that word */
+	uint8_t heard, good, group;    /* that word */
 	uint8_t told_heard, told_good; /* ours */
+	uint8_t told_group;
 	uint8_t data;
 	bool is_turning; /* LINK_RR has a choice */
 	bool has_moved;  /* effect */

@@ -143,6 +143,15 @@ link_enter(struct links *l, struct link_pair *pair, enum link_state state,
 
 /* ---- one peer ---------------------------------------------------------- */
 
+/* All pairs say at once what is new. */
+static void
+link_tell_all(struct links *l, struct link_peer *peer)
+{
+	for (uint32_t link = 0; link < l->cfg.link_count; link++)
+		if (!peer->pairs[link].is_unusable && peer->is_known)
+			peer->pairs[link].is_due = l->has_effects = true;
+}
+
 static void
 link_tell(struct links *l, struct link_peer *peer, uint8_t heard, uint8_t good)
 {
@@ -150,9 +159,18 @@ link_tell(struct links *l, struct link_peer *peer, uint8_t heard, uint8_t good)
 		return;
 	peer->told_heard = heard;
 	peer->told_good = good;
-	for (uint32_t link = 0; link < l->cfg.link_count; link++)
-		if (!peer->pairs[link].is_unusable && peer->is_known)
-			peer->pairs[link].is_due = l->has_effects = true;
+	link_tell_all(l, peer);
+}
+
+void
+link_set_group(struct links *l, uint32_t peer, uint8_t links)
+{
+	struct link_peer *who = link_peer(l, peer);
+
+	if (who->told_group == links)
+		return;
+	who->told_group = links;
+	link_tell_all(l, who);
 }
 
 void

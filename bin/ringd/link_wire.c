@@ -3,7 +3,8 @@
  * The layout of the LINK datagram; no other file knows it.  Big-endian.
  *
  *	link 1 | flags 1 | heard 1 | good 1 | loss 2 | mtu 2 | probed 2
- *	reserved 6 | seq 8 | stamp 8 | echo 8 | held 8 | sent 8 | padding
+ *	group 1 | reserved 5 | seq 8 | stamp 8 | echo 8 | held 8 | sent 8 |
+ *padding
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/rdbuf.h"
@@ -35,7 +36,8 @@ link_packet_put(const struct link_packet *packet, uint8_t out[LINK_TEXT_BYTES])
 	wrbuf_u16(&wr, packet->loss);
 	wrbuf_u16(&wr, packet->mtu);
 	wrbuf_u16(&wr, packet->probed);
-	wrbuf_u16(&wr, 0);
+	wrbuf_u8(&wr, packet->group);
+	wrbuf_u8(&wr, 0);
 	wrbuf_u32(&wr, 0);
 	wrbuf_u64(&wr, packet->seq);
 	wrbuf_u64(&wr, packet->stamp_ns);
@@ -60,7 +62,8 @@ link_packet_get(const uint8_t *bytes, size_t len, struct link_packet *out)
 	out->loss = rdbuf_u16(&rd);
 	out->mtu = rdbuf_u16(&rd);
 	out->probed = rdbuf_u16(&rd);
-	(void)rdbuf_u16(&rd);
+	out->group = rdbuf_u8(&rd);
+	(void)rdbuf_u8(&rd);
 	(void)rdbuf_u32(&rd);
 	out->seq = rdbuf_u64(&rd);
 	out->stamp_ns = rdbuf_u64(&rd);

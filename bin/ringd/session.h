@@ -47,6 +47,7 @@ enum {
 	SESSION_OVERHEAD_BYTES = SESSION_HEADER_BYTES + SESSION_TAG_BYTES,
 	SESSION_HELLO_BYTES = 57, /* the sealed text of a HELLO */
 	SESSION_OBITUARY_BYTES = 10,
+	SESSION_REPORT_BYTES = 16,
 	SESSION_WINDOW_BITS = 2048,
 };
 
@@ -58,6 +59,7 @@ enum session_kind {
 	SESSION_LINK = 3,     /* of one link: link.h */
 	SESSION_OBITUARY = 4, /* of the sender's ringd, by its supervisor */
 	SESSION_PIECE = 5,    /* of DATA: link_piece.h */
+	SESSION_REPORT = 6,   /* of a group, to it: mcast.h */
 };
 
 /*
@@ -196,8 +198,8 @@ enum session_refusal session_check(struct session *s, uint32_t idx,
     const struct session_header *header, uint64_t now_ns, bool *is_believed);
 
 /*
- * An authentic DATA or PIECE that session_check let through: records it.
- * Answers the incarnation of the sender.
+ * An authentic DATA, PIECE or REPORT that session_check let through: records
+ * it. Answers the incarnation of the sender.
  */
 uint64_t session_pass(
     struct session *s, uint32_t idx, const struct session_header *header);

@@ -32,6 +32,7 @@ session_kind_is_valid(const struct session_header *header)
 		return header->dst != 0 &&
 		    header->cipher == SESSION_CIPHER_FIRST;
 	case SESSION_OBITUARY:
+	case SESSION_REPORT:
 		return header->dst == 0 &&
 		    header->cipher == SESSION_CIPHER_FIRST;
 	}
@@ -46,6 +47,8 @@ session_len_is_valid(enum session_kind kind, size_t len)
 		return len == SESSION_OVERHEAD_BYTES + SESSION_HELLO_BYTES;
 	if (kind == SESSION_OBITUARY)
 		return len == SESSION_OVERHEAD_BYTES + SESSION_OBITUARY_BYTES;
+	if (kind == SESSION_REPORT)
+		return len == SESSION_OVERHEAD_BYTES + SESSION_REPORT_BYTES;
 	return true;
 }
 

@@ -483,11 +483,45 @@ test_link_survives_what_a_peer_makes_up(void)
 	linkworld_end();
 }
 
+/* What it hears of groups is said at once, counts on links that are up, and
+ * is forgotten with the peer's life. */
+static void
+test_link_says_whose_multicasts_are_heard(void)
+{
+	struct links *a, *b;
+
+	begin(&two);
+	a = linkworld_now.nodes[0].links;
+	b = linkworld_now.nodes[1].links;
+	CHECK_EQ(link_group(a, 1), 0);
+	link_set_group(b, 0, 3);
+	linkworld_run(30);
+	CHECK_EQ(link_group(a, 1), 3);
+	CHECK_EQ(link_group(a, 2), 0);
+	linkworld_run(2000);
+	CHECK_EQ(link_group(a, 1), 3);
+
+	cut(1, 0, 0, true);
+	linkworld_run(1000);
+	CHECK_EQ(link_group(a, 1), 2);
+	cut(1, 0, 0, false);
+	linkworld_run(1000);
+	CHECK_EQ(link_group(a, 1), 3);
+
+	link_set_group(b, 0, 1);
+	linkworld_run(30);
+	CHECK_EQ(link_group(a, 1), 1);
+	linkworld_restart(1);
+	linkworld_run(500);
+	CHECK_EQ(link_group(a, 1), 0);
+	linkworld_end();
+}
+
 static void
 test_link_packet_comes_back_as_it_went(void)
 {
 	static const struct link_packet packet = { 7, true, 1, 2, 3, 4, 5, 0x81,
-		1, 1000, 1448, 1232 };
+		1, 0x40, 1000, 1448, 1232 };
 	uint8_t bytes[LINK_TEXT_BYTES], again[LINK_TEXT_BYTES];
 	struct link_packet got;
 
@@ -498,6 +532,7 @@ test_link_packet_comes_back_as_it_went(void)
 	CHECK_MEM(again, sizeof again, bytes, sizeof bytes);
 	CHECK_EQ(got.mtu, 1448);
 	CHECK_EQ(got.sent, 5);
+	CHECK_EQ(got.group, 0x40);
 
 	bytes[0] = LIMIT_LINKS;
 	CHECK(!link_packet_get(bytes, sizeof bytes, &got));
@@ -536,6 +571,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_link_black_hole_under_load_is_found_in_300_ms),
 		CHECK_TEST(test_link_mtu_survives_loss),
 		CHECK_TEST(test_link_survives_what_a_peer_makes_up),
+		CHECK_TEST(test_link_says_whose_multicasts_are_heard),
 		CHECK_TEST(test_link_packet_comes_back_as_it_went),
 	};
 

@@ -171,6 +171,26 @@ test_session_header_obituary_has_one_length_and_is_for_all(void)
 }
 
 static void
+test_session_header_report_has_one_length_and_is_for_all(void)
+{
+	struct session_header header = a_header;
+	size_t len = SESSION_OVERHEAD_BYTES + SESSION_REPORT_BYTES;
+
+	header.kind = SESSION_REPORT;
+	header.cipher = 1;
+	header.dst = 0;
+	session_header_put(&header, bytes);
+	CHECK_EQ(get(len - 1), SESSION_REFUSED_MALFORMED);
+	CHECK_EQ(get(len), SESSION_OK);
+	CHECK_EQ(get(len + 1), SESSION_REFUSED_MALFORMED);
+	bytes[2] = 2;
+	CHECK_EQ(get(len), SESSION_REFUSED_MALFORMED);
+	bytes[2] = 1;
+	bytes[11] = 1; /* for one */
+	CHECK_EQ(get(len), SESSION_REFUSED_MALFORMED);
+}
+
+static void
 test_session_obituary_layout_is_as_written_down(void)
 {
 	static const struct session_obituary obituary = { 0x0102030405060708,
@@ -302,6 +322,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_session_hello_comes_back_as_it_went),
 		CHECK_TEST(
 		    test_session_header_obituary_has_one_length_and_is_for_all),
+		CHECK_TEST(
+		    test_session_header_report_has_one_length_and_is_for_all),
 		CHECK_TEST(test_session_obituary_layout_is_as_written_down),
 		CHECK_TEST(test_session_window_takes_nothing_up_to_its_start),
 		CHECK_TEST(test_session_window_edge_is_2048_counters_back),
