@@ -41,7 +41,7 @@ static struct ringd ringd;
 static struct box_keyring keys;
 static struct ringd_keyfile keyfile;
 static struct serve serve;
-static struct udp links[LIMIT_LINKS];
+static struct udp links[LIMIT_LINKS], groups[LIMIT_LINKS];
 static struct supervisor supervisor;
 
 static void
@@ -64,7 +64,8 @@ bind_links(void)
 	struct text why;
 
 	text_init(&why, bytes, sizeof bytes);
-	if (ringd_bind(serve.conf, links, &why) == 0)
+	if (ringd_bind(serve.conf, links, &why) == 0 &&
+	    ringd_bind_groups(serve.conf, groups, &why) == 0)
 		return;
 	unixsock_close(&serve.sock);
 	daemon_die(EXITCODE_OS, "%s", why.bytes);
@@ -84,7 +85,7 @@ raise_priority(bool is_inherited)
 static void
 supervise(void)
 {
-	struct supervisor_plan plan = { serve.conf, &keys, links,
+	struct supervisor_plan plan = { serve.conf, &keys, links, groups,
 		serve.ready_fd };
 	int code;
 
@@ -130,6 +131,7 @@ make_ringd(void)
 {
 	struct ringd_plan plan = { .keys = &keys,
 		.links = links,
+		.groups = groups,
 		.now_ns = clock_now_ns(),
 		.seed = box_random_u64() };
 	char bytes[WHY_BYTES];

@@ -34,6 +34,7 @@ struct udp;
 struct ringd_plan {
 	struct box_keyring *keys; /* kept, and changed when they are rotated */
 	const struct udp *links;  /* bound, and given away */
+	const struct udp *groups; /* too, for multicast; NULL: bound later */
 	uint64_t now_ns;
 	uint64_t seed;
 };

@@ -10,6 +10,7 @@
 #include "libcommon/base/text.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/udp.h"
+#include "libcommon/os/udp_group.h"
 
 enum { BUFFER_BYTES = 8 << 20, DRAIN_MAX = 100000 };
 
@@ -41,26 +42,107 @@ check_family(const struct cluster_conf *conf, uint32_t link)
 	return 0;
 }
 
+static int
+buffer_of(const struct cluster_conf *conf)
+{
+	int bytes = (int)conf->ring.socket_buffer_bytes;
+
+	return bytes > 0 ? bytes : BUFFER_BYTES;
+}
+
+/* Tells which one cannot be bound, and closes those before it. */
+static void
+give_up(struct udp *sockets, uint32_t count, const union udp_addr *addr, int rc,
+    struct text *why)
+{
+	udp_addr_text(addr, why);
+	text_put(why, ": ");
+	text_put(why, strerror(-rc));
+	while (count > 0)
+		udp_close(&sockets[--count]);
+}
+
 int
 ringd_bind(const struct cluster_conf *conf, struct udp *links, struct text *why)
 {
-	int buffer_bytes = (int)conf->ring.socket_buffer_bytes;
-
-	if (buffer_bytes == 0)
-		buffer_bytes = BUFFER_BYTES;
 	for (uint32_t link = 0; link < conf->link_count; link++) {
 		const union udp_addr *own = &conf->nodes[conf->self].link[link];
 		int rc = check_family(conf, link);
 
 		if (rc == 0)
-			rc = open_patiently(&links[link], own, buffer_bytes);
+			rc = open_patiently(&links[link], own, buffer_of(conf));
 		if (rc == 0)
 			continue;
-		udp_addr_text(own, why);
-		text_put(why, ": ");
-		text_put(why, strerror(-rc));
-		while (link > 0)
-			udp_close(&links[--link]);
+		give_up(links, link, own, rc, why);
+		return rc;
+	}
+	return 0;
+}
+
+/* ---- groups ------------------------------------------------------------- */
+
+static bool
+is_loopback(const union udp_addr *addr)
+{
+	if (addr->any.sa_family == AF_INET)
+		return ntohl(addr->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&addr->v6.sin6_addr);
+}
+
+static bool
+has_same_host(const union udp_addr *a, const union udp_addr *b)
+{
+	union udp_addr other = *b;
+
+	if (a->any.sa_family == AF_INET)
+		other.v4.sin_port = a->v4.sin_port;
+	else
+		other.v6.sin6_port = a->v6.sin6_port;
+	return udp_addr_equal(a, &other);
+}
+
+/* Does another node run on this machine, as far as its address tells? */
+static bool
+is_shared_machine(const struct cluster_conf *conf, uint32_t link)
+{
+	const union udp_addr *own = &conf->nodes[conf->self].link[link];
+
+	for (uint32_t i = 0; i < conf->node_count; i++)
+		if (i != conf->self &&
+		    has_same_host(own, &conf->nodes[i].link[link]))
+			return true;
+	return is_loopback(own);
+}
+
+void
+ringd_bind_group(
+    const struct cluster_conf *conf, uint32_t link, struct udp_group *out)
+{
+	*out = (struct udp_group){
+		.addr = conf->ring.link_mcast[link],
+		.own = conf->nodes[conf->self].link[link],
+		.ttl = conf->ring.link_ttl[link],
+		.is_looped = is_shared_machine(conf, link),
+	};
+}
+
+int
+ringd_bind_groups(
+    const struct cluster_conf *conf, struct udp *groups, struct text *why)
+{
+	for (uint32_t link = 0; link < LIMIT_LINKS; link++)
+		groups[link].fd = -1;
+	if (conf->ring.transport != CLUSTER_MULTICAST)
+		return 0;
+	for (uint32_t link = 0; link < conf->link_count; link++) {
+		struct udp_group group;
+		int rc;
+
+		ringd_bind_group(conf, link, &group);
+		rc = udp_group_open(&groups[link], &group, buffer_of(conf));
+		if (rc == 0)
+			continue;
+		give_up(groups, link, &group.addr, rc, why);
 		return rc;
 	}
 	return 0;

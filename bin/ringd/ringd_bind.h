@@ -11,6 +11,7 @@
 struct cluster_conf;
 struct text;
 struct udp;
+struct udp_group;
 
 /* How long a ringd that was just killed may take to be gone. */
 #define RINGD_LINGER_NS (2 * CLOCK_S_NS)
@@ -23,8 +24,20 @@ struct udp;
 RK_MUST_CHECK int ringd_bind(
     const struct cluster_conf *conf, struct udp *links, struct text *why);
 
+/* The group of a link, as the file has it. */
+void ringd_bind_group(
+    const struct cluster_conf *conf, uint32_t link, struct udp_group *out);
+
 /*
- * Throws away what waits in the links: it was meant for a ringd that is dead.
+ * Binds the groups of all links where the transport is multicast, else none:
+ * all are closed then.  -E… as ringd_bind.
+ */
+RK_MUST_CHECK int ringd_bind_groups(
+    const struct cluster_conf *conf, struct udp *groups, struct text *why);
+
+/*
+ * Throws away what waits in the links or groups: it was meant for a ringd that
+ * is dead.
  */
 void ringd_bind_drain(const struct cluster_conf *conf, const struct udp *links);
 

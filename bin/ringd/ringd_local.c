@@ -45,6 +45,15 @@ on_readable(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	(void)ready;
 	ringd_set_now(r, now_ns);
 	netwatch_readable(&r->local);
+	for (uint32_t link = 0; link < r->local.count; link++) {
+		const struct netwatch_item *item = &r->local.item[link];
+
+		if (item->state != NETWATCH_UNKNOWN)
+			ringd_net_place(r->net, link,
+			    item->state == NETWATCH_UP ? (int)item->ifindex
+						       : RINGD_NET_NOWHERE,
+			    r->now_ns);
+	}
 }
 
 static void
@@ -67,18 +76,29 @@ ringd_local_open(struct ringd *r)
 		cannot(-rc);
 }
 
+/* Nobody knows where the addresses are: the kernel may find them. */
+static void
+place_somewhere(struct ringd *r)
+{
+	for (uint32_t link = 0; link < r->conf->link_count; link++)
+		ringd_net_place(r->net, link, RINGD_NET_SOMEWHERE, r->now_ns);
+}
+
 void
 ringd_local_watch(struct ringd *r)
 {
 	int rc;
 
-	if (r->local.fd < 0)
+	if (r->local.fd < 0) {
+		place_somewhere(r);
 		return;
+	}
 	rc = loop_add_fd(r->loop, r->local.fd, on_readable, r);
 	if (rc >= 0)
 		return;
 	netwatch_close(&r->local);
 	cannot(-rc);
+	place_somewhere(r);
 }
 
 void

@@ -13,6 +13,7 @@
 
 #include "bin/ringd/group.h"
 #include "bin/ringd/ringd.h"
+#include "bin/ringd/ringd_bind.h"
 #include "bin/ringd/ringd_client.h"
 #include "bin/ringd/ringd_conf.h"
 #include "bin/ringd/ringd_net.h"
@@ -87,6 +88,7 @@ configure_totem(const struct ringd *r, struct totem_config *cfg)
 	};
 
 	totem_config_default(cfg);
+	cfg->is_data_shared = ring->transport == CLUSTER_MULTICAST;
 	totem_config_preset(cfg, (enum totem_preset)ring->preset);
 	if (ring->heartbeat_ns != 0)
 		totem_config_heartbeat(cfg, ring->heartbeat_ns);
@@ -155,6 +157,8 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 		.cluster = conf->cluster,
 		.keys = plan->keys,
 		.links = plan->links,
+		.has_groups = conf->ring.transport == CLUSTER_MULTICAST,
+		.group_sockets = plan->groups,
 		.incarnation = r->disk.incarnation,
 		.frame_bytes = conf->ring.frame_bytes,
 		.link_mode = (enum link_mode)conf->ring.link_mode,
@@ -168,6 +172,8 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 	};
 	memcpy(cfg.link_priority, conf->ring.link_priority,
 	    sizeof cfg.link_priority);
+	for (uint32_t link = 0; link < conf->link_count; link++)
+		ringd_bind_group(conf, link, &cfg.groups[link]);
 	for (uint32_t i = 0; i < conf->node_count; i++) {
 		cfg.nodes[i] = conf->nodes[i].id;
 		memcpy(cfg.addr[i], conf->nodes[i].link, sizeof cfg.addr[i]);
@@ -183,8 +189,8 @@ create_parts(
 	r->now_ns = r->start_ns = r->tick_ns = plan->now_ns;
 	ringd_age_begin(
 	    &r->age, plan->now_ns, num_sub(clock_boot_ns(), clock_now_ns()));
-	r->loop =
-	    loop_create(arena, r->conf->link_count + LIMIT_CLIENTS + FDS_EXTRA);
+	r->loop = loop_create(
+	    arena, 2 * r->conf->link_count + LIMIT_CLIENTS + FDS_EXTRA);
 	create_totem(r, arena, plan);
 	create_groups(r, arena);
 	create_net(r, arena, plan);

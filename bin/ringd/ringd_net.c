@@ -18,8 +18,6 @@
 #include "bin/ringd/ringd_net_internal.h"
 #include "bin/ringd/totem.h"
 
-enum { RINGD_NET_BUFFER_BYTES = 8 << 20 };
-
 static_assert((int)SESSION_TAG_BYTES == (int)BOX_TAG_BYTES,
     "the layout of a datagram is that of the box");
 
@@ -109,6 +107,7 @@ ringd_net_create(
 	uint8_t *scratch = arena_take(arena, UDP_BATCH_BYTES);
 	struct session *session = ringd_net_create_session(arena, cfg, now_ns);
 	struct links *paths = ringd_net_create_links(arena, cfg, now_ns);
+	struct mcast *ears = ringd_net_mcast_create(arena, cfg, now_ns);
 	struct link_wholes *wholes =
 	    link_wholes_create(arena, cfg->frame_bytes);
 	struct box_owner owner;
@@ -121,6 +120,7 @@ ringd_net_create(
 	net->cfg = *cfg;
 	net->session = session;
 	net->paths = paths;
+	net->ears = ears;
 	net->frame_bytes = cfg->frame_bytes;
 	net->wholes = wholes;
 	net->scratch = scratch;
@@ -128,7 +128,7 @@ ringd_net_create(
 	net->batch.bytes = batch;
 	net->now_ns = now_ns;
 	for (uint32_t link = 0; link < LIMIT_LINKS; link++)
-		net->links[link].fd = -1;
+		net->links[link].fd = net->groups[link].udp.fd = -1;
 	owner = ringd_net_owner(net, cfg->self, session_self(session));
 	box_key_init(
 	    &net->own, cfg->keys, box_keyring_active(cfg->keys), &owner);
@@ -175,12 +175,13 @@ ringd_net_open(struct ringd_net *net, struct text *why)
 			udp_close(&net->links[--link]);
 		return rc;
 	}
-	return 0;
+	return ringd_net_mcast_open(net, why);
 }
 
 void
 ringd_net_close(struct ringd_net *net)
 {
+	ringd_net_mcast_close(net);
 	for (uint32_t link = 0; link < net->cfg.link_count; link++)
 		udp_close(&net->links[link]);
 	box_key_fini(&net->own);
@@ -209,7 +210,8 @@ ringd_net_deadline_ns(const struct ringd_net *net)
 		return UINT64_MAX;
 	return num_min(
 	    num_min(session_deadline_ns(net->session), ringd_net_probe_ns(net)),
-	    link_deadline_ns(net->paths));
+	    num_min(link_deadline_ns(net->paths),
+		ringd_net_mcast_deadline_ns(net)));
 }
 
 void
@@ -222,6 +224,7 @@ ringd_net_deadline(struct ringd_net *net, uint64_t now_ns)
 	ringd_net_pull(net, now_ns);
 	ringd_net_probe(net);
 	link_tick(net->paths, now_ns);
+	ringd_net_mcast_tick(net);
 	ringd_net_pull_links(net);
 }
 
@@ -284,6 +287,7 @@ ringd_net_peer(const struct ringd_net *net, uint32_t node, uint64_t now_ns,
 	for (uint32_t link = 0; link < net->cfg.link_count; link++)
 		link_status(net->paths, peer, link, &out->state[link]);
 	memcpy(out->links, own->links, sizeof out->links);
+	ringd_net_mcast_peer(net, peer, out->mcast);
 	return true;
 }
 

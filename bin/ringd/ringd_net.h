@@ -26,6 +26,7 @@
 #include "libcommon/base/attr.h"
 #include "libcommon/base/limits.h"
 #include "libcommon/os/udp.h"
+#include "libcommon/os/udp_group.h"
 
 #include "bin/ringd/link.h"
 #include "bin/ringd/session.h"
@@ -71,6 +72,10 @@ struct ringd_net_config {
 	enum link_mode link_mode;
 	uint32_t link_priority[LIMIT_LINKS]; /* the lowest first */
 	uint64_t heartbeat_ns;               /* of links; 0: 25 ms */
+	bool has_groups; /* DATA goes to a group of each link, else to each */
+	struct udp_group groups[LIMIT_LINKS];
+	/* Their sockets, bound; given away and NULL as links. */
+	const struct udp *group_sockets;
 	struct ringd_net_host host;
 };
 
@@ -93,11 +98,18 @@ void ringd_net_close(struct ringd_net *net);
 uint32_t ringd_net_link_count(const struct ringd_net *net);
 int ringd_net_fd(const struct ringd_net *net, uint32_t link);
 
+/* The socket of the link's group, -1: it has none. */
+int ringd_net_group_fd(const struct ringd_net *net, uint32_t link);
+
 /*
  * Receives until the link is drained or a bound is reached (64 messages, or
  * 512 datagrams and the rest of a batch), feeding the core with PACKETs.
  */
 void ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns);
+
+/* The same of the link's group. */
+void ringd_net_group_readable(
+    struct ringd_net *net, uint32_t link, uint64_t now_ns);
 
 /*
  * The network said something about what was sent on the link (LOOP_HUP): takes
@@ -129,6 +141,16 @@ uint32_t ringd_net_frame_bytes(const struct ringd_net *net);
 void ringd_net_hint(
     struct ringd_net *net, uint32_t link, bool is_usable, uint64_t now_ns);
 
+enum { RINGD_NET_NOWHERE = -1, RINGD_NET_SOMEWHERE = 0 };
+
+/*
+ * The interface that has the link's address now, or NOWHERE: none has it, or
+ * without a carrier; SOMEWHERE: nobody knows which.  Another one than before,
+ * the link's group is joined there and spoken to from there.
+ */
+void ringd_net_place(
+    struct ringd_net *net, uint32_t link, int ifindex, uint64_t now_ns);
+
 /* ---- administration ---------------------------------------------------- */
 
 enum ringd_net_direction {
@@ -156,9 +178,17 @@ void ringd_net_rekey(struct ringd_net *net, uint64_t now_ns);
 struct ringd_net_counters {
 	uint64_t sent_packets, sent_bytes;
 	uint64_t received_packets,
-	    received_bytes;                 /* believed, the first copy */
-	uint64_t refused;                   /* from that node's address */
-	uint64_t filtered_in, filtered_out; /* by ringd_net_drop */
+	    received_bytes;                  /* believed, the first copy */
+	uint64_t refused;                    /* from that node's address */
+	uint64_t filtered_in, filtered_out;  /* by ringd_net_drop */
+	uint64_t mcast_packets, mcast_bytes; /* of those received: by a group */
+};
+
+/* Of a peer on one link. */
+struct ringd_net_mcast_peer {
+	bool hears_us; /* so DATA for it goes to the group */
+	bool is_heard;
+	uint32_t loss_in; /* thousandths */
 };
 
 struct ringd_net_peer {
@@ -167,6 +197,7 @@ struct ringd_net_peer {
 	uint64_t drop_in_until_ns, drop_out_until_ns; /* 0: not dropping */
 	struct link_status state[LIMIT_LINKS];
 	struct ringd_net_counters links[LIMIT_LINKS];
+	struct ringd_net_mcast_peer mcast[LIMIT_LINKS];
 };
 
 /* false when node is not a peer. */
@@ -181,6 +212,17 @@ struct ringd_net_status {
 };
 void ringd_net_status(
     const struct ringd_net *net, struct ringd_net_status *out);
+
+/* What goes to the group of a link. */
+struct ringd_net_mcast {
+	bool has_group;
+	bool is_joined;
+	int error; /* errno of the last attempt to join, 0 */
+	union udp_addr group;
+	uint64_t sent_packets, sent_bytes; /* reports, too */
+};
+void ringd_net_mcast(
+    const struct ringd_net *net, uint32_t link, struct ringd_net_mcast *out);
 
 /* Borrowed; has_segment, has_gro, buffers and counters for `stats`. */
 const struct udp *ringd_net_udp(const struct ringd_net *net, uint32_t link);

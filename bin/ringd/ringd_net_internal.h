@@ -11,18 +11,34 @@
 #include "libcommon/os/udp.h"
 
 #include "bin/ringd/link.h"
+#include "bin/ringd/mcast.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/session.h"
 #include "bin/ringd/session_proof.h"
 
+/* Lines in the log about one thing: some at once, then one every 10 s. */
+struct ringd_net_lines {
+	uint64_t log_ns;
+	uint32_t untold; /* since the last one */
+};
+
 /* A peer; its place is that in cfg.nodes and in the session's. */
 struct ringd_net_node {
-	struct box_key key;           /* of the session that is believed */
-	uint64_t log_ns[LIMIT_LINKS]; /* lines about it: a bucket */
-	uint32_t unlogged[LIMIT_LINKS];
+	struct box_key key; /* of the session that is believed */
+	struct ringd_net_lines lines[LIMIT_LINKS], group_lines[LIMIT_LINKS];
+	uint8_t hears; /* the groups of these links, as told last */
 	uint64_t drop_in_until_ns, drop_out_until_ns;
 	struct session_proof proof; /* that it is gone */
 	struct ringd_net_counters links[LIMIT_LINKS];
+};
+
+enum { RINGD_NET_BUFFER_BYTES = 8 << 20 }; /* of a socket, by default */
+
+/* How a datagram travels. */
+enum ringd_net_way {
+	RINGD_NET_CONTROL, /* over all links */
+	RINGD_NET_EACH,    /* as DATA, to each of its receivers */
+	RINGD_NET_SHARED,  /* as DATA, and to a group where there is one */
 };
 
 /* Sealed datagrams for the same nodes, as long as the first but the last. */
@@ -31,9 +47,18 @@ struct ringd_net_batch {
 	size_t len;
 	size_t segment_bytes;
 	uint32_t count;
-	uint64_t to;     /* bits by place */
-	bool is_control; /* goes over all links */
-	bool is_closed;  /* the last one was shorter */
+	uint64_t to; /* bits by place */
+	enum ringd_net_way way;
+	bool is_closed; /* the last one was shorter */
+};
+
+/* The group of a link; of this node. */
+struct ringd_net_group {
+	struct udp udp; /* hears it */
+	int ifindex;    /* see ringd_net_place */
+	bool is_joined;
+	int error;
+	uint64_t sent_packets, sent_bytes;
 };
 
 struct ringd_net {
@@ -56,6 +81,8 @@ struct ringd_net {
 	struct ringd_net_batch batch;
 	struct udp_rx *rx;
 	struct udp links[LIMIT_LINKS];
+	struct mcast *ears; /* NULL: there are no groups */
+	struct ringd_net_group groups[LIMIT_LINKS];
 	struct ringd_net_node nodes[LIMIT_NODES];
 };
 
@@ -85,8 +112,41 @@ void ringd_net_send_pieces(struct ringd_net *net,
 void ringd_net_transmit(
     struct ringd_net *net, const struct ringd_net_batch *batch);
 
+/* May there be another line now?  What is not told is counted. */
+bool ringd_net_may_log(
+    const struct ringd_net *net, struct ringd_net_lines *lines);
+
 /* What the links want sent and told. */
 void ringd_net_pull_links(struct ringd_net *net);
+
+/* ---- ringd_net_mcast.c: nothing happens where there are no groups ------- */
+
+/* From a measuring arena, or without groups: NULL. */
+struct mcast *ringd_net_mcast_create(
+    struct arena *arena, const struct ringd_net_config *cfg, uint64_t now_ns);
+
+/* As ringd_net_open. */
+RK_MUST_CHECK int ringd_net_mcast_open(struct ringd_net *net, struct text *why);
+void ringd_net_mcast_close(struct ringd_net *net);
+
+/*
+ * DATA that takes the link to some peers: if several of them hear the group it
+ * goes there, and their bits are taken out of links.
+ */
+void ringd_net_mcast_send(struct ringd_net *net,
+    const struct ringd_net_batch *batch, uint32_t link,
+    uint8_t links[LIMIT_NODES]);
+
+/* What is heard has changed, perhaps: the peers are told. */
+void ringd_net_mcast_settle(struct ringd_net *net);
+
+/* Reports that are due, and what is heard no more. */
+void ringd_net_mcast_tick(struct ringd_net *net);
+uint64_t ringd_net_mcast_deadline_ns(const struct ringd_net *net);
+
+/* Of status: what is known of one peer. */
+void ringd_net_mcast_peer(const struct ringd_net *net, uint32_t peer,
+    struct ringd_net_mcast_peer out[LIMIT_LINKS]);
 
 /* Whose session, for deriving a key. */
 struct box_owner ringd_net_owner(

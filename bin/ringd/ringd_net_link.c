@@ -11,7 +11,6 @@
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/ringd_net_internal.h"
 
-/* Of one peer on one link: some lines at once, then one every 10 s. */
 enum { RINGD_NET_LINES = 6 };
 static const uint64_t ringd_net_line_ns = 10 * CLOCK_S_NS;
 
@@ -51,19 +50,16 @@ ringd_net_send_link(struct ringd_net *net, const struct link_effect *effect)
 	}
 }
 
-/* May there be a line about this pair now?  What is not told is counted. */
-static bool
-ringd_net_may_log(struct ringd_net *net, const struct link_effect *effect)
+bool
+ringd_net_may_log(const struct ringd_net *net, struct ringd_net_lines *lines)
 {
-	struct ringd_net_node *node = &net->nodes[effect->peer];
-	uint64_t *log_ns = &node->log_ns[effect->link];
-
-	*log_ns = num_max(*log_ns, net->now_ns);
-	if (*log_ns - net->now_ns >= RINGD_NET_LINES * ringd_net_line_ns) {
-		node->unlogged[effect->link]++;
+	lines->log_ns = num_max(lines->log_ns, net->now_ns);
+	if (lines->log_ns - net->now_ns >=
+	    RINGD_NET_LINES * ringd_net_line_ns) {
+		lines->untold++;
 		return false;
 	}
-	*log_ns += ringd_net_line_ns;
+	lines->log_ns += ringd_net_line_ns;
 	return true;
 }
 
@@ -71,18 +67,20 @@ static void
 ringd_net_log_pair(
     struct ringd_net *net, const struct link_effect *effect, const char *event)
 {
-	uint32_t *unlogged = &net->nodes[effect->peer].unlogged[effect->link];
+	struct ringd_net_lines *lines =
+	    &net->nodes[effect->peer].lines[effect->link];
 	struct link_status status;
 
-	if (!ringd_net_may_log(net, effect))
+	if (!ringd_net_may_log(net, lines))
 		return;
 	link_status(net->paths, effect->peer, effect->link, &status);
 	log_line(LOG_LEVEL_NOTICE, event,
 	    "node=%u link=%u state=%s rtt_us=%llu mtu=%u untold=%u",
 	    net->cfg.nodes[effect->peer], effect->link,
 	    link_state_name(status.state),
-	    (unsigned long long)(status.rtt_ns / 1000), status.mtu, *unlogged);
-	*unlogged = 0;
+	    (unsigned long long)(status.rtt_ns / 1000), status.mtu,
+	    lines->untold);
+	lines->untold = 0;
 }
 
 static void

@@ -56,7 +56,8 @@ ringd_net_send_pieces(struct ringd_net *net, const struct totem_effect *effect,
 {
 	struct ringd_net_batch batch = { .bytes = net->scratch,
 		.to = narrow->to,
-		.is_control = narrow->is_control };
+		.way =
+		    narrow->is_control ? RINGD_NET_CONTROL : RINGD_NET_EACH };
 	size_t most =
 	    narrow->mtu - SESSION_OVERHEAD_BYTES - LINK_PIECE_HEAD_BYTES;
 	uint32_t id = ++net->piece_id;

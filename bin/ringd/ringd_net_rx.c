@@ -24,6 +24,7 @@ enum {
 /* One received datagram and what is known of it so far. */
 struct ringd_net_rx {
 	uint32_t link;
+	bool is_group; /* it came by the link's group */
 	const union udp_addr *from;
 	const uint8_t *bytes;
 	size_t len;
@@ -43,8 +44,10 @@ ringd_net_refuse(struct ringd_net *net, const struct ringd_net_rx *rx,
 		net->nodes[rx->peer].links[rx->link].refused++;
 	if (!session_refuse(net->session, rx->peer, refusal, net->now_ns))
 		return;
-	/* Over several links every control packet comes as a replay, too. */
-	if (refusal == SESSION_REFUSED_REPLAY && net->cfg.link_count > 1)
+	/* Over several links every control packet comes as a replay, too, and
+	 * DATA as a copy of what a group has brought after all. */
+	if (refusal == SESSION_REFUSED_REPLAY &&
+	    (net->cfg.link_count > 1 || net->ears != NULL))
 		return;
 	text_init(&from, bytes, sizeof bytes);
 	udp_addr_text(rx->from, &from);
@@ -70,6 +73,20 @@ ringd_net_open_box(
 	    rx->len - SESSION_HEADER_BYTES, plain);
 }
 
+/* What a group brings says nothing about the way between the two. */
+static void
+ringd_net_count_group(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct ringd_net_counters *counters =
+	    &net->nodes[rx->peer].links[rx->link];
+	struct link_at at = { rx->peer, rx->link, net->now_ns };
+
+	if (rx->header.kind != SESSION_REPORT)
+		mcast_came(net->ears, &at);
+	counters->mcast_packets++;
+	counters->mcast_bytes += rx->len;
+}
+
 static void
 ringd_net_count(struct ringd_net *net, const struct ringd_net_rx *rx)
 {
@@ -77,7 +94,9 @@ ringd_net_count(struct ringd_net *net, const struct ringd_net_rx *rx)
 	struct link_at at = { rx->peer, rx->link, net->now_ns };
 
 	session_proof_heard(&node->proof);
-	if (rx->header.kind != SESSION_LINK) {
+	if (rx->is_group) {
+		ringd_net_count_group(net, rx);
+	} else if (rx->header.kind != SESSION_LINK) {
 		link_came(net->paths, &at);
 		link_heard(net->paths, &at, rx->header.counter);
 	}
@@ -93,6 +112,7 @@ ringd_net_data(struct ringd_net *net, const struct ringd_net_rx *rx)
 		.now_ns = net->now_ns,
 		.packet.node = rx->header.sender,
 		.packet.link = rx->link,
+		.packet.is_shared = rx->is_group,
 		.packet.len = rx->len - SESSION_OVERHEAD_BYTES,
 	};
 	uint8_t *cell;
@@ -244,6 +264,25 @@ ringd_net_hear_link(struct ringd_net *net, const struct ringd_net_rx *rx)
 	return SESSION_OK;
 }
 
+static enum session_refusal
+ringd_net_hear_report(struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	struct link_at at = { rx->peer, rx->link, net->now_ns };
+	uint8_t plain[MCAST_REPORT_BYTES];
+	struct mcast_report report;
+
+	ENSURE(rx->len == SESSION_OVERHEAD_BYTES + sizeof plain);
+	if (!ringd_net_open_box(&net->nodes[rx->peer].key, rx, plain))
+		return SESSION_REFUSED_TAG;
+	(void)session_pass(net->session, rx->peer, &rx->header);
+	if (!mcast_report_get(plain, sizeof plain, &report) ||
+	    !mcast_hear(net->ears, &at, &report))
+		return SESSION_REFUSED_MALFORMED;
+	ringd_net_count(net, rx);
+	ringd_net_mcast_settle(net);
+	return SESSION_OK;
+}
+
 static bool
 ringd_net_is_dropped(struct ringd_net *net, const struct ringd_net_rx *rx)
 {
@@ -253,6 +292,19 @@ ringd_net_is_dropped(struct ringd_net *net, const struct ringd_net_rx *rx)
 		return false;
 	node->links[rx->link].filtered_in++;
 	return true;
+}
+
+/*
+ * To a group goes what is for all, and can neither begin a session nor change
+ * what is thought of a link.
+ */
+static bool
+ringd_net_is_right_way(const struct ringd_net_rx *rx)
+{
+	if (rx->header.kind == SESSION_REPORT)
+		return rx->is_group;
+	return !rx->is_group ||
+	    (rx->header.kind == SESSION_DATA && rx->header.dst == 0);
 }
 
 /* Whose it claims to be, and whether it came from there. */
@@ -268,6 +320,8 @@ ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
 	if (refusal == SESSION_OK &&
 	    !udp_addr_equal(rx->from, &net->cfg.addr[rx->peer][rx->link]))
 		refusal = SESSION_REFUSED_ADDRESS;
+	if (refusal == SESSION_OK && !ringd_net_is_right_way(rx))
+		refusal = SESSION_REFUSED_DESTINATION;
 	return refusal;
 }
 
@@ -297,7 +351,7 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 		return ringd_net_obituary(net, rx);
 	refusal = session_check(
 	    net->session, rx->peer, &rx->header, net->now_ns, &rx->is_believed);
-	if (refusal == SESSION_REFUSED_REPLAY)
+	if (refusal == SESSION_REFUSED_REPLAY && !rx->is_group)
 		ringd_net_copy(net, rx);
 	if (refusal != SESSION_OK)
 		return refusal;
@@ -310,17 +364,29 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 		return ringd_net_hear_link(net, rx);
 	case SESSION_PIECE:
 		return ringd_net_piece(net, rx);
+	case SESSION_REPORT:
+		return ringd_net_hear_report(net, rx);
 	case SESSION_OBITUARY:
 		break;
 	}
 	return SESSION_REFUSED_MALFORMED;
 }
 
+static bool
+ringd_net_is_own(const struct ringd_net *net, const struct ringd_net_rx *rx)
+{
+	return udp_addr_equal(rx->from, &net->cfg.groups[rx->link].own);
+}
+
 static void
 ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
 {
-	enum session_refusal refusal = ringd_net_identify(net, rx);
+	enum session_refusal refusal;
 
+	/* Of several nodes on one machine each hears itself, too. */
+	if (rx->is_group && ringd_net_is_own(net, rx))
+		return;
+	refusal = ringd_net_identify(net, rx);
 	if (refusal == SESSION_OK && ringd_net_is_dropped(net, rx))
 		return;
 	if (refusal == SESSION_OK)
@@ -331,8 +397,8 @@ ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
 
 /* The datagrams of one message; answers how many. */
 static uint32_t
-ringd_net_message(
-    struct ringd_net *net, uint32_t link, const struct udp_message *message)
+ringd_net_message(struct ringd_net *net, uint32_t link, bool is_group,
+    const struct udp_message *message)
 {
 	uint32_t count = 0;
 	size_t at = 0;
@@ -340,6 +406,7 @@ ringd_net_message(
 	do { /* an empty datagram is one, too */
 		struct ringd_net_rx rx = {
 			.link = link,
+			.is_group = is_group,
 			.from = message->from,
 			.bytes = message->bytes + at,
 			.len =
@@ -353,23 +420,39 @@ ringd_net_message(
 	return count;
 }
 
-void
-ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns)
+static void
+ringd_net_drain(struct ringd_net *net, uint32_t link, bool is_group)
 {
+	struct udp *udp = is_group ? &net->groups[link].udp : &net->links[link];
 	uint32_t messages = 0, datagrams = 0, got = UDP_RX_MESSAGES;
 
-	ENSURE(link < net->cfg.link_count);
-	net->now_ns = now_ns;
 	while (got == UDP_RX_MESSAGES && messages < RINGD_NET_TURN_MESSAGES &&
 	    datagrams < RINGD_NET_TURN_DATAGRAMS) {
-		got = udp_receive(&net->links[link], net->rx);
+		got = udp_receive(udp, net->rx);
 		for (uint32_t i = 0; i < got; i++) {
 			struct udp_message message = udp_rx_message(net->rx, i);
 
-			datagrams += ringd_net_message(net, link, &message);
+			datagrams +=
+			    ringd_net_message(net, link, is_group, &message);
 		}
 		messages += got;
 	}
 	if (got == UDP_RX_MESSAGES)
 		net->is_pending = true;
+}
+
+void
+ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns)
+{
+	ENSURE(link < net->cfg.link_count);
+	net->now_ns = now_ns;
+	ringd_net_drain(net, link, false);
+}
+
+void
+ringd_net_group_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns)
+{
+	ENSURE(link < net->cfg.link_count && net->ears != NULL);
+	net->now_ns = now_ns;
+	ringd_net_drain(net, link, true);
 }

@@ -57,7 +57,7 @@ ringd_net_route(struct ringd_net *net, const struct ringd_net_batch *batch,
 {
 	for (uint32_t i = 0; i < net->cfg.node_count; i++) {
 		if (batch->to >> i & 1)
-			links[i] = batch->is_control
+			links[i] = batch->way == RINGD_NET_CONTROL
 			    ? link_control(net->paths, i)
 			    : link_data(net->paths, i, net->turn);
 	}
@@ -66,13 +66,14 @@ ringd_net_route(struct ringd_net *net, const struct ringd_net_batch *batch,
 
 static void
 ringd_net_send_batch(struct ringd_net *net, const struct ringd_net_batch *batch,
-    uint32_t link, const uint8_t links[LIMIT_NODES])
+    uint32_t link, uint8_t links[LIMIT_NODES])
 {
 	const union udp_addr *to[UDP_DESTINATIONS_MAX];
 	struct udp_batch bytes = { batch->bytes, batch->len,
 		batch->segment_bytes };
 	size_t count = 0;
 
+	ringd_net_mcast_send(net, batch, link, links);
 	for (uint32_t i = 0; i < net->cfg.node_count; i++) {
 		struct ringd_net_counters *counters =
 		    &net->nodes[i].links[link];
@@ -117,18 +118,18 @@ ringd_net_send_waiting(struct ringd_net *net)
 /* May a datagram of len bytes join what waits? */
 static bool
 ringd_net_fits(const struct ringd_net_batch *batch, size_t len, uint64_t to,
-    bool is_control)
+    enum ringd_net_way way)
 {
 	return batch->count == 0 ||
-	    (batch->to == to && batch->is_control == is_control &&
-		!batch->is_closed && len <= batch->segment_bytes &&
+	    (batch->to == to && batch->way == way && !batch->is_closed &&
+		len <= batch->segment_bytes &&
 		batch->count < UDP_BATCH_SEGMENTS &&
 		batch->len + len <= UDP_BATCH_BYTES);
 }
 
 static void
 ringd_net_append(struct ringd_net *net, const struct totem_effect *effect,
-    uint64_t to, bool is_control)
+    uint64_t to, enum ringd_net_way way)
 {
 	struct ringd_net_batch *batch = &net->batch;
 	const struct totem_nodes *nodes = effect->send.to;
@@ -144,7 +145,7 @@ ringd_net_append(struct ringd_net *net, const struct totem_effect *effect,
 		batch->segment_bytes = len;
 	batch->is_closed = len < batch->segment_bytes;
 	batch->to = to;
-	batch->is_control = is_control;
+	batch->way = way;
 	batch->len += len;
 	batch->count++;
 }
@@ -168,14 +169,23 @@ ringd_net_places(const struct ringd_net *net, const struct totem_nodes *nodes)
 	return places;
 }
 
+/* What is sent again was lost perhaps because a group is not heard. */
+static enum ringd_net_way
+ringd_net_way(enum totem_packet packet)
+{
+	if (packet == TOTEM_PACKET_DATA)
+		return RINGD_NET_SHARED;
+	return packet == TOTEM_PACKET_DATA_RETX ? RINGD_NET_EACH
+						: RINGD_NET_CONTROL;
+}
+
 void
 ringd_net_send(
     struct ringd_net *net, const struct totem_effect *effect, uint64_t now_ns)
 {
 	uint64_t to = ringd_net_places(net, effect->send.to);
 	size_t len = effect->send.len + SESSION_OVERHEAD_BYTES;
-	bool is_control = effect->send.packet != TOTEM_PACKET_DATA &&
-	    effect->send.packet != TOTEM_PACKET_DATA_RETX;
+	enum ringd_net_way way = ringd_net_way(effect->send.packet);
 	struct ringd_net_narrow narrow;
 
 	ENSURE(effect->kind == TOTEM_OUT_SEND);
@@ -184,15 +194,15 @@ ringd_net_send(
 	net->now_ns = now_ns;
 	if (net->is_rolled_back)
 		return;
-	narrow = ringd_net_narrow(net, to, len, is_control);
+	narrow = ringd_net_narrow(net, to, len, way == RINGD_NET_CONTROL);
 	if (narrow.to != 0)
 		ringd_net_send_pieces(net, effect, &narrow);
 	to &= ~narrow.to;
 	if (to == 0)
 		return;
-	if (!ringd_net_fits(&net->batch, len, to, is_control))
+	if (!ringd_net_fits(&net->batch, len, to, way))
 		ringd_net_send_waiting(net);
-	ringd_net_append(net, effect, to, is_control);
+	ringd_net_append(net, effect, to, way);
 	if (effect->send.is_urgent)
 		ringd_net_send_waiting(net);
 }
@@ -254,6 +264,8 @@ ringd_net_believe(struct ringd_net *net, const struct session_effect *effect)
 
 	net->nodes[effect->peer].key = net->candidate;
 	link_greet(net->paths, effect->peer, effect->is_restart, net->now_ns);
+	if (net->ears != NULL && effect->is_restart)
+		mcast_greet(net->ears, effect->peer, net->now_ns);
 	session_peer_status(net->session, effect->peer, &status);
 	log_line(LOG_LEVEL_INFO, "peer-session",
 	    "node=%u incarnation=%llu restart=%s same_table=%s", status.node,

@@ -139,6 +139,21 @@ put_node(
 	end(report);
 }
 
+/* How DATA comes to a peer and from it, over one link. */
+static void
+put_mcast(struct report *report, uint32_t link,
+    const struct ringd_net_mcast_peer *peer)
+{
+	struct ringd_net_mcast group;
+
+	ringd_net_mcast(report->r->net, link, &group);
+	if (!group.has_group)
+		return;
+	put(report, "mcast_out", peer->hears_us ? "group" : "copies");
+	put(report, "mcast_in", peer->is_heard ? "group" : "copies");
+	put_number(report, "mcast_loss_in", peer->loss_in);
+}
+
 static void
 put_links(struct report *report, const struct cluster_node *node)
 {
@@ -166,8 +181,22 @@ put_links(struct report *report, const struct cluster_node *node)
 		put_number(report, "loss_out", link->loss_out);
 		put_number(report, "mtu", link->mtu);
 		put_number(report, "priority", link->priority);
+		put_mcast(report, i, &peer.mcast[i]);
 		end(report);
 	}
+}
+
+static void
+put_group(struct report *report, uint32_t link)
+{
+	struct ringd_net_mcast group;
+
+	ringd_net_mcast(report->r->net, link, &group);
+	if (!group.has_group)
+		return;
+	put(report, "group", "");
+	udp_addr_text(&group.group, &report->out);
+	put(report, "joined", group.is_joined ? "yes" : "no");
 }
 
 /* What the kernel says of this node's own end of each link. */
@@ -185,6 +214,7 @@ put_local(struct report *report)
 		udp_addr_text(&item->addr, &report->out);
 		put(report, "state", netwatch_state_name(item->state));
 		put(report, "interface", item->ifname);
+		put_group(report, i);
 		end(report);
 	}
 }
@@ -454,6 +484,26 @@ put_udp_counts(struct report *report)
 }
 
 static void
+put_mcast_counts(struct report *report)
+{
+	const struct ringd *r = report->r;
+
+	for (uint32_t i = 0; i < ringd_net_link_count(r->net); i++) {
+		struct ringd_net_mcast group;
+
+		ringd_net_mcast(r->net, i, &group);
+		begin(report, "name=mcast_sent_packets");
+		put_number(report, "link", i);
+		put_number(report, "value", group.sent_packets);
+		end(report);
+		begin(report, "name=mcast_sent_bytes");
+		put_number(report, "link", i);
+		put_number(report, "value", group.sent_bytes);
+		end(report);
+	}
+}
+
+static void
 put_refused_counts(struct report *report)
 {
 	struct ringd_net_status net;
@@ -490,6 +540,8 @@ put_peer_counts(struct report *report, const struct cluster_node *node)
 			{ "filtered_in", link->filtered_in },
 			{ "filtered_out", link->filtered_out },
 			{ "link_downs", peer.state[i].downs },
+			{ "mcast_packets", link->mcast_packets },
+			{ "mcast_bytes", link->mcast_bytes },
 		};
 
 		for (size_t k = 0; k < ARRAY_COUNT(counts); k++) {
@@ -545,6 +597,7 @@ ringd_svc_stats(void *arg, struct svc_request *req)
 	put_core_counts(&report);
 	put_shell_counts(&report);
 	put_udp_counts(&report);
+	put_mcast_counts(&report);
 	put_refused_counts(&report);
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_peer_counts(&report, &conf->nodes[i]);

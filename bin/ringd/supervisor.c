@@ -156,8 +156,10 @@ become_child(struct supervisor *s, int ready_fd)
 	(void)sigprocmask(SIG_SETMASK, &s->mask, NULL);
 	unsetenv("NOTIFY_SOCKET");
 	s->child_ready_fd = ready_fd;
-	if (s->has_served)
+	if (s->has_served) {
 		ringd_bind_drain(s->plan.conf, s->plan.links);
+		ringd_bind_drain(s->plan.conf, s->plan.groups);
+	}
 }
 
 /* 1 in the child, 0 in the supervisor, -E…. */

@@ -93,6 +93,7 @@ struct supervisor_plan {
 	const struct cluster_conf *conf;
 	struct box_keyring *keys; /* changed when the child changed them */
 	struct udp *links;        /* bound; the caller's */
+	struct udp *groups;       /* too, or closed */
 	int ready_fd; /* told when the first child serves; -1 none */
 };
 

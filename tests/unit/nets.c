@@ -2,6 +2,7 @@
 #include "tests/unit/nets.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,8 @@ host_step(void *arg, const struct totem_input *in)
 		return;
 	packet = &node->packets[node->packet_count++];
 	*packet = (struct nets_packet){ in->packet.node, in->packet.link,
-		in->packet.incarnation, in->packet.len, { 0 } };
+		in->packet.is_shared, in->packet.incarnation, in->packet.len,
+		{ 0 } };
 	memcpy(
 	    packet->first, node->cell, in->packet.len < 8 ? in->packet.len : 8);
 }
@@ -135,6 +137,9 @@ nets_start(uint32_t i)
 	text_init(&why, bytes, sizeof bytes);
 	if (!CHECK_EQ(ringd_net_open(node->net, &why), 0))
 		printf("%s\n", bytes);
+	for (uint32_t l = 0; l < ringd_net_link_count(node->net); l++)
+		ringd_net_place(
+		    node->net, l, (int)if_nametoindex("lo"), nets_now_ns);
 }
 
 void
@@ -142,6 +147,9 @@ nets_turn(uint32_t i)
 {
 	struct ringd_net *net = nets_nodes[i].net;
 
+	for (uint32_t l = 0; l < ringd_net_link_count(net); l++)
+		if (ringd_net_group_fd(net, l) >= 0)
+			ringd_net_group_readable(net, l, nets_now_ns);
 	for (uint32_t l = nets_first_link; l < ringd_net_link_count(net); l++)
 		ringd_net_readable(net, l, nets_now_ns);
 	for (uint32_t l = 0; l < ringd_net_link_count(net); l++)
@@ -191,6 +199,31 @@ nets_configure(uint32_t link_count)
 }
 
 void
+nets_configure_groups(void)
+{
+	uint32_t pid = (uint32_t)getpid();
+	char string[32];
+
+	for (uint32_t i = 0; i < NETS_NODES; i++) {
+		struct ringd_net_config *cfg = &nets_configs[i];
+
+		cfg->has_groups = true;
+		for (uint32_t link = 0; link < cfg->link_count; link++) {
+			struct udp_group *group = &cfg->groups[link];
+
+			snprintf(string, sizeof string, "239.194.%u.%u",
+			    pid / 254 % 254 + 1, pid % 254 + 1);
+			CHECK_EQ(udp_addr_parse(&group->addr, string,
+				     (uint16_t)(5410 + link)),
+			    0);
+			group->own = cfg->addr[i][link];
+			group->ttl = 1;
+			group->is_looped = true;
+		}
+	}
+}
+
+void
 nets_start_all(void)
 {
 	for (uint32_t i = 0; i < NETS_NODES; i++)
@@ -221,6 +254,16 @@ void
 nets_send(uint32_t i, unsigned places, uint64_t no, size_t len)
 {
 	struct totem_effect effect = { .send.packet = TOTEM_PACKET_DATA };
+
+	memcpy(frame, &no, sizeof no);
+	effect.send.len = len;
+	send_packet(i, places, effect);
+}
+
+void
+nets_send_again(uint32_t i, unsigned places, uint64_t no, size_t len)
+{
+	struct totem_effect effect = { .send.packet = TOTEM_PACKET_DATA_RETX };
 
 	memcpy(frame, &no, sizeof no);
 	effect.send.len = len;

@@ -25,6 +25,7 @@ enum {
 /* What the core of a node was fed. */
 struct nets_packet {
 	uint32_t node, link;
+	bool is_shared;
 	uint64_t incarnation;
 	size_t len;
 	uint8_t first[8];
@@ -57,6 +58,9 @@ bool nets_init(void);
 /* All alike, with one key; link 1 of each has an address of its own. */
 void nets_configure(uint32_t link_count);
 
+/* After that: a group of their own on each link, joined on lo. */
+void nets_configure_groups(void);
+
 void nets_start(uint32_t i);
 void nets_start_all(void); /* and lets them greet each other */
 void nets_stop(uint32_t i);
@@ -71,6 +75,8 @@ void nets_settle(void);
 
 /* Node i's core sends a frame of len octets numbered no to a set of places. */
 void nets_send(uint32_t i, unsigned places, uint64_t no, size_t len);
+/* The same, as what was sent before. */
+void nets_send_again(uint32_t i, unsigned places, uint64_t no, size_t len);
 /* The same of a packet that goes over all links. */
 void nets_send_control(uint32_t i, unsigned places, bool is_urgent);
 
