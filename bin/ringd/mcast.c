@@ -6,6 +6,7 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/idmap.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/rdbuf.h"
 #include "libcommon/base/wrbuf.h"
@@ -99,12 +100,25 @@ mcast_has(const struct mcast *m, uint32_t link)
 	return link < LIMIT_LINKS && (m->cfg.links >> link & 1) != 0;
 }
 
+static void
+mcast_set_beat(struct mcast *m)
+{
+	uint64_t heartbeat_ns = m->cfg.heartbeat_ns;
+	uint64_t slowness = 1;
+
+	if (heartbeat_ns == 0)
+		heartbeat_ns = mcast_heartbeat_ns;
+	if (m->cfg.node_count > MCAST_SLOW_NODES)
+		slowness = (m->cfg.node_count + MCAST_SLOW_NODES - 1) /
+		    MCAST_SLOW_NODES;
+	m->beat_ns = 2 * slowness * heartbeat_ns;
+}
+
 struct mcast *
 mcast_create(
     struct arena *arena, const struct mcast_config *cfg, uint64_t now_ns)
 {
 	struct mcast *m = arena_take(arena, sizeof *m);
-	uint64_t slowness = 1;
 
 	ENSURE(cfg->node_count >= 1 && cfg->node_count <= LIMIT_NODES);
 	ENSURE(cfg->self < cfg->node_count);
@@ -112,11 +126,7 @@ mcast_create(
 		return NULL;
 	memset(m, 0, sizeof *m);
 	m->cfg = *cfg;
-	if (cfg->node_count > MCAST_SLOW_NODES)
-		slowness =
-		    (cfg->node_count + MCAST_SLOW_NODES - 1) / MCAST_SLOW_NODES;
-	m->beat_ns = 2 * slowness *
-	    (cfg->heartbeat_ns != 0 ? cfg->heartbeat_ns : mcast_heartbeat_ns);
+	mcast_set_beat(m);
 	m->due_ns = cfg->links != 0 ? now_ns : MCAST_NEVER;
 	for (uint32_t i = 0; i < LIMIT_LINKS; i++)
 		m->mouths[i].report_ns = now_ns;
@@ -214,6 +224,17 @@ mcast_greet(struct mcast *m, uint32_t peer, uint64_t now_ns)
 	ENSURE(peer < m->cfg.node_count && peer != m->cfg.self);
 	memset(m->ears[peer], 0, sizeof m->ears[peer]);
 	m->due_ns = num_min(m->due_ns, now_ns + m->beat_ns);
+}
+
+void
+mcast_set_nodes(struct mcast *m, const struct idmap *map)
+{
+	ENSURE(map->before == m->cfg.node_count);
+	ENSURE(map->to[m->cfg.self] != IDMAP_NONE);
+	idmap_array(map, m->ears, sizeof m->ears[0]);
+	m->cfg.node_count = map->after;
+	m->cfg.self = map->to[m->cfg.self];
+	mcast_set_beat(m);
 }
 
 void

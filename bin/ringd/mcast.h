@@ -22,6 +22,7 @@
 #include "bin/ringd/link.h"
 
 struct arena;
+struct idmap;
 struct mcast;
 
 enum { MCAST_REPORT_BYTES = 16 }; /* SESSION_REPORT_BYTES of session.h */
@@ -53,6 +54,9 @@ struct mcast *mcast_create(
 
 /* The peer is another incarnation: it is not heard yet. */
 void mcast_greet(struct mcast *m, uint32_t peer, uint64_t now_ns);
+
+/* Places move like this, this node's own too; the new are not heard yet. */
+void mcast_set_nodes(struct mcast *m, const struct idmap *map);
 
 /* The group of this link cannot be heard or spoken to now, or can. */
 void mcast_hint(

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libcommon/base/arena.h"
+#include "libcommon/base/idmap.h"
 
 #include "bin/ringd/mcast.h"
 #include "tests/unit/check.h"
@@ -198,6 +199,28 @@ test_mcast_another_life_begins_anew(void)
 	CHECK_EQ(mcast_loss(ear, 1, 1), 0);
 }
 
+/* A node comes before all and one goes: who was heard is heard. */
+static void
+test_mcast_hearing_follows_places(void)
+{
+	static const uint32_t before[] = { 2, 3, 4 }, after[] = { 1, 2, 3 };
+	struct idmap map;
+
+	begin(3);
+	run(1000, 0);
+	idmap_make(&map, before, 3, after, 3);
+	mcast_set_nodes(ear, &map);
+	CHECK_EQ(mcast_hears(ear, 0), 0);
+	CHECK_EQ(mcast_hears(ear, 1), 0); /* itself, now */
+	CHECK_EQ(mcast_hears(ear, 2), 2);
+	mcast_assert(ear);
+	for (int i = 0; i < 20; i++) {
+		now_ns += BEAT_MS * MS;
+		mcast_tick(ear, now_ns);
+	}
+	CHECK_EQ(mcast_hears(ear, 2), 0);
+}
+
 static void
 test_mcast_unusable_link_neither_hears_nor_speaks(void)
 {
@@ -284,6 +307,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_mcast_that_comes_and_goes_is_left_alone),
 		CHECK_TEST(test_mcast_pause_of_the_hearer_blames_nobody),
 		CHECK_TEST(test_mcast_another_life_begins_anew),
+		CHECK_TEST(test_mcast_hearing_follows_places),
 		CHECK_TEST(test_mcast_unusable_link_neither_hears_nor_speaks),
 		CHECK_TEST(test_mcast_report_of_another_link_is_refused),
 		CHECK_TEST(test_mcast_many_nodes_report_less_often),
