@@ -20,11 +20,9 @@ begin_memory(struct quorum *q)
 	const struct quorum_config *cfg = &q->cfg;
 	struct quorum_epoch *now = &q->memory.now;
 
-	q->base_expected =
-	    num_max(quorum_config_node_votes(cfg) + q->device_votes,
-		cfg->expected_votes);
 	now->cause = QUORUM_CAUSE_START;
-	now->voters = q->all;
+	now->config = q->version;
+	now->voters = q->configured;
 	now->expected = (uint32_t)num_max(q->base_expected, q->tracked);
 	for (size_t i = 0; i < cfg->node_count; i++)
 		now->votes[i] = cfg->node[i].votes;
@@ -36,21 +34,36 @@ is_tracking(const struct quorum_config *cfg)
 	return cfg->expected_votes_tracking || cfg->allow_downscale;
 }
 
+/* Reads a message; whoever it names has a place then, if there is room. */
+static bool
+read_wire(
+    struct quorum *q, const void *bytes, size_t len, struct quorum_wire *out)
+{
+	if (len > QUORUM_MESSAGE_BYTES_MAX)
+		return false;
+	memcpy(q->scratch, bytes, len);
+	if (!quorum_wire_get(&q->cfg, q->scratch, len, out))
+		return false;
+	if (out->stranger_count == 0)
+		return true;
+	quorum_reload_learn(q, out->stranger, out->stranger_count);
+	memcpy(q->scratch, bytes, len);
+	return quorum_wire_get(&q->cfg, q->scratch, len, out);
+}
+
 static void
 recall(struct quorum *q, const void *kept, size_t kept_len)
 {
 	struct quorum_wire wire;
 
 	if (kept == NULL || kept_len == 0 ||
-	    kept_len > QUORUM_MESSAGE_BYTES_MAX)
-		return;
-	memcpy(q->scratch, kept, kept_len);
-	if (!quorum_wire_get(&q->cfg, q->scratch, kept_len, &wire) ||
+	    !read_wire(q, kept, kept_len, &wire) ||
 	    wire.kind != QUORUM_WIRE_STATE)
 		return;
 	(void)quorum_epoch_merge(&q->memory, &wire.memory);
 	q->run = wire.run + 1;
 	q->said[q->self] = wire.said;
+	q->said[q->self].config = q->version;
 	q->said[q->self].is_unsure = q->is_unsure = true;
 	q->sure_view = wire.view;
 	q->sure_members = wire.members;
@@ -63,6 +76,7 @@ quorum_create(struct arena *arena, const struct quorum_config *cfg,
     const void *kept, size_t kept_len)
 {
 	struct quorum *q = arena_take(arena, sizeof *q);
+	struct quorum *trial = arena_take(arena, sizeof *trial);
 	char why[QUORUM_TEXT_BYTES];
 	struct text text;
 
@@ -71,11 +85,12 @@ quorum_create(struct arena *arena, const struct quorum_config *cfg,
 	if (q == NULL)
 		return NULL;
 	memset(q, 0, sizeof *q);
+	q->trial = trial;
 	q->cfg = *cfg;
-	q->self = quorum_config_place(cfg, cfg->self);
 	for (size_t i = 0; i < cfg->node_count; i++)
 		q->all |= QUORUM_BIT(i);
-	q->device_votes = (uint32_t)quorum_config_device_votes(cfg);
+	q->configured = q->all;
+	quorum_reload_derive(q);
 	q->tracked = is_tracking(cfg) ? cfg->tracked : 0;
 	q->want_ns = QUORUM_NEVER;
 	q->lms_ns = QUORUM_NEVER;
@@ -84,6 +99,7 @@ quorum_create(struct arena *arena, const struct quorum_config *cfg,
 		.votes = cfg->node[q->self].votes,
 		.is_waiting = cfg->wait_for_all != QUORUM_WAIT_NO,
 		.is_fresh = true,
+		.config = q->version,
 	};
 	q->run = 1;
 	recall(q, kept, kept_len);
@@ -122,7 +138,7 @@ keep_place(struct quorum *q)
 static void
 note_lost(struct quorum *q, uint64_t members, uint64_t leaver)
 {
-	uint64_t before = q->is_in_view ? q->members : q->all;
+	uint64_t before = q->is_in_view ? q->members : q->configured;
 	uint64_t lost = before & ~members & ~leaver;
 
 	q->lost = (q->lost | lost) & ~members;
@@ -134,6 +150,8 @@ static void
 take_view(struct quorum *q, const struct quorum_input *in)
 {
 	const struct quorum_config *cfg = &q->cfg;
+
+	quorum_reload_learn(q, in->view.member, in->view.member_count);
 	uint64_t self = QUORUM_BIT(q->self);
 	uint64_t members =
 	    quorum_config_set(cfg, in->view.member, in->view.member_count) |
@@ -317,6 +335,10 @@ hear_epoch(struct quorum *q, size_t sender, const struct quorum_wire *wire,
 
 	if (request == NULL)
 		return;
+	/* Somebody else may have had the same configuration agreed on. */
+	if (wire->reason == QUORUM_REASON_RELOADED &&
+	    wire->epoch.config == q->memory.now.config)
+		holds = true;
 	if (holds || request->kind == QUORUM_REQUEST_LEAVE)
 		quorum_request_answer(q, request, QUORUM_ANSWER_OK, "");
 	else
@@ -333,11 +355,10 @@ take_message(struct quorum *q, const struct quorum_input *in)
 
 	q->pos = in->message.pos;
 	if (sender == LIMIT_NODES || !(q->group & QUORUM_BIT(sender)) ||
-	    in->message.len > QUORUM_MESSAGE_BYTES_MAX)
+	    !read_wire(q, in->message.bytes, in->message.len, &wire))
 		return;
-	memcpy(q->scratch, in->message.bytes, in->message.len);
-	if (!quorum_wire_get(&q->cfg, q->scratch, in->message.len, &wire))
-		return;
+	/* Reading it may have made places for others. */
+	sender = quorum_config_place(&q->cfg, in->message.sender);
 	if (!is_ours(q, sender, &wire))
 		wire.no = 0; /* nobody here asked for it */
 	switch (wire.kind) {
@@ -480,6 +501,8 @@ conclude(struct quorum *q, bool is_view)
 {
 	bool had_quorum = q->finding.is_quorate || (is_view && q->is_taken_in);
 
+	if (q->is_pending && q->memory.now.config == q->next_version)
+		quorum_reload_install(q);
 	if (!q->is_in_view)
 		return;
 	quorum_judge(q, quorum_judge_side(q), &q->finding);
@@ -511,6 +534,12 @@ quorum_step(struct quorum *q, const struct quorum_input *in)
 		break;
 	case QUORUM_IN_TIME:
 		take_time(q);
+		break;
+	case QUORUM_IN_CONFIG:
+		quorum_reload_take(q, in->config);
+		break;
+	case QUORUM_IN_RELOAD:
+		quorum_reload_ask(q, in);
 		break;
 	case QUORUM_IN_SET_EXPECTED:
 		quorum_change_set_expected(q, in);

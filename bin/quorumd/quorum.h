@@ -83,6 +83,16 @@ void quorum_config_init(struct quorum_config *cfg);
 bool quorum_config_mistake(
     const struct quorum_config *cfg, size_t idx, struct text *out);
 
+/*
+ * Why the second cannot follow the first while nodes run: a sentence about
+ * reason number idx; false: there is no such.
+ */
+bool quorum_config_clash(const struct quorum_config *cfg,
+    const struct quorum_config *next, size_t idx, struct text *out);
+
+/* Of all that decides about quorum; not of names and times. */
+uint64_t quorum_config_version(const struct quorum_config *cfg);
+
 /* ---- inputs ------------------------------------------------------------ */
 
 enum quorum_input_kind {
@@ -90,13 +100,15 @@ enum quorum_input_kind {
 	QUORUM_IN_GROUP,   /* whose quorumd is in the group now */
 	QUORUM_IN_MESSAGE, /* of the group */
 	QUORUM_IN_TIME,    /* the deadline was reached */
+	QUORUM_IN_CONFIG,  /* another configuration is to be in force */
 	/* Answered by one ANSWER: */
 	QUORUM_IN_SET_EXPECTED,
 	QUORUM_IN_SET_VOTES,
 	QUORUM_IN_CANCEL_WAIT,
-	QUORUM_IN_VOTE,  /* of somebody outside */
-	QUORUM_IN_LEAVE, /* this quorumd is about to end, and its node with
-			    it; after the ANSWER, at most a second later */
+	QUORUM_IN_RELOAD, /* agree on that configuration now */
+	QUORUM_IN_VOTE,   /* of somebody outside */
+	QUORUM_IN_LEAVE,  /* this quorumd is about to end, and its node with
+			     it; after the ANSWER, at most a second later */
 	QUORUM_INPUTS
 };
 
@@ -132,6 +144,11 @@ struct quorum_input {
 			const void *bytes;
 			size_t len;
 		} message;
+		/* Copied; it does not clash with that in force (ENSURE). */
+		const struct quorum_config *config;
+		struct {
+			bool is_forced;
+		} reload;
 		struct {
 			uint32_t expected;
 			bool is_forced;
@@ -176,6 +193,7 @@ enum quorum_reason {
 	QUORUM_REASON_SPOKEN, /* a member spoke, or its quorumd ended */
 	QUORUM_REASON_VOTES_CHANGED,
 	QUORUM_REASON_EXPECTED_CHANGED,
+	QUORUM_REASON_RELOADED,
 	QUORUM_REASON_WAIT_CANCELLED,
 	QUORUM_REASON_LMS_WINDOW,
 	QUORUM_REASON_DOWNSCALE,
@@ -255,6 +273,16 @@ uint64_t quorum_deadline_ns(const struct quorum *q);
 void quorum_verdict_now(const struct quorum *q, struct quorum_verdict *out);
 
 /*
+ * What IN_CONFIG with this configuration, and then RELOAD, would be answered
+ * now; with a sentence unless it is OK.
+ */
+enum quorum_answer quorum_would(
+    const struct quorum *q, const struct quorum_config *cfg, struct text *out);
+
+/* A configuration was read that is not in force yet. */
+bool quorum_is_pending(const struct quorum *q);
+
+/*
  * Quorate, and nobody was lost, other than cleanly, for settle_ns: by now none
  * of them can still be at work.
  */
@@ -272,7 +300,7 @@ struct quorum_rule {
 bool quorum_rule_at(
     const struct quorum *q, size_t idx, struct quorum_rule *out);
 
-/* One configured node, by its place in the configuration. */
+/* A node that is configured, or here, or votes; idx counts them by id. */
 struct quorum_node {
 	uint32_t id;
 	const char *name;

@@ -56,7 +56,7 @@ static bool
 is_same(const struct quorum_epoch *a, const struct quorum_epoch *b)
 {
 	return a->expected == b->expected && a->voters == b->voters &&
-	    a->quorate == b->quorate &&
+	    a->quorate == b->quorate && a->config == b->config &&
 	    memcmp(a->votes, b->votes, sizeof a->votes) == 0;
 }
 
@@ -95,7 +95,7 @@ is_anybody_new(const struct quorum *q, uint64_t side)
 
 /* The agreement this side should have; false: it has it. */
 static bool
-is_wanted(const struct quorum *q, struct quorum_wire *out)
+is_wanted(struct quorum *q, struct quorum_wire *out)
 {
 	const struct quorum_memory *memory = &q->memory;
 	uint64_t side = quorum_judge_side(q);
@@ -120,6 +120,8 @@ is_wanted(const struct quorum *q, struct quorum_wire *out)
 		out->reason = QUORUM_REASON_LMS_WINDOW;
 	}
 	settle_cause(q, cause, e);
+	if (quorum_reload_want(q, false, e))
+		out->reason = QUORUM_REASON_RELOADED;
 	set_quorate(q, 0, e);
 	out->side = side;
 	return e->expected > 0 &&
@@ -228,9 +230,8 @@ quorum_change_apply(struct quorum *q, size_t sender,
 
 /* ---- on request -------------------------------------------------------- */
 
-/* Would those who stay have quorum, once this holds and all do as it says? */
-static bool
-is_quorum_kept(struct quorum *q, const struct quorum_epoch *e)
+bool
+quorum_change_is_kept(struct quorum *q, const struct quorum_epoch *e)
 {
 	const struct quorum_epoch *now = &q->memory.now;
 	struct quorum_said said[LIMIT_NODES];
@@ -248,10 +249,16 @@ is_quorum_kept(struct quorum *q, const struct quorum_epoch *e)
 
 static const char lost_text[] = "the view has changed: ask again";
 
-/* Publishes what is asked for, unless it must not be. */
-static void
-ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
-    struct quorum_wire *wire)
+void
+quorum_change_grown(const struct quorum *q, struct quorum_epoch *e)
+{
+	*e = q->memory.now;
+	grow(q, quorum_judge_side(q), e);
+}
+
+void
+quorum_change_ask(struct quorum *q, const struct quorum_input *in,
+    bool is_forced, struct quorum_wire *wire)
 {
 	struct quorum_epoch *e = &wire->epoch;
 
@@ -261,7 +268,7 @@ ask(struct quorum *q, const struct quorum_input *in, bool is_forced,
 		    "are down");
 		return;
 	}
-	if (!is_forced && !is_quorum_kept(q, e)) {
+	if (!is_forced && !quorum_change_is_kept(q, e)) {
 		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_QUORUM,
 		    "that would cost quorum");
 		return;
@@ -315,7 +322,7 @@ quorum_change_set_expected(struct quorum *q, const struct quorum_input *in)
 		shrink_to(q, side, e);
 	e->expected = expected;
 	settle_cause(q, QUORUM_CAUSE_FORCED, e);
-	ask(q, in, in->set_expected.is_forced, &wire);
+	quorum_change_ask(q, in, in->set_expected.is_forced, &wire);
 }
 
 void
@@ -326,8 +333,7 @@ quorum_change_set_votes(struct quorum *q, const struct quorum_input *in)
 	size_t place = quorum_config_place(&q->cfg, in->set_votes.node);
 	uint32_t votes = in->set_votes.votes;
 
-	*e = q->memory.now;
-	grow(q, quorum_judge_side(q), e);
+	quorum_change_grown(q, e);
 	if (place == LIMIT_NODES || !(e->voters & QUORUM_BIT(place))) {
 		quorum_effect_answer(
 		    q, in->cookie, QUORUM_ANSWER_BAD, "no node that votes now");
@@ -353,7 +359,7 @@ quorum_change_set_votes(struct quorum *q, const struct quorum_input *in)
 		e->expected =
 		    (uint32_t)num_max(e->expected, sum + q->device_votes);
 	settle_cause(q, QUORUM_CAUSE_FORCED, e);
-	ask(q, in, in->set_votes.is_forced, &wire);
+	quorum_change_ask(q, in, in->set_votes.is_forced, &wire);
 }
 
 void

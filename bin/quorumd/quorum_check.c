@@ -21,6 +21,11 @@ quorum_check(const struct quorum *q)
 	struct quorum_finding found;
 
 	ENSURE((q->members & ~q->all) == 0);
+	ENSURE((q->configured & ~q->all) == 0);
+	ENSURE(q->cfg.node[q->self].id == q->cfg.self);
+	ENSURE(!q->is_pending || q->next_version != q->version);
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		ENSURE(i == 0 || q->cfg.node[i - 1].id < q->cfg.node[i].id);
 	ENSURE((q->group & ~q->members) == 0);
 	ENSURE((q->spoken & ~q->group) == 0);
 	ENSURE((q->leaving & ~q->group) == 0);

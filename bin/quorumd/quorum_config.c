@@ -217,3 +217,124 @@ quorum_config_mistake(
 	}
 	return false;
 }
+
+/* ---- what may follow what ---------------------------------------------- */
+
+/* A minority of the configured votes may come to have quorum. */
+static bool
+is_dynamic(const struct quorum_config *cfg)
+{
+	return cfg->last_man_standing || cfg->allow_downscale ||
+	    cfg->auto_tie_breaker != QUORUM_TIE_NO;
+}
+
+static bool
+is_lms_other(const struct quorum_config *cfg, const struct quorum_config *next)
+{
+	return cfg->last_man_standing != next->last_man_standing;
+}
+
+static bool
+is_tie_other(const struct quorum_config *cfg, const struct quorum_config *next)
+{
+	return cfg->auto_tie_breaker != next->auto_tie_breaker ||
+	    (cfg->auto_tie_breaker == QUORUM_TIE_LIST &&
+		(cfg->tie_count != next->tie_count ||
+		    memcmp(cfg->tie_list, next->tie_list,
+			cfg->tie_count * sizeof cfg->tie_list[0]) != 0));
+}
+
+static bool
+is_downscale_other(
+    const struct quorum_config *cfg, const struct quorum_config *next)
+{
+	return cfg->allow_downscale != next->allow_downscale;
+}
+
+static bool
+is_tracking_other(
+    const struct quorum_config *cfg, const struct quorum_config *next)
+{
+	return cfg->expected_votes_tracking != next->expected_votes_tracking;
+}
+
+static bool
+is_device_other(
+    const struct quorum_config *cfg, const struct quorum_config *next)
+{
+	return cfg->has_device != next->has_device ||
+	    quorum_config_device_votes(cfg) !=
+	    quorum_config_device_votes(next) ||
+	    cfg->device_master_wins != next->device_master_wins;
+}
+
+/* Who waits, and for how long, is no matter where only majorities count. */
+static bool
+is_wait_other(const struct quorum_config *cfg, const struct quorum_config *next)
+{
+	return cfg->wait_for_all != next->wait_for_all &&
+	    (is_dynamic(cfg) || cfg->wait_for_all == QUORUM_WAIT_ALWAYS ||
+		next->wait_for_all == QUORUM_WAIT_ALWAYS);
+}
+
+static const struct {
+	bool (*is_other)(
+	    const struct quorum_config *cfg, const struct quorum_config *next);
+	const char *text;
+} clashes[] = {
+	{ is_lms_other, "[quorum] last_man_standing" },
+	{ is_tie_other, "[quorum] auto_tie_breaker" },
+	{ is_downscale_other, "[quorum] allow_downscale" },
+	{ is_tracking_other, "[quorum] expected_votes_tracking" },
+	{ is_device_other,
+	    "[quorum] device, device_votes (which follow the number of nodes, "
+	    "if not given) or device_master_wins" },
+	{ is_wait_other, "[quorum] wait_for_all, beside other rules" },
+};
+
+bool
+quorum_config_clash(const struct quorum_config *cfg,
+    const struct quorum_config *next, size_t idx, struct text *out)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(clashes); i++) {
+		if (!clashes[i].is_other(cfg, next) || idx-- > 0)
+			continue;
+		text_put(out, "needs a restart: ");
+		text_put(out, clashes[i].text);
+		return true;
+	}
+	return false;
+}
+
+/* FNV-1a, a number at a time. */
+static void
+mix(uint64_t *hash, uint64_t number)
+{
+	for (int i = 0; i < 8; i++) {
+		*hash ^= number >> (8 * i) & 255;
+		*hash *= UINT64_C(1099511628211);
+	}
+}
+
+uint64_t
+quorum_config_version(const struct quorum_config *cfg)
+{
+	const uint64_t rules[] = { expected(cfg), cfg->two_node,
+		cfg->wait_for_all, cfg->last_man_standing,
+		cfg->auto_tie_breaker, cfg->allow_downscale,
+		cfg->expected_votes_tracking, quorum_config_device_votes(cfg),
+		cfg->device_master_wins };
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < cfg->node_count; i++) {
+		mix(&hash, cfg->node[i].id);
+		mix(&hash, cfg->node[i].votes);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(rules); i++)
+		mix(&hash, rules[i]);
+	for (size_t i = 0;
+	     cfg->auto_tie_breaker == QUORUM_TIE_LIST && i < cfg->tie_count;
+	     i++)
+		mix(&hash, cfg->tie_list[i]);
+	return hash != 0 ? hash : 1;
+}

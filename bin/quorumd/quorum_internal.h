@@ -34,6 +34,7 @@ struct quorum_epoch {
 	uint32_t votes[LIMIT_NODES]; /* of voters; others 0 */
 	uint64_t quorate; /* the last quorate membership; {}: none known.
 			     Kept only for auto_tie_breaker */
+	uint64_t config;  /* the version of the configuration it goes by */
 };
 
 enum {
@@ -61,6 +62,7 @@ struct quorum_said {
 	bool is_fresh;    /* since its start it took part in no agreement */
 	bool is_unsure;   /* its quorumd began anew, and may have missed one */
 	uint32_t tracked; /* so many votes were expected before its start */
+	uint64_t config;  /* the version that it has read; 0: it did not say */
 };
 
 struct quorum_device {
@@ -97,6 +99,7 @@ enum quorum_rule_no {
 	QUORUM_RULE_DEVICE,
 	QUORUM_RULE_EXPECTED,
 	QUORUM_RULE_UNFINISHED,
+	QUORUM_RULE_RELOAD,
 	QUORUM_RULES
 };
 
@@ -110,9 +113,19 @@ struct quorum_finding {
 };
 
 struct quorum {
+	/*
+	 * What is in force; but its nodes are all that were ever heard of, with
+	 * 0 votes unless they are configured: their places are those of sets.
+	 */
 	struct quorum_config cfg;
+	uint64_t version;
+	struct quorum_config next; /* is_pending: read, and not in force yet */
+	uint64_t next_version;
+	bool is_pending;
+	struct quorum *trial; /* in which others are tried */
 	size_t self;
-	uint64_t all;
+	uint64_t all;           /* nodes heard of */
+	uint64_t configured;    /* of these, in cfg */
 	uint64_t base_expected; /* of the configuration alone */
 	uint32_t device_votes;
 	uint32_t tracked;
@@ -262,13 +275,15 @@ struct quorum_wire {
 	struct parse_pos base;  /* EPOCH: what it changes */
 	struct quorum_epoch epoch;
 	enum quorum_reason reason;
-	uint64_t side;       /* EPOCH: who agrees, and so waits no longer */
-	uint32_t leaver;     /* EPOCH: an id, or 0 */
-	uint64_t no;         /* EPOCH, CANCEL, VOTE: of the request, or 0 */
-	uint64_t run;        /* which quorumd of its machine says so */
-	bool is_yes;         /* VOTE */
-	uint64_t ttl_ms;     /* VOTE */
-	const char *name;    /* VOTE: of the voter; borrowed */
+	uint64_t side;    /* EPOCH: who agrees, and so waits no longer */
+	uint32_t leaver;  /* EPOCH: an id, or 0 */
+	uint64_t no;      /* EPOCH, CANCEL, VOTE: of the request, or 0 */
+	uint64_t run;     /* which quorumd of its machine says so */
+	bool is_yes;      /* VOTE */
+	uint64_t ttl_ms;  /* VOTE */
+	const char *name; /* VOTE: of the voter; borrowed */
+	uint32_t stranger[LIMIT_NODES]; /* read, and in no place of ours */
+	size_t stranger_count;
 	uint32_t node;       /* EXPIRE: who relayed the vote */
 	struct parse_pos at; /* EXPIRE: where the vote was ordered */
 };
@@ -279,6 +294,23 @@ void quorum_wire_put(const struct quorum_config *cfg,
 bool quorum_wire_get(const struct quorum_config *cfg, char *line, size_t len,
     struct quorum_wire *out);
 void quorum_wire_put_pos(const struct parse_pos *pos, struct text *out);
+
+/* ---- quorum_reload.c --------------------------------------------------- */
+
+/* What goes by the configuration in force: sets and sums. */
+void quorum_reload_derive(struct quorum *q);
+/* Nodes that no configuration here knows are given places. */
+void quorum_reload_learn(struct quorum *q, const uint32_t *id, size_t count);
+void quorum_reload_take(struct quorum *q, const struct quorum_config *next);
+/* The newest agreement goes by what is pending: that is in force. */
+void quorum_reload_install(struct quorum *q);
+/* Makes e what the pending configuration says; false: not now, or not at all;
+ * is_forced: though it costs quorum. */
+bool quorum_reload_want(
+    struct quorum *q, bool is_forced, struct quorum_epoch *e);
+/* Members that have spoken, and have not read what is pending. */
+uint64_t quorum_reload_behind(const struct quorum *q);
+void quorum_reload_ask(struct quorum *q, const struct quorum_input *in);
 
 /* ---- quorum_effect.c --------------------------------------------------- */
 
@@ -297,6 +329,13 @@ bool quorum_change_apply(struct quorum *q, size_t sender,
 void quorum_change_set_expected(
     struct quorum *q, const struct quorum_input *in);
 void quorum_change_set_votes(struct quorum *q, const struct quorum_input *in);
+/* Would those who stay have quorum, once this holds and all do as it says? */
+bool quorum_change_is_kept(struct quorum *q, const struct quorum_epoch *e);
+/* The present agreement, with whoever is here. */
+void quorum_change_grown(const struct quorum *q, struct quorum_epoch *e);
+/* Publishes what is asked for, unless it must not be. */
+void quorum_change_ask(struct quorum *q, const struct quorum_input *in,
+    bool is_forced, struct quorum_wire *wire);
 void quorum_change_leave(struct quorum *q, const struct quorum_input *in);
 
 /* ---- quorum_request.c -------------------------------------------------- */

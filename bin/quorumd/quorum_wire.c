@@ -3,14 +3,14 @@
  *
  *	state own=VOTES waiting=yes|no fresh=yes|no unsure=yes|no new=yes|no
  *		view=REP.SEQ members=ID,... vouched=ID,... now=E [maybe=E;E]
- *	  [crowded=yes] [tracked=VOTES]
+ *	  [crowded=yes] [tracked=VOTES] [config=N]
  *	epoch base=POS to=E reason=N [side=ID,...] [leaver=ID] [no=N]
  *	cancel [no=N]
  *	vote cast=yes|no ttl=MS name=NAME [no=N]
  *	expire node=ID at=POS
  *
  * each with round=POS where it counts, and run=N of its sender.
- * E is POS/EXPECTED/CAUSE/ID:VOTES,.../ID,...; POS is REP.SEQ:SEQ.IDX.
+ * E is POS/EXPECTED/CAUSE/ID:VOTES,.../ID,.../CONFIG; POS is REP.SEQ:SEQ.IDX.
  */
 #include <string.h>
 
@@ -86,6 +86,8 @@ put_epoch(const struct quorum_config *cfg, const struct quorum_epoch *e,
 	}
 	text_put_char(out, '/');
 	put_set(cfg, e->quorate, out);
+	text_put_char(out, '/');
+	text_put_u64(out, e->config);
 }
 
 static void
@@ -122,6 +124,8 @@ put_state(const struct quorum_config *cfg, const struct quorum_wire *wire,
 		text_put(out, " crowded=yes");
 	if (wire->said.tracked != 0)
 		put_number(out, " tracked=", wire->said.tracked);
+	if (wire->said.config != 0)
+		put_number(out, " config=", wire->said.config);
 }
 
 static void
@@ -192,9 +196,26 @@ take(struct word_pair *list, char sep)
 	return item;
 }
 
+/* The place of a node; LIMIT_NODES: it has none, which is noted. */
+static size_t
+find_place(
+    const struct quorum_config *cfg, uint32_t id, struct quorum_wire *out)
+{
+	size_t place = quorum_config_place(cfg, id);
+	size_t i = 0;
+
+	if (place < LIMIT_NODES)
+		return place;
+	while (i < out->stranger_count && out->stranger[i] != id)
+		i++;
+	if (i == out->stranger_count && i < LIMIT_NODES)
+		out->stranger[out->stranger_count++] = id;
+	return LIMIT_NODES;
+}
+
 static bool
 get_votes(const struct quorum_config *cfg, struct word_pair list,
-    struct quorum_epoch *e)
+    struct quorum_wire *out, struct quorum_epoch *e)
 {
 	while (list.len > 0) {
 		struct word_pair item = take(&list, ',');
@@ -205,7 +226,7 @@ get_votes(const struct quorum_config *cfg, struct word_pair list,
 		if (parse_node_id(id.value, id.len, &node) != 0 ||
 		    parse_u64(item.value, item.len, 0, UINT32_MAX, &votes) != 0)
 			return false;
-		size_t place = quorum_config_place(cfg, node);
+		size_t place = find_place(cfg, node, out);
 
 		if (place == LIMIT_NODES)
 			continue;
@@ -255,12 +276,13 @@ get_pos(struct word_pair word, struct parse_pos *out)
 
 static bool
 get_epoch(const struct quorum_config *cfg, struct word_pair word,
-    struct quorum_epoch *e)
+    struct quorum_wire *out, struct quorum_epoch *e)
 {
 	struct word_pair stamp = take(&word, '/');
 	struct word_pair expected = take(&word, '/');
 	struct word_pair cause = take(&word, '/');
 	struct word_pair voters = take(&word, '/');
+	struct word_pair quorate = take(&word, '/');
 	uint64_t number;
 
 	memset(e, 0, sizeof *e);
@@ -268,8 +290,13 @@ get_epoch(const struct quorum_config *cfg, struct word_pair word,
 	    0)
 		return false;
 	e->expected = (uint32_t)number;
+	/* Before there was reload it said nothing. */
+	if (word.len > 0 &&
+	    parse_u64(word.value, word.len, 0, UINT64_MAX, &e->config) != 0)
+		return false;
 	return get_pos(stamp, &e->stamp) && get_cause(cause, &e->cause) &&
-	    get_votes(cfg, voters, e) && get_set(cfg, word, &e->quorate);
+	    get_votes(cfg, voters, out, e) &&
+	    get_set(cfg, quorate, &e->quorate);
 }
 
 static bool
@@ -340,7 +367,7 @@ get_state(
 	struct quorum_memory *memory = &out->memory;
 	uint64_t own, tracked = 0;
 
-	if (now == NULL || !get_epoch(cfg, *now, &memory->now) ||
+	if (now == NULL || !get_epoch(cfg, *now, out, &memory->now) ||
 	    !get_number(word, "own", UINT32_MAX, &own) ||
 	    !get_yes_no(word, "waiting", &out->said.is_waiting) ||
 	    !get_yes_no(word, "fresh", &out->said.is_fresh) ||
@@ -348,6 +375,9 @@ get_state(
 		return false;
 	if (word_get(word, "tracked") != NULL &&
 	    !get_number(word, "tracked", UINT32_MAX, &tracked))
+		return false;
+	if (word_get(word, "config") != NULL &&
+	    !get_number(word, "config", UINT64_MAX, &out->said.config))
 		return false;
 	out->said.votes = (uint32_t)own;
 	out->said.tracked = (uint32_t)tracked;
@@ -357,7 +387,7 @@ get_state(
 	for (struct word_pair list = *maybe; list.len > 0;) {
 		struct quorum_epoch e;
 
-		if (!get_epoch(cfg, take(&list, ';'), &e))
+		if (!get_epoch(cfg, take(&list, ';'), out, &e))
 			return false;
 		quorum_epoch_suspect(memory, &e);
 	}
@@ -374,7 +404,7 @@ get_epoch_change(
 	uint64_t reason, leaver = 0;
 
 	if (base == NULL || to == NULL || !get_pos(*base, &out->base) ||
-	    !get_round(word, out) || !get_epoch(cfg, *to, &out->epoch) ||
+	    !get_round(word, out) || !get_epoch(cfg, *to, out, &out->epoch) ||
 	    !get_number(word, "reason", QUORUM_REASONS - 1, &reason))
 		return false;
 	if (side != NULL && !get_set(cfg, *side, &out->side))

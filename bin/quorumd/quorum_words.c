@@ -31,6 +31,7 @@ quorum_reason_name(enum quorum_reason reason)
 		[QUORUM_REASON_SPOKEN] = "spoken",
 		[QUORUM_REASON_VOTES_CHANGED] = "votes-changed",
 		[QUORUM_REASON_EXPECTED_CHANGED] = "expected-changed",
+		[QUORUM_REASON_RELOADED] = "reloaded",
 		[QUORUM_REASON_WAIT_CANCELLED] = "wait-cancelled",
 		[QUORUM_REASON_LMS_WINDOW] = "lms-window",
 		[QUORUM_REASON_DOWNSCALE] = "downscale",
@@ -215,7 +216,7 @@ say_downscale(const struct quorum *q, struct text *out)
 		return "off";
 	}
 	text_put(out, "have left cleanly: ");
-	put_names(q, q->all & ~q->memory.now.voters, out);
+	put_names(q, q->configured & ~q->memory.now.voters, out);
 	return q->finding.is_quorate ? "yes" : "off";
 }
 
@@ -283,6 +284,26 @@ say_unfinished(const struct quorum *q, struct text *out)
 	return q->finding.is_quorate ? "yes" : "no";
 }
 
+static const char *
+say_reload(const struct quorum *q, struct text *out)
+{
+	uint64_t behind = quorum_reload_behind(q);
+
+	if (!q->is_pending)
+		return NULL;
+	text_put(out, "a new configuration was read, and is not in force: ");
+	if (behind != 0) {
+		text_put(out, "not read by ");
+		put_names(q, behind, out);
+	} else {
+		text_put(out,
+		    q->finding.is_quorate
+			? "it would cost quorum"
+			: "there is no quorum to agree on it");
+	}
+	return "off";
+}
+
 /* ---- the list ---------------------------------------------------------- */
 
 static const struct {
@@ -299,6 +320,7 @@ static const struct {
 	[QUORUM_RULE_DEVICE] = { "device", say_device },
 	[QUORUM_RULE_EXPECTED] = { "expected_votes", say_expected },
 	[QUORUM_RULE_UNFINISHED] = { "unfinished", say_unfinished },
+	[QUORUM_RULE_RELOAD] = { "reload", say_reload },
 };
 
 static bool
@@ -326,11 +348,16 @@ quorum_rule_at(const struct quorum *q, size_t idx, struct quorum_rule *out)
 bool
 quorum_node_at(const struct quorum *q, size_t idx, struct quorum_node *out)
 {
-	uint64_t bit = idx < q->cfg.node_count ? QUORUM_BIT(idx) : 0;
 	const struct quorum_epoch *now = &q->memory.now;
+	uint64_t shown = q->configured | q->members | now->voters;
 
-	if (bit == 0)
+	while (idx-- > 0)
+		shown &= shown - 1; /* without its lowest */
+	if (shown == 0)
 		return false;
+	idx = (size_t)__builtin_ctzll(shown);
+	uint64_t bit = QUORUM_BIT(idx);
+
 	*out = (struct quorum_node){
 		.id = q->cfg.node[idx].id,
 		.name = q->cfg.node[idx].name,

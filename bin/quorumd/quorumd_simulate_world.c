@@ -34,7 +34,8 @@ struct mail {
 };
 
 struct quorumd_simulate_world {
-	struct quorum_config cfg;
+	struct quorum_config cfg; /* its nodes: all there ever were */
+	struct quorum_config file;
 	uint64_t now_ns;
 	uint64_t up;
 	struct node node[LIMIT_NODES];
@@ -56,6 +57,7 @@ quorumd_simulate_open(const struct quorum_config *cfg)
 		return NULL;
 	w->cfg = *cfg;
 	w->cfg.self = cfg->node[0].id;
+	w->file = w->cfg;
 	arena_init(&measure, NULL, 0);
 	(void)quorum_create(&measure, &w->cfg, NULL, 0); /* only its size */
 	for (size_t i = 0; i < cfg->node_count; i++) {
@@ -260,10 +262,10 @@ static void
 spawn(struct quorumd_simulate_world *w, size_t i, bool is_again)
 {
 	struct node *node = &w->node[i];
-	struct quorum_config cfg = w->cfg;
+	struct quorum_config cfg = w->file;
 	struct arena arena;
 
-	cfg.self = cfg.node[i].id;
+	cfg.self = w->cfg.node[i].id;
 	cfg.tracked = node->tracked;
 	arena_init(&arena, node->memory, SIZE_MAX / 2);
 	node->core = quorum_create(&arena, &cfg,
@@ -348,6 +350,43 @@ quorumd_simulate_cut(
 		if ((rest & BIT(i)) && w->node[i].side != BIT(i))
 			install(w, BIT(i), 0);
 	settle(w);
+}
+
+static bool
+add_node(
+    struct quorumd_simulate_world *w, const struct quorum_config_node *node)
+{
+	const size_t i = w->cfg.node_count;
+	struct arena measure;
+
+	arena_init(&measure, NULL, 0);
+	(void)quorum_create(&measure, &w->file, NULL, 0); /* only its size */
+	w->node[i].memory =
+	    aligned_alloc(64, num_round_up(measure.used_bytes + 64, 64));
+	w->cfg.node[i] = *node;
+	w->cfg.node_count += w->node[i].memory != NULL;
+	return w->node[i].memory != NULL;
+}
+
+bool
+quorumd_simulate_reload(struct quorumd_simulate_world *w,
+    const struct quorum_config *next, uint64_t set)
+{
+	struct quorum_input in = { .kind = QUORUM_IN_CONFIG, .config = next };
+
+	w->file = *next;
+	for (size_t i = 0; i < next->node_count; i++) {
+		const uint32_t id = next->node[i].id;
+
+		if (id > w->cfg.node[w->cfg.node_count - 1].id &&
+		    !add_node(w, &next->node[i]))
+			return false;
+	}
+	for (size_t i = 0; i < w->cfg.node_count; i++)
+		if (set & w->up & BIT(i))
+			step(w, i, &in);
+	settle(w);
+	return true;
 }
 
 static uint64_t

@@ -29,6 +29,12 @@ void quorumd_simulate_respawn(struct quorumd_simulate_world *w, size_t i);
 /* Who is up is cut into these sides; whoever is in none is alone. */
 void quorumd_simulate_cut(
     struct quorumd_simulate_world *w, const uint64_t *side, size_t count);
+/*
+ * The file is another one, and these nodes read it now; others when they
+ * start.  New nodes have the highest ids.  false: no memory.
+ */
+bool quorumd_simulate_reload(struct quorumd_simulate_world *w,
+    const struct quorum_config *next, uint64_t set);
 void quorumd_simulate_wait(struct quorumd_simulate_world *w, uint64_t ns);
 /* A request at a node that is up; now_ns, cookie and a vote's view are filled
  * in. */

@@ -55,6 +55,18 @@ static struct view views[VIEWS];
 static struct node nodes[NODES];
 static size_t view_count, node_count;
 static uint64_t now_ns;
+
+/*
+ * The file: as it is now, and as it was agreed on last; each node reads it in
+ * its own time.
+ */
+static struct quorum_config file, agreed;
+static unsigned file_no, agreed_no;
+static unsigned read_no[NODES]; /* which one this node has read */
+static uint64_t on;             /* machines that run */
+static uint64_t removed;        /* for good */
+static bool has_reloads;
+static unsigned reloads, agreements;
 static struct rng rng;
 
 static uint64_t
@@ -95,6 +107,12 @@ step(size_t i, struct quorum_input *in)
 		if (effect.kind == QUORUM_OUT_PUBLISH)
 			post(i, &effect);
 	quorum_check(nodes[i].core);
+	if (!quorum_is_pending(nodes[i].core) && read_no[i] == file_no &&
+	    nodes[i].core->memory.now.config == nodes[i].core->version) {
+		agreements += agreed_no != file_no;
+		agreed_no = file_no;
+		agreed = file;
+	}
 }
 
 static size_t
@@ -230,10 +248,141 @@ cut(void)
 	if (view_count + NODES >= VIEWS)
 		return;
 	for (size_t i = 0; i < node_count; i++)
-		part[below(sides)] |= BIT(i);
+		if (on & BIT(i))
+			part[below(sides)] |= BIT(i);
 	for (size_t k = 0; k < sides; k++)
 		if (part[k] != 0)
 			form(part[k]);
+}
+
+/* ---- reload ------------------------------------------------------------ */
+
+static void
+start(size_t i, const struct quorum_config *cfg)
+{
+	struct quorum_config own = *cfg;
+	void *memory = nodes[i].memory;
+	struct arena arena;
+
+	arena_init(&arena, NULL, 0);
+	(void)quorum_create(&arena, cfg, NULL, 0); /* its size */
+	if (memory == NULL)
+		memory = aligned_alloc(64, num_round_up(arena.used_bytes, 64));
+	if (memory == NULL)
+		abort();
+	arena_init(&arena, memory, SIZE_MAX / 2);
+	own.self = (uint32_t)i + 1;
+	nodes[i] = (struct node){ .memory = memory,
+		.core = quorum_create(&arena, &own, NULL, 0),
+		.view = VIEWS,
+		.pending = VIEWS,
+		.ring_seq = nodes[i].ring_seq };
+	on |= BIT(i);
+}
+
+static size_t
+find(const struct quorum_config *cfg, size_t i)
+{
+	size_t k = 0;
+
+	while (k < cfg->node_count && cfg->node[k].id != i + 1)
+		k++;
+	return k;
+}
+
+/* The views of a machine that goes come to an end. */
+static void
+stop(size_t i)
+{
+	uint64_t rest = 0;
+
+	if (!(on & BIT(i)) || view_count + 1 >= VIEWS)
+		return;
+	for (size_t k = 0; k < node_count; k++)
+		if ((on & BIT(k)) && k != i &&
+		    ((nodes[k].view < VIEWS &&
+			 nodes[k].view == nodes[i].view) ||
+			(nodes[k].pending < VIEWS &&
+			    nodes[k].pending == nodes[i].pending)))
+			rest |= BIT(k);
+	on &= ~BIT(i);
+	if (nodes[i].view < VIEWS)
+		views[nodes[i].view].is_live = false;
+	if (nodes[i].pending < VIEWS)
+		views[nodes[i].pending].is_live = false;
+	nodes[i].view = nodes[i].pending = VIEWS;
+	if (rest != 0)
+		form(rest);
+}
+
+static void
+add_or_remove(struct quorum_config *cfg, size_t i)
+{
+	size_t at = find(cfg, i);
+	size_t k = cfg->node_count;
+
+	if (at < k && !(on & BIT(i)) && k > 2) {
+		memmove(&cfg->node[at], &cfg->node[at + 1],
+		    (k - at - 1) * sizeof cfg->node[0]);
+		cfg->node_count--;
+	} else if (at == k && !(removed & BIT(i))) {
+		for (; k > 0 && cfg->node[k - 1].id > i + 1; k--)
+			cfg->node[k] = cfg->node[k - 1];
+		cfg->node[k].id = (uint32_t)i + 1;
+		cfg->node[k].votes = 1;
+		snprintf(
+		    cfg->node[k].name, sizeof cfg->node[k].name, "n%zu", i + 1);
+		cfg->node_count++;
+	}
+}
+
+/* Somebody changes the file. */
+static void
+edit(void)
+{
+	struct quorum_config next = file;
+	char why[QUORUM_TEXT_BYTES];
+	size_t i = below(node_count);
+	struct text text;
+
+	if (below(2) || next.last_man_standing)
+		add_or_remove(&next, i);
+	else
+		next.node[below(next.node_count)].votes =
+		    1 + (uint32_t)below(3);
+	text_init(&text, why, sizeof why);
+	if (quorum_config_mistake(&next, 0, &text) ||
+	    quorum_config_clash(&file, &next, 0, &text))
+		return;
+	for (size_t k = 0; k < node_count; k++)
+		if (find(&file, k) < file.node_count &&
+		    find(&next, k) == next.node_count)
+			removed |= BIT(k);
+	file = next;
+	file_no++;
+}
+
+static void
+reload(void)
+{
+	size_t i = below(node_count);
+	struct quorum_input in = { .kind = QUORUM_IN_CONFIG, .config = &file };
+
+	if (below(12) == 0) {
+		edit();
+	} else if (below(12) == 0 && !file.last_man_standing &&
+	    file.auto_tie_breaker == QUORUM_TIE_NO) {
+		stop(i);
+	} else if (!(on & BIT(i)) && !(removed & BIT(i)) &&
+	    find(&agreed, i) < agreed.node_count) {
+		start(i, &agreed);
+		read_no[i] = 0;
+	} else if ((on & BIT(i)) && read_no[i] != file_no &&
+	    find(&file, i) < file.node_count) {
+		read_no[i] = file_no;
+		reloads++;
+		step(i, &in);
+	}
 }
 
 static void
@@ -243,7 +392,7 @@ pass_time(void)
 	for (size_t i = 0; i < node_count; i++) {
 		struct quorum_input in = { .kind = QUORUM_IN_TIME };
 
-		if (nodes[i].view < VIEWS &&
+		if (nodes[i].view < VIEWS && (on & BIT(i)) &&
 		    quorum_deadline_ns(nodes[i].core) <= now_ns)
 			step(i, &in);
 	}
@@ -255,6 +404,8 @@ move(size_t i)
 	struct node *node = &nodes[i];
 	struct view *view = node->view < VIEWS ? &views[node->view] : NULL;
 
+	if (!(on & BIT(i)))
+		return;
 	if (node->pending < VIEWS && below(3) == 0) {
 		install(i);
 		return;
@@ -303,7 +454,8 @@ draw_config(struct quorum_config *cfg)
 	do {
 		quorum_config_init(cfg);
 		cfg->self = 1;
-		cfg->node_count = 3 + below(NODES - 2);
+		cfg->node_count =
+		    has_reloads ? 2 + below(3) : 3 + below(NODES - 2);
 		for (size_t i = 0; i < cfg->node_count; i++) {
 			cfg->node[i].id = (uint32_t)i + 1;
 			cfg->node[i].votes = 1;
@@ -315,35 +467,26 @@ draw_config(struct quorum_config *cfg)
 		cfg->auto_tie_breaker = (enum quorum_tie)below(3);
 		text_init(&text, why, sizeof why);
 	} while (quorum_config_mistake(cfg, 0, &text));
-	node_count = cfg->node_count;
+	node_count = has_reloads ? NODES : cfg->node_count;
 }
 
 static void
 begin(uint64_t seed)
 {
-	struct quorum_config cfg;
-	struct arena arena;
-
 	rng_init(&rng, seed);
-	draw_config(&cfg);
+	draw_config(&file);
+	agreed = file;
+	file_no = agreed_no = 0;
+	on = removed = 0;
 	view_count = 0;
 	now_ns = 1;
 	for (size_t i = 0; i < node_count; i++) {
-		void *memory = nodes[i].memory;
-
-		arena_init(&arena, NULL, 0);
-		(void)quorum_create(&arena, &cfg, NULL, 0); /* its size */
-		if (memory == NULL)
-			memory = aligned_alloc(
-			    64, num_round_up(arena.used_bytes, 64));
-		if (memory == NULL)
-			abort();
-		arena_init(&arena, memory, SIZE_MAX / 2);
-		cfg.self = (uint32_t)i + 1;
-		nodes[i] = (struct node){ .memory = memory,
-			.core = quorum_create(&arena, &cfg, NULL, 0),
+		nodes[i] = (struct node){ .memory = nodes[i].memory,
 			.view = VIEWS,
 			.pending = VIEWS };
+		read_no[i] = 0;
+		if (find(&file, i) < file.node_count)
+			start(i, &file);
 	}
 }
 
@@ -367,7 +510,7 @@ run(uint64_t seed)
 	bool is_good = true;
 
 	begin(seed);
-	form(BIT(node_count) - 1);
+	form(on);
 	for (unsigned k = 0; k < STEPS && is_good; k++) {
 		unsigned sides;
 
@@ -378,6 +521,8 @@ run(uint64_t seed)
 		else
 			for (unsigned n = 0; n < 4; n++)
 				move(below(node_count));
+		if (has_reloads && below(3) == 0)
+			reload();
 		sides = count_sides();
 		quorate += sides > 0;
 		if (sides > 1) {
@@ -387,20 +532,22 @@ run(uint64_t seed)
 			is_good = false;
 		}
 		for (size_t i = 0; i < node_count; i++)
-			unfinished += nodes[i].core->memory.maybe_count > 0;
+			unfinished += (on & BIT(i)) &&
+			    nodes[i].core->memory.maybe_count > 0;
 	}
 	end();
 	return is_good;
 }
 
 static void
-no_two_sides(void)
+run_all(uint64_t otherwise)
 {
 	const char *first = getenv("QUORUM_SEED");
 	const char *count = getenv("QUORUM_SEEDS");
 	uint64_t seed = first != NULL ? strtoull(first, NULL, 10) : 1;
-	uint64_t seeds = count != NULL ? strtoull(count, NULL, 10) : 1500;
+	uint64_t seeds = count != NULL ? strtoull(count, NULL, 10) : otherwise;
 
+	quorate = unfinished = 0;
 	for (uint64_t s = seed; s < seed + seeds; s++)
 		CHECK(run(s));
 	CHECK(quorate > seeds * STEPS / 20);
@@ -411,11 +558,29 @@ no_two_sides(void)
 	}
 }
 
+static void
+no_two_sides(void)
+{
+	has_reloads = false;
+	run_all(1500);
+}
+
+/* Files that change, read by each in its own time; machines come and go. */
+static void
+no_two_sides_by_reload(void)
+{
+	has_reloads = true;
+	reloads = agreements = 0;
+	run_all(1500);
+	CHECK(agreements > reloads / 20);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(no_two_sides),
+		CHECK_TEST(no_two_sides_by_reload),
 	};
 	return CHECK_MAIN(argc, argv, tests);
 }
