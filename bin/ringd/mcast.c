@@ -183,7 +183,10 @@ mcast_judge(struct mcast *m, struct mcast_ear *ear, uint64_t now_ns)
 		ear->hears = true;
 }
 
-/* Of what was sent since a report that is at least so many datagrams old. */
+/*
+ * Of what was sent since a report that is at least so many datagrams old.  Who
+ * is not content gets no DATA here, so then all the reports will do.
+ */
 static void
 mcast_measure(struct mcast_ear *ear, uint64_t sent)
 {
@@ -195,6 +198,8 @@ mcast_measure(struct mcast_ear *ear, uint64_t sent)
 	while (i < ear->count_count &&
 	    sent - ear->counts[i].sent < MCAST_COUNTED_MIN)
 		i++;
+	if (i == MCAST_COUNTS)
+		i--;
 	if (i < ear->count_count) {
 		uint64_t all = sent - ear->counts[i].sent;
 		uint64_t lost = num_sub(all, now.came - ear->counts[i].came);
