@@ -7,6 +7,9 @@
 #   nodes_loss PERCENT  of the packets that come in, at every node
 #   nodes_cut FROM TO [both]   what nodes FROM (1,2,3) send no longer comes to
 #                       nodes TO, nor the other way
+#   nodes_deaf LIST     no multicast of the cluster's comes to nodes LIST
+#   nodes_echo I J      what node I sends to a group comes to node J twice
+#   nodes_v6            each also has an IPv6 address, in nodes_addr6
 #   nodes_mute I        no ICMP leaves node I: nobody is told of closed ports
 #   nodes_heal          ends all loss, cuts and muting
 #   nodes_down
@@ -17,6 +20,7 @@
 nodes_count=0
 nodes_addr=()
 nodes_addr2=()
+nodes_addr6=()
 nodes_anchor=()
 nodes_is_apart=$([ "$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
 
@@ -134,6 +138,46 @@ nodes_narrow()
 			}
 		}
 	END
+}
+
+# What IPv6 itself needs still passes.
+nodes_deaf() # LIST
+{
+	local to
+	to=$(nodes_ports "$1")
+	ip netns exec "$(nodes_netns bridge)" nft -f - <<-END
+		table bridge deaf {
+			chain forward {
+				type filter hook forward priority 0;
+				oifname $to ip daddr 239.0.0.0/8 drop
+				oifname $to ip6 daddr ff15::/16 drop
+			}
+		}
+	END
+}
+
+nodes_echo() # I J
+{
+	ip netns exec "$(nodes_netns bridge)" nft -f - <<-END
+		table netdev echo {
+			chain ingress {
+				type filter hook ingress device p$1 priority 0;
+				ip daddr 239.0.0.0/8 dup to p$2
+			}
+		}
+	END
+}
+
+nodes_v6()
+{
+	local i
+	for ((i = 1; i <= nodes_count; i++)); do
+		nodes_addr6[i]=fd77::$i
+		ip netns exec "$(nodes_netns "$i")" sysctl -qw \
+			net.ipv6.conf.all.disable_ipv6=0 || return
+		ip -n "$(nodes_netns "$i")" addr add "fd77::$i/64" \
+			dev eth0 nodad || return
+	done
 }
 
 nodes_mute() # I
