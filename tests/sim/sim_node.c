@@ -30,8 +30,12 @@ uint64_t
 sim_node_clock_ns(const struct sim *sim, const struct sim_node *node)
 {
 	uint64_t span_ns = sim->now_ns - node->true_base_ns;
+	uint64_t whole = span_ns >> NODE_RATE_BITS;
 
-	return node->local_base_ns + (span_ns * node->rate >> NODE_RATE_BITS);
+	/* In two parts: after five hours the product has no room. */
+	span_ns -= whole << NODE_RATE_BITS;
+	return node->local_base_ns + whole * node->rate +
+	    (span_ns * node->rate >> NODE_RATE_BITS);
 }
 
 /* The first moment at which the node's clock shows local_ns. */
@@ -39,8 +43,10 @@ static uint64_t
 true_time(const struct sim_node *node, uint64_t local_ns)
 {
 	uint64_t span_ns = num_sub(local_ns, node->local_base_ns);
+	uint64_t whole = span_ns / node->rate;
 
-	return node->true_base_ns +
+	span_ns -= whole * node->rate;
+	return node->true_base_ns + (whole << NODE_RATE_BITS) +
 	    ((span_ns << NODE_RATE_BITS) + node->rate - 1) / node->rate;
 }
 
