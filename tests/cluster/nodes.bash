@@ -10,6 +10,8 @@
 #   nodes_deaf LIST     no multicast of the cluster's comes to nodes LIST
 #   nodes_echo I J      what node I sends to a group comes to node J twice
 #   nodes_v6            each also has an IPv6 address, in nodes_addr6
+#   nodes_graph WAY...  of all datagrams just those of these ways, as in 2>3,
+#                       are lost from one moment on
 #   nodes_mute I        no ICMP leaves node I: nobody is told of closed ports
 #   nodes_heal          ends all loss, cuts and muting
 #   nodes_down
@@ -23,6 +25,16 @@ nodes_addr2=()
 nodes_addr6=()
 nodes_anchor=()
 nodes_is_apart=$([ "$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
+
+# nodes_need [COMMAND...]: skips the test without root and these.
+nodes_need()
+{
+	local missing
+	[ -n "$nodes_is_apart" ] || skip "needs root, for network namespaces"
+	for missing in nft setsid unshare nsenter "$@"; do
+		command -v "$missing" >/dev/null || skip "needs $missing"
+	done
+}
 
 nodes_netns() { echo "rk-$$-$1"; }
 
@@ -119,6 +131,22 @@ nodes_cut() # FROM TO [both]
 			}
 		}
 	END
+}
+
+# Whom ARP cannot ask it cannot send to either: that passes.
+nodes_graph() # WAY...
+{
+	local way
+	{
+		echo 'table bridge graph {'
+		echo 'chain forward { type filter hook forward priority 0; }'
+		echo '}'
+		echo 'flush chain bridge graph forward'
+		for way; do
+			echo "add rule bridge graph forward iifname p${way%>*}" \
+				"oifname p${way#*>} ether type ip drop"
+		done
+	} | ip netns exec "$(nodes_netns bridge)" nft -f -
 }
 
 # nodes_narrow BYTES: what is longer, with IP's header, vanishes on the first

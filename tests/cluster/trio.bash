@@ -15,12 +15,8 @@ trio_here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 # trio_up N [LINE...]: the lines come before the sections of the nodes.
 trio_up()
 {
-	local i missing
-	[ -n "$nodes_is_apart" ] || skip "needs root, for network namespaces"
-	for missing in nft setsid unshare nsenter; do
-		command -v "$missing" >/dev/null ||
-			skip "needs $missing"
-	done
+	local i
+	nodes_need
 	nodes_begin
 	AS_NOBODY=()
 	nodes_dir=$DIR

@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# Five ringds in network namespaces, between which datagrams get lost in one
+# direction only: ten graphs of who hears whom.  However asymmetric they are,
+# rings come to rest in time: each is of nodes that hear each other, no two
+# could be one, and no view follows.
+# GRAPH_MS is how long they may take, GRAPH_STAY_S how long they must stay.
+# shellcheck disable=SC2034,SC2154 # variables are shared
+
+load ../cli/ringd_nodes
+load nodes
+
+setup()
+{
+	load trio
+	nodes_need
+	nodes_begin
+	AS_NOBODY=()
+	nodes_dir=$DIR
+	{ nodes_up 5 && nodes_graph '1>2' && nodes_graph; } 2>nodes.err ||
+		skip "no namespaces, or no nftables in bridges: $(head -n 1 nodes.err)"
+	trio_count=5
+	trio_config
+}
+
+teardown()
+{
+	trio_down
+}
+
+# ---- the rings, by the logs of the nodes ------------------------------------
+
+# ring_at I: what the last view of its ring is, as "VIEW MEMBERS".
+ring_at()
+{
+	sed -n 's/^view-installed view=\([^ ]*\) members=\([^ ]*\) .*/\1 \2/p' \
+		"log$1.ringd" | tail -n 1
+}
+
+views_of_all()
+{
+	cat log?.ringd | grep -c '^view-installed '
+}
+
+# linked I J WAY...: nothing is lost between them.
+linked()
+{
+	local way i=$1 j=$2
+	shift 2
+	for way; do
+		[ "$way" != "$i>$j" ] && [ "$way" != "$j>$i" ] || return 1
+	done
+}
+
+# clique LIST WAY...: all of the list 1,2,3 hear each other.
+clique()
+{
+	local i j list=${1//,/ }
+	shift
+	for i in $list; do
+		for j in $list; do
+			[ "$i" -ge "$j" ] || linked "$i" "$j" "$@" || return
+		done
+	done
+}
+
+# right WAY...: every ring is where it may stay; why not is in $wrong.
+right()
+{
+	local i j rings=()
+	for i in 1 2 3 4 5; do
+		rings[i]=$(ring_at "$i")
+	done
+	wrong="${rings[*]}"
+	for i in 1 2 3 4 5; do
+		[ "${rings[i]}" ] || return
+		clique "${rings[i]#* }" "$@" || return
+		for j in 1 2 3 4 5; do
+			case ,${rings[i]#* }, in
+			*,$j,*) [ "${rings[i]}" = "${rings[j]}" ] || return ;;
+			*) ! clique "${rings[i]#* },${rings[j]#* }" "$@" ||
+				return ;;
+			esac
+		done
+	done
+}
+
+# last_ms: when the last view of all was installed.
+last_ms()
+{
+	cat log?.ringd | sed -n 's/^view-installed .* ts=//p' |
+		date -f - +%s%3N | sort -n | tail -n 1
+}
+
+# rests SINCE_MS WAY...: in time, and for good.
+rests()
+{
+	local since=$1 before took end=$((SECONDS + 60))
+	shift
+	until right "$@"; do
+		((SECONDS < end)) || {
+			echo "no rest: $wrong"
+			return 1
+		}
+	done
+	before=$(views_of_all)
+	# no event: no view is to come for so long
+	sleep "${GRAPH_STAY_S:-1.5}" # no event: see above
+	right "$@" || {
+		echo "it did not stay: $wrong"
+		return 1
+	}
+	[ "$(views_of_all)" = "$before" ] || {
+		echo "further views: $wrong"
+		return 1
+	}
+	took=$(($(last_ms) - since))
+	echo "# lost ways $*: at rest after $took ms: $wrong" >&3
+	[ "$took" -lt "${GRAPH_MS:-2000}" ]
+}
+
+# ---- lives ------------------------------------------------------------------
+
+# starts WAY...: all of them begin a new life in this graph.
+starts()
+{
+	local i
+	for i in 1 2 3 4 5; do
+		[ -z "${TRIO[$i.ringd]:-}" ] || {
+			kill -KILL "${TRIO[$i.ringd]}"
+			trio_gone "$i" ringd 137
+		}
+		: >"log$i.ringd"
+	done
+	nodes_graph "$@"
+	for i in 1 2 3 4 5; do
+		trio_launch "$i" ringd
+	done
+	for i in 1 2 3 4 5; do
+		appears "log$i.ringd" '^started ' >/dev/null
+	done
+}
+
+# begins WAY...: and come to rest in it.
+begins()
+{
+	local since
+	starts "$@"
+	since=$(now_ms)
+	rests "$since" "$@"
+}
+
+# whole: they begin a new life as one ring.
+whole()
+{
+	local i
+	starts
+	for i in 1 2 3 4 5; do
+		appears "log$i.ringd" \
+			'^view-installed .* members=1,2,3,4,5 ' >/dev/null
+	done
+}
+
+# becomes WAY...: the graph is this from now on.
+becomes()
+{
+	local since
+	since=$(now_ms)
+	nodes_graph "$@"
+	rests "$since" "$@"
+}
+
+# ways FROM TO: of all FROM (1,2) to all TO (3,4), as words.
+ways()
+{
+	local i j
+	for i in ${1//,/ }; do
+		for j in ${2//,/ }; do
+			printf '%s>%s ' "$i" "$j"
+		done
+	done
+}
+
+# shellcheck disable=SC2046 # lists, here and below
+@test "a whole ring loses ways, and keeps what is left" {
+	whole
+	becomes '1>5'
+	whole
+	becomes '1>2' '2>3' '3>4' '4>5' '5>1'
+	whole
+	becomes $(ways 3 1,2,4,5)
+	whole
+	becomes $(ways 1,2 3,4,5)
+}
+
+# shellcheck disable=SC2046 # lists
+@test "nodes that start where ways are missing" {
+	begins $(ways 1,2,4,5 3)
+	begins $(ways 2 3,4,5) $(ways 3 4,5) '4>5'
+	begins '1>2' '3>2' '3>4' '5>4'
+}
+
+# shellcheck disable=SC2046 # lists
+@test "ways that are lost, and others that come back" {
+	whole
+	becomes '2>4'
+	becomes '2>4' '1>3' '5>1'
+	begins '1>5'
+	becomes '1>2'
+	begins $(ways 4,5 1,2,3)
+	becomes
+}
