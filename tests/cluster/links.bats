@@ -10,12 +10,8 @@ load nodes
 
 setup()
 {
-	local missing
 	load trio
-	[ -n "$nodes_is_apart" ] || skip "needs root, for network namespaces"
-	for missing in nft setsid unshare nsenter ethtool; do
-		command -v "$missing" >/dev/null || skip "needs $missing"
-	done
+	nodes_need ethtool
 	nodes_begin
 	AS_NOBODY=()
 	nodes_dir=$DIR
@@ -148,6 +144,35 @@ first_started() # I
 		nodes_heal
 		sleep 0.5 # no event: and to work so long
 	done
+	load_undisturbed
+	load_ends
+}
+
+# stays LINK SECONDS: in that time DATA of nobody takes another one.
+stays()
+{
+	local i lines=()
+	for i in 1 2 3; do
+		lines[i]=$(wc -l <"log$i.ringd")
+	done
+	# no event: none is to come
+	sleep "$2" # no event: see above
+	for i in 1 2 3; do
+		! tail -n "+$((lines[i] + 1))" "log$i.ringd" |
+			grep '^link-data ' || return
+	done
+	all_take "$1"
+}
+
+@test "a link on which everything is late, by up to 200 ms" {
+	ring_begins
+	nodes_wire 200
+	all_take 1
+	stays 1 5
+	load_undisturbed
+	nodes_unwire >carried
+	cat carried
+	all_take 0
 	load_undisturbed
 	load_ends
 }

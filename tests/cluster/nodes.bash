@@ -13,6 +13,9 @@
 #   nodes_graph WAY...  of all datagrams just those of these ways, as in 2>3,
 #                       are lost from one moment on
 #   nodes_mute I        no ICMP leaves node I: nobody is told of closed ports
+#   nodes_wire MS       on the first network each packet takes up to MS longer;
+#                       what was in a bridge is in a cable (wire.c)
+#   nodes_unwire        until then; or until nodes_down
 #   nodes_heal          ends all loss, cuts and muting
 #   nodes_down
 #
@@ -218,6 +221,40 @@ nodes_mute() # I
 			}
 		}
 	END
+}
+
+nodes_wire() # MS
+{
+	local i ends=() bridge ready=$nodes_dir/wire.ready
+	bridge=$(nodes_netns bridge)
+	for ((i = 1; i <= nodes_count; i++)); do
+		(nodes_exec "$i" ethtool -K eth0 tso off gso off gro off \
+			tx-udp-segmentation off) >/dev/null 2>&1
+		ip -n "$bridge" link set "p$i" nomaster
+		ends+=("p$i")
+	done
+	rm -f "$ready"
+	mkfifo "$ready"
+	# nodes_end ends whatever still runs.
+	ip netns exec "$bridge" "$RINGKIT_BUILD/tests/cluster/wire" -j "$1" \
+		"${ends[@]}" </dev/null >"$ready" 3>&- &
+	nodes_cable=$!
+	exec {nodes_carried}<"$ready"
+	read -r _ <&"$nodes_carried"
+}
+
+# Prints what the cable has carried.
+nodes_unwire()
+{
+	local i
+	kill "$nodes_cable"
+	wait "$nodes_cable"
+	cat <&"$nodes_carried"
+	exec {nodes_carried}<&-
+	for ((i = 1; i <= nodes_count; i++)); do
+		ip -n "$(nodes_netns bridge)" link set "p$i" master br0 ||
+			return
+	done
 }
 
 nodes_heal()
