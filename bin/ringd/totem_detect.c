@@ -39,13 +39,18 @@ totem_detect_init(struct totem *t)
 	totem_timer_set(t, TOTEM_TIMER_DETECT, t->now_ns);
 }
 
-/* Above eight nodes each is beaten more slowly, so that the sum stays. */
 uint64_t
-totem_beat_span(const struct totem *t)
+totem_slowed(const struct totem *t, uint64_t span_ns)
 {
 	uint64_t n = num_max(t->table.count, NODES_FULL_RATE);
 
-	return t->cfg.heartbeat_ns * n / NODES_FULL_RATE;
+	return span_ns * n / NODES_FULL_RATE;
+}
+
+uint64_t
+totem_beat_span(const struct totem *t)
+{
+	return totem_slowed(t, t->cfg.heartbeat_ns);
 }
 
 uint64_t

@@ -49,8 +49,8 @@ backoff(const struct totem *t, uint64_t span_ns)
 void
 totem_gather_hurry(struct totem *t)
 {
-	uint64_t due =
-	    num_max(t->now_ns, t->gather.join_sent_ns + HURRY_MS * TOTEM_MS);
+	uint64_t due = num_max(t->now_ns,
+	    t->gather.join_sent_ns + totem_slowed(t, HURRY_MS * TOTEM_MS));
 
 	if (t->deadline[TOTEM_TIMER_JOIN] > due)
 		totem_timer_set(t, TOTEM_TIMER_JOIN, due);
@@ -278,7 +278,7 @@ totem_gather_check(struct totem *t)
 void
 totem_gather_join_timer(struct totem *t)
 {
-	uint64_t span = backoff(t, t->cfg.join_ns);
+	uint64_t span = totem_slowed(t, backoff(t, t->cfg.join_ns));
 	uint64_t jitter = rng_below(&t->rng, span + 1);
 
 	ENSURE(t->state == TOTEM_STATE_GATHER);

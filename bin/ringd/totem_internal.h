@@ -507,6 +507,9 @@ void totem_detect_flap(struct totem *t, uint32_t node);
 void totem_detect_answered(struct totem *t, uint32_t node);
 enum totem_beat { TOTEM_BEAT, TOTEM_BEAT_ASKS, TOTEM_BEAT_ANSWERS };
 void totem_heartbeat_send(struct totem *t, uint64_t to, enum totem_beat beat);
+/* What goes to each peer goes more slowly above eight nodes, so that the sum
+ * stays. */
+uint64_t totem_slowed(const struct totem *t, uint64_t span_ns);
 uint64_t totem_beat_span(const struct totem *t);
 uint64_t totem_suspect_after(const struct totem *t, uint32_t peer);
 uint64_t totem_dead_after(const struct totem *t, uint32_t peer);
