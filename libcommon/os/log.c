@@ -15,17 +15,19 @@
 #include <unistd.h>
 
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/num.h"
+#include "libcommon/base/ration.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/clock.h"
 
-enum { LIMITED_EVENTS = 64, TAIL_BYTES = 160 };
+enum { TAIL_BYTES = 160 };
 
-/* What one event word has used of its allowance. */
-struct allowance {
-	const char *event; /* compared by address: literals */
-	uint64_t second;
-	uint32_t used;
-	uint64_t suppressed;
+/* The last line of a cause that was held back. */
+struct held {
+	const char *event;
+	enum log_level level;
+	uint64_t real_ns;
+	char words[LOG_HELD_BYTES];
 };
 
 static struct {
@@ -33,8 +35,17 @@ static struct {
 	enum log_level level;
 	bool has_priority;
 	uint64_t lost;
-	struct allowance limited[LIMITED_EVENTS];
+	struct ration ration;
+	struct held held[RATION_PLACES];
 } state = { .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO };
+
+/* What happened, when, and how many like it were left out before. */
+struct line {
+	enum log_level level;
+	const char *event, *words;
+	uint64_t real_ns;
+	uint64_t omitted;
+};
 
 static const char *const level_names[LOG_LEVELS] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -104,39 +115,35 @@ log_level_from_name(const char *name, enum log_level *out)
 	return false;
 }
 
-/* The event's entry; when all are taken, the last one is shared. */
-static struct allowance *
-find_allowance(const char *event)
+/* FNV-1a. */
+static uint64_t
+add_hash(uint64_t hash, const char *bytes, size_t len)
 {
-	struct allowance *a = state.limited;
-
-	while (a->event != NULL && a->event != event &&
-	    a < &state.limited[LIMITED_EVENTS - 1])
-		a++;
-	if (a->event == NULL)
-		a->event = event;
-	return a;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3;
+	return hash;
 }
 
-/* May be written now; if so *suppressed says how many before it were not. */
-static bool
-is_allowed(const char *event, uint64_t *suppressed)
+/* The event, and the words at its beginning that say of what. */
+static uint64_t
+name_cause(const char *event, const char *words)
 {
-	struct allowance *a = find_allowance(event);
-	uint64_t second = clock_now_ns() / CLOCK_S_NS;
+	static const char *const of[] = { "reason=", "node=", "link=" };
+	uint64_t hash = add_hash(0xcbf29ce484222325, event, strlen(event));
+	size_t i = 0;
 
-	if (a->second != second) {
-		a->second = second;
-		a->used = 0;
+	while (i < ARRAY_COUNT(of)) {
+		size_t len = strcspn(words, " ");
+
+		if (strncmp(words, of[i], strlen(of[i])) != 0) {
+			i++;
+			continue;
+		}
+		hash = add_hash(hash, words, len);
+		words += len + (words[len] != '\0');
+		i = 0;
 	}
-	if (a->used >= LOG_BURST) {
-		a->suppressed++;
-		return false;
-	}
-	a->used++;
-	*suppressed = a->suppressed;
-	a->suppressed = 0;
-	return true;
+	return hash;
 }
 
 /* Control bytes would let a value forge lines or drive a terminal. */
@@ -169,76 +176,136 @@ write_line(const char *bytes, size_t len)
 }
 
 static void
-put_tail(struct text *out, enum log_level level, uint64_t suppressed)
+put_tail(struct text *out, const struct line *line)
 {
 	char stamp[CLOCK_STAMP_BYTES];
 
-	if (suppressed > 0) {
+	if (line->omitted > 0) {
 		text_put(out, " suppressed=");
-		text_put_u64(out, suppressed);
+		text_put_u64(out, line->omitted);
 	}
 	if (state.lost > 0) {
 		text_put(out, " lost_lines=");
 		text_put_u64(out, state.lost);
 	}
 	text_put(out, " level=");
-	text_put(out, log_level_name(level));
+	text_put(out, log_level_name(line->level));
 	text_put(out, " ts=");
-	clock_stamp(clock_real_ns(), stamp);
+	clock_stamp(line->real_ns, stamp);
 	text_put(out, stamp);
 	text_put_char(out, '\n');
 }
 
-/* words may be what a format made of anything: they are cut, the tail not. */
+/* Its words may be what a format made of anything: they are cut, the tail not.
+ */
 static void
-build_line(enum log_level level, const char *event, const char *words,
-    uint64_t suppressed)
+build_line(const struct line *line)
 {
 	static const char priority[LOG_LEVELS] = { '3', '4', '5', '6', '7' };
-	char line[LOG_LINE_BYTES];
+	char bytes[LOG_LINE_BYTES];
 	struct text out;
 
-	text_init(&out, line, sizeof line - TAIL_BYTES);
+	text_init(&out, bytes, sizeof bytes - TAIL_BYTES);
 	if (state.has_priority) {
 		text_put_char(&out, '<');
-		text_put_char(&out, priority[level]);
+		text_put_char(&out, priority[line->level]);
 		text_put_char(&out, '>');
 	}
-	text_put(&out, event);
-	if (words[0] != '\0') {
+	text_put(&out, line->event);
+	if (line->words[0] != '\0') {
 		text_put_char(&out, ' ');
-		put_printable(&out, words);
+		put_printable(&out, line->words);
 	}
-	out.size = sizeof line;
-	put_tail(&out, level, suppressed);
+	out.size = sizeof bytes;
+	put_tail(&out, line);
 	write_line(out.bytes, out.len);
+}
+
+static void
+hold(const struct line *line, uint32_t place)
+{
+	struct held *held = &state.held[place];
+	size_t len = num_min(strlen(line->words), sizeof held->words - 1);
+
+	held->event = line->event;
+	held->level = line->level;
+	held->real_ns = line->real_ns;
+	memcpy(held->words, line->words, len);
+	held->words[len] = '\0';
+}
+
+static void
+tell(const struct ration_line *due)
+{
+	const struct held *held = &state.held[due->place];
+
+	build_line(&(struct line){ .level = held->level,
+	    .event = held->event,
+	    .words = held->words,
+	    .real_ns = held->real_ns,
+	    .omitted = due->omitted });
+}
+
+void
+log_tell(uint64_t now_ns)
+{
+	struct ration_line due;
+
+	while (ration_next(&state.ration, now_ns, &due))
+		tell(&due);
+}
+
+void
+log_tell_all(void)
+{
+	struct ration_line due;
+
+	while (ration_rest(&state.ration, &due))
+		tell(&due);
+}
+
+uint64_t
+log_due_ns(void)
+{
+	return ration_due_ns(&state.ration);
 }
 
 void
 log_line(enum log_level level, const char *event, const char *format, ...)
 {
 	char words[LOG_LINE_BYTES];
-	uint64_t suppressed = 0;
+	struct line line = { .level = level, .event = event, .words = words };
+	struct ration_line due = { 0 };
 	va_list args;
 
 	if (!log_is_wanted(level))
 		return;
-	if (level <= LOG_LEVEL_NOTICE && !is_allowed(event, &suppressed))
-		return;
 	va_start(args, format);
 	vsnprintf(words, sizeof words, format, args);
 	va_end(args);
-	build_line(level, event, words, suppressed);
+	line.real_ns = clock_real_ns();
+	if (level < LOG_LEVEL_DEBUG &&
+	    !ration_take(&state.ration, name_cause(event, words),
+		clock_now_ns(), &due)) {
+		hold(&line, due.place);
+		return;
+	}
+	line.omitted = due.omitted;
+	build_line(&line);
 }
 
 void
 log_always(const char *event, const char *format, ...)
 {
 	char words[LOG_LINE_BYTES];
+	struct line line = {
+		.level = LOG_LEVEL_INFO, .event = event, .words = words
+	};
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(words, sizeof words, format, args);
 	va_end(args);
-	build_line(LOG_LEVEL_INFO, event, words, 0);
+	line.real_ns = clock_real_ns();
+	build_line(&line);
 }

@@ -4,9 +4,13 @@
  *     view-installed view=1.18 members=1,2,3 level=notice ts=2026-11-22T…
  *
  * A line never blocks the caller: what standard error cannot take at once is
- * dropped, counted, and confessed by the next line that gets through.  Events
- * from notice upwards are limited to LOG_BURST a second and event; the next
- * one after that says how many were left out (suppressed=N).
+ * dropped, counted, and confessed by the next line that gets through.
+ *
+ * Below debug, each cause (an event, with the reason, node and link that it
+ * begins with) has a ration, see ration.h: some hundred lines, then one in a
+ * minute.  The last line above that is held back and told when its time comes,
+ * with the time when it happened and the number of those left out before it
+ * (suppressed=N).
  */
 #ifndef RK_LOG_H
 #define RK_LOG_H
@@ -27,7 +31,7 @@ enum log_level {
 
 enum {
 	LOG_LINE_BYTES = 2048, /* longer lines are cut */
-	LOG_BURST = 20,
+	LOG_HELD_BYTES = 512,  /* of the words of a line that is held back */
 };
 
 /*
@@ -49,6 +53,13 @@ bool log_is_wanted(enum log_level level);
  */
 void log_line(enum log_level level, const char *event, const char *format, ...)
     RK_PRINTF(3, 4);
+
+/* Tells what was held back and is due; all that was held back. */
+void log_tell(uint64_t now_ns);
+void log_tell_all(void);
+
+/* When log_tell has something to do; UINT64_MAX: never. */
+uint64_t log_due_ns(void);
 
 /* A line that somebody asked for: whatever the level, however many. */
 void log_always(const char *event, const char *format, ...) RK_PRINTF(2, 3);

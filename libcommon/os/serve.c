@@ -232,6 +232,21 @@ watch_signals(struct serve *serve)
 			daemon_die(EXITCODE_OS, "signals");
 }
 
+static uint64_t
+log_deadline_ns(const void *arg)
+{
+	(void)arg;
+	return log_due_ns();
+}
+
+static void
+on_log_due(struct loop *loop, void *arg, uint64_t now_ns)
+{
+	(void)loop;
+	(void)arg;
+	log_tell(now_ns);
+}
+
 int
 serve_run(struct serve *serve, struct loop *loop,
     const struct serve_handler *handler, const char *started)
@@ -241,6 +256,7 @@ serve_run(struct serve *serve, struct loop *loop,
 	serve->loop = loop;
 	serve->handler = handler;
 	watch_signals(serve);
+	loop_add_timer(loop, log_deadline_ns, on_log_due, NULL);
 	log_line(LOG_LEVEL_NOTICE, "started", "%s", started);
 	daemon_ready(serve->ready_fd);
 	code = loop_run(loop);
@@ -248,6 +264,7 @@ serve_run(struct serve *serve, struct loop *loop,
 		handler->close(handler->arg);
 	else
 		unixsock_close(&serve->sock);
+	log_tell_all();
 	log_line(LOG_LEVEL_NOTICE, "ended", "code=%d", code);
 	return code < 0 ? EXITCODE_OS : code;
 }

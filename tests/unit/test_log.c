@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libcommon/base/ration.h"
 #include "libcommon/os/fd.h"
 #include "libcommon/os/log.h"
 
@@ -89,18 +90,46 @@ test_log_value_cannot_forge_a_line(void)
 	close_pipe();
 }
 
+/* What is held back now is due within the second. */
+static void
+tell_the_rest(void)
+{
+	CHECK(log_due_ns() != UINT64_MAX);
+	log_tell(log_due_ns());
+	CHECK(log_due_ns() == UINT64_MAX);
+}
+
 static void
 test_log_flood_is_limited_and_says_so(void)
 {
 	open_pipe(LOG_LEVEL_INFO);
 
-	for (int i = 0; i < 3 * LOG_BURST; i++)
+	for (int i = 0; i < 3 * RATION_SECOND; i++)
 		log_line(LOG_LEVEL_WARNING, "flood", "i=%d", i);
 	log_line(LOG_LEVEL_WARNING, "other", "%s", "");
+	tell_the_rest();
 
 	/* The second may have turned once. */
-	CHECK(count_lines(read_lines()) <= 2 * LOG_BURST + 1);
+	CHECK(count_lines(read_lines()) <= 2 * RATION_SECOND + 2);
 	CHECK(strstr(got, "other") != NULL);
+	CHECK(strstr(got, "flood i=59 suppressed=") != NULL);
+	close_pipe();
+}
+
+static void
+test_log_causes_are_told_apart(void)
+{
+	open_pipe(LOG_LEVEL_INFO);
+
+	for (int i = 0; i < 3 * RATION_SECOND; i++)
+		log_line(LOG_LEVEL_INFO, "pair", "node=2 link=1 i=%d", i);
+	CHECK(count_lines(read_lines()) <= 2 * RATION_SECOND);
+	log_line(LOG_LEVEL_INFO, "pair", "node=2 link=0 state=up");
+	CHECK(strstr(read_lines(), "pair node=2 link=0 state=up") != NULL);
+	log_line(LOG_LEVEL_INFO, "pair", "node=3 link=1 state=up");
+	CHECK(strstr(read_lines(), "pair node=3 link=1 state=up") != NULL);
+	log_tell_all();
+	CHECK(strstr(read_lines(), "pair node=2 link=1 i=59 ") != NULL);
 	close_pipe();
 }
 
@@ -109,10 +138,10 @@ test_log_what_was_asked_for_is_never_left_out(void)
 {
 	open_pipe(LOG_LEVEL_ERROR);
 
-	for (int i = 0; i < 3 * LOG_BURST; i++)
+	for (int i = 0; i < 3 * RATION_SECOND; i++)
 		log_always("dump", "i=%d", i);
 
-	CHECK_EQ(count_lines(read_lines()), 3 * LOG_BURST);
+	CHECK_EQ(count_lines(read_lines()), 3 * RATION_SECOND);
 	close_pipe();
 }
 
@@ -153,6 +182,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_log_level_below_threshold_is_silent),
 		CHECK_TEST(test_log_value_cannot_forge_a_line),
 		CHECK_TEST(test_log_flood_is_limited_and_says_so),
+		CHECK_TEST(test_log_causes_are_told_apart),
 		CHECK_TEST(test_log_what_was_asked_for_is_never_left_out),
 		CHECK_TEST(test_log_full_pipe_does_not_block_and_is_confessed),
 		CHECK_TEST(test_log_long_line_is_cut_but_whole),
