@@ -23,7 +23,7 @@ _ringkit_watch-membership()
 	case $option:$cur in
 	-e:* | --events:*)
 		_ringkit_reply exists ready leave join view quorum fenced \
-			update forget pause gap down up tick
+			update forget add remove pause gap down up tick
 		;;
 	-N:* | --nodes:*) _ringkit_nodes ;;
 	-o:* | --fields:*)

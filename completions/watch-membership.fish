@@ -21,7 +21,7 @@ end
 
 complete -c watch-membership -f
 complete -c watch-membership -n __watch_membership_runs_command -xa '(__fish_complete_subcommand --fcs-skip=(contains -i -- -- (commandline -opc)))'
-complete -c watch-membership -s e -l events -x -a 'exists ready leave join view quorum fenced update forget pause gap down up tick' -d 'Only these'
+complete -c watch-membership -s e -l events -x -a 'exists ready leave join view quorum fenced update forget add remove pause gap down up tick' -d 'Only these'
 complete -c watch-membership -s N -l nodes -x -a '(__watch_membership_nodes)' -d 'Only what is about these'
 complete -c watch-membership -l now -d 'Print the state and end'
 complete -c watch-membership -l no-snapshot -d 'Print only what changes'

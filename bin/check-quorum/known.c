@@ -273,6 +273,8 @@ known_take_event(struct known *known, const char *event, struct word *word)
 		{ "quorum", on_verdict, true },
 		{ "fenced", on_fenced, true },
 		{ "forget", on_forget, true },
+		{ "add", on_exists, true },
+		{ "remove", on_forget, true },
 		{ "pause", on_pause, true },
 		{ "gap", on_gap, false },
 	};

@@ -272,6 +272,9 @@ member_step(struct member *m, const struct member_input *in)
 	case MEMBER_IN_LOST:
 		lose_ring(m);
 		break;
+	case MEMBER_IN_TABLE:
+		member_reload(m, in->table);
+		break;
 	}
 }
 

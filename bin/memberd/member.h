@@ -35,8 +35,8 @@ enum {
 	MEMBER_TAG_NAME_MAX = 63,
 	MEMBER_TAG_VALUE_MAX = 255,
 	MEMBER_MESSAGE_BYTES = 16384,
-	MEMBER_EVENT_BYTES = 8192, /* of any event record */
-	MEMBER_NODE_BYTES = 48000, /* of any record about a node */
+	MEMBER_EVENT_BYTES = 8192, /* of any event record but `add` */
+	MEMBER_NODE_BYTES = 48000, /* of any record with all of a node */
 };
 
 enum member_state {
@@ -128,6 +128,19 @@ enum member_input_kind {
 	MEMBER_IN_MESSAGE,
 	MEMBER_IN_PAUSE, /* ms: memberd or (is_ring) ringd stood so long */
 	MEMBER_IN_LOST,  /* ringd is gone */
+	MEMBER_IN_TABLE, /* table: the nodes are these from now on */
+};
+
+/* Nodes, and the tags that their configuration gives them; this node is one
+ * of them (ENSURE), ids ascend. */
+struct member_table {
+	const struct member_node *nodes;
+	uint32_t node_count;
+	const struct member_table_tag {
+		uint32_t node;
+		const char *name, *value;
+	} * tags;
+	uint32_t tag_count;
 };
 
 struct member_input {
@@ -140,6 +153,7 @@ struct member_input {
 	bool is_ring;
 	const struct member_view *view;
 	const struct member_message *message;
+	const struct member_table *table;
 };
 
 /* Anything is taken; what makes no sense is counted and ignored. */

@@ -72,14 +72,15 @@ struct member {
 	struct parse_view view;
 	struct member_view trans; /* of the change under way */
 	bool has_trans;
-	uint32_t count; /* entries, ascending ids */
+	struct member_view last; /* is_ready: that was installed */
+	uint32_t count;          /* entries, ascending ids */
 	struct member_entry entries[LIMIT_NODES];
 	struct member_change changes[LIMIT_NODES];
 	/* What is to be published: the next entry, and fact of it. */
 	bool is_publishing;
 	uint32_t publish_entry, publish_fact;
 	uint64_t counters[MEMBER_COUNTERS];
-	char record[MEMBER_EVENT_BYTES];
+	char record[MEMBER_NODE_BYTES];
 	char line[MEMBER_MESSAGE_BYTES + 1]; /* being read */
 	struct word word;
 };
@@ -98,6 +99,13 @@ void member_set_state(
 
 void member_view_ready(struct member *m, const struct member_view *view);
 void member_view_change(struct member *m, const struct member_view *view);
+
+/* The nodes are other ones: who of the last view is known only now? */
+void member_view_again(struct member *m);
+
+/* ---- member_reload.c --------------------------------------------------- */
+
+void member_reload(struct member *m, const struct member_table *table);
 
 /* ---- member_fact.c ----------------------------------------------------- */
 
@@ -122,6 +130,11 @@ bool member_tag_merge(
 
 /* Drops what is not newer than entry->forgot. */
 void member_tag_forget(struct member *m, struct member_entry *entry);
+
+/* The table's tags of the node, but for those that were changed since: is_told
+ * tells what that changes. */
+void member_tag_configure(struct member *m, struct member_entry *entry,
+    const struct member_table *table, bool is_told);
 
 /* It stands in the configuration, and nobody has changed it since. */
 bool member_tag_is_configured(const struct member_tag *tag);

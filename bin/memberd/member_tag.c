@@ -268,3 +268,80 @@ member_tag_forget(struct member *m, struct member_entry *entry)
 			drop(m, entry, i);
 	}
 }
+
+/* ---- the configuration ------------------------------------------------- */
+
+static const char *
+find_value(
+    const struct member_table *table, uint32_t node, const struct member_tag *t)
+{
+	for (uint32_t i = 0; i < table->tag_count; i++)
+		if (table->tags[i].node == node &&
+		    strlen(table->tags[i].name) == t->name_len &&
+		    memcmp(table->tags[i].name, t->name, t->name_len) == 0)
+			return table->tags[i].value;
+	return NULL;
+}
+
+/* Those that the table has no more. */
+static void
+drop_configured(struct member *m, struct member_entry *entry,
+    const struct member_table *table)
+{
+	for (uint32_t i = entry->tag_count; i-- > 0;) {
+		const struct member_tag old = entry->tags[i];
+
+		if (!member_tag_is_configured(&old) ||
+		    find_value(table, entry->node.id, &old) != NULL)
+			continue;
+		drop(m, entry, i);
+		tell(m, entry, &old, NULL);
+	}
+}
+
+/* One that was set, or unset, while nodes ran stays as it was. */
+static void
+put_configured(struct member *m, struct member_entry *entry,
+    const struct member_tag *tag, bool is_told)
+{
+	const struct member_tag *old =
+	    member_tag_find(entry, tag->name, tag->name_len);
+	struct member_tag before = { 0 };
+
+	if (old != NULL && !member_tag_is_configured(old))
+		return;
+	if (old == NULL &&
+	    (member_tag_set_count(entry) == MEMBER_TAGS ||
+		entry->tag_count == MEMBER_ENTRIES))
+		return;
+	if (old != NULL)
+		before = *old;
+	else
+		entry->tag_count++;
+	entry->tags[old != NULL ? old - entry->tags : entry->tag_count - 1] =
+	    *tag;
+	if (is_told)
+		tell(m, entry, old != NULL ? &before : NULL, tag);
+}
+
+void
+member_tag_configure(struct member *m, struct member_entry *entry,
+    const struct member_table *table, bool is_told)
+{
+	drop_configured(m, entry, table);
+	for (uint32_t i = 0; i < table->tag_count; i++) {
+		struct member_tag tag = { .is_set = true };
+		size_t name_len = strlen(table->tags[i].name);
+		size_t value_len = strlen(table->tags[i].value);
+
+		if (table->tags[i].node != entry->node.id ||
+		    !member_tag_is_name(table->tags[i].name, name_len) ||
+		    value_len > MEMBER_TAG_VALUE_MAX)
+			continue;
+		tag.name_len = (uint8_t)name_len;
+		tag.value_len = (uint8_t)value_len;
+		memcpy(tag.name, table->tags[i].name, name_len);
+		memcpy(tag.value, table->tags[i].value, value_len);
+		put_configured(m, entry, &tag, is_told);
+	}
+}

@@ -272,6 +272,7 @@ install(struct member *m, const struct member_view *view)
 	decide(m, view);
 	take_over(m, view);
 	m->view = view->view;
+	m->last = *view;
 	m->is_ready = m->had_view = true;
 	m->has_trans = false;
 	m->ring_pause_ns = 0;
@@ -306,6 +307,21 @@ member_view_ready(struct member *m, const struct member_view *view)
 	m->has_trans = false;
 	memcpy(now.reason, unseen, sizeof unseen);
 	install(m, &now);
+}
+
+void
+member_view_again(struct member *m)
+{
+	static const char reload[] = "reload";
+	struct member_view again = m->last;
+
+	if (!m->is_ready)
+		return;
+	/* Who had joined in it has not done so again. */
+	again.joined_count = 0;
+	again.ms = 0;
+	memcpy(again.reason, reload, sizeof reload);
+	install(m, &again);
 }
 
 void

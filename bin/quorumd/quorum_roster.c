@@ -414,6 +414,22 @@ apply_update(struct quorum_roster *roster, const char *words, uint64_t now_ns)
 		return set(roster, node, "inc", value);
 	if (is_equal(key, "version"))
 		return set(roster, node, "version", value);
+	/* By another configuration. */
+	if (is_equal(key, "name"))
+		return set(roster, node, "name", value);
+	if (is_equal(key, "addr"))
+		return set(roster, node, "addr", value);
+	return true;
+}
+
+static bool
+apply_remove(struct quorum_roster *roster, const char *words, uint64_t now_ns)
+{
+	struct node *node = find_node(roster, read_id(words));
+
+	(void)now_ns;
+	if (node != NULL)
+		remove_node(roster, node);
 	return true;
 }
 
@@ -470,6 +486,8 @@ quorum_roster_apply(
 		    uint64_t now_ns);
 	} events[] = {
 		{ "exists", apply_exists },
+		{ "add", apply_exists },
+		{ "remove", apply_remove },
 		{ "ready", apply_ready },
 		{ "gap", apply_gap },
 		{ "leave", apply_leave },

@@ -426,6 +426,8 @@ classes_of(enum watcher_event event)
 	case WATCHER_QUORUM:
 	case WATCHER_UPDATE:
 	case WATCHER_FORGET:
+	case WATCHER_ADD:
+	case WATCHER_REMOVE:
 	case WATCHER_PAUSE:
 	case WATCHER_GAP:
 	case WATCHER_DOWN:

@@ -236,7 +236,8 @@ static void
 on_node(
     struct watcher_nodes *nodes, enum watcher_event event, struct word *word)
 {
-	struct watcher_node *node = node_of(nodes, word, event == WATCHER_JOIN);
+	struct watcher_node *node =
+	    node_of(nodes, word, event == WATCHER_JOIN || event == WATCHER_ADD);
 
 	if (node == NULL)
 		return;
@@ -247,7 +248,10 @@ on_node(
 		on_leave(node, word);
 	} else if (event == WATCHER_FENCED) {
 		set_state(node, "fenced");
-	} else if (event == WATCHER_FORGET) {
+	} else if (event == WATCHER_ADD) {
+		describe(node, word);
+		set_state(node, "absent");
+	} else if (event == WATCHER_FORGET || event == WATCHER_REMOVE) {
 		drop(nodes, node);
 	} else if (event == WATCHER_UPDATE) {
 		on_update(node, word);

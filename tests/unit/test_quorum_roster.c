@@ -166,6 +166,22 @@ test_roster_takes_all_nodes_and_no_more(void)
 	CHECK_EQ(quorum_roster_count(roster), 0);
 }
 
+/* By another configuration. */
+static void
+test_roster_add_and_remove(void)
+{
+	begin_two();
+	apply("add node=3 name=gamma addr=10.0.0.3 state=absent");
+	CHECK_EQ(quorum_roster_count(roster), 3);
+	check_node(2, "exists node=3 name=gamma addr=10.0.0.3 state=absent");
+	apply("update node=3 key=name old=gamma new=delta");
+	apply("update node=3 key=addr old=10.0.0.3 new=10.0.0.4");
+	check_node(2, "exists node=3 name=delta addr=10.0.0.4 state=absent");
+	apply("remove node=3 name=delta");
+	apply("remove node=77 name=nobody");
+	CHECK_EQ(quorum_roster_count(roster), 2);
+}
+
 static void
 test_roster_survives_nonsense(void)
 {
@@ -197,6 +213,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_roster_tags),
 		CHECK_TEST(test_roster_snapshot_after_gap_replaces_all),
 		CHECK_TEST(test_roster_takes_all_nodes_and_no_more),
+		CHECK_TEST(test_roster_add_and_remove),
 		CHECK_TEST(test_roster_survives_nonsense),
 	};
 	return CHECK_MAIN(argc, argv, tests);
