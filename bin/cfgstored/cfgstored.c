@@ -286,6 +286,9 @@ cfgstored_open(struct cfgstored *d)
 	cfgstored_files_watch(d);
 	loop_add_timer(d->loop, get_deadline_ns, on_deadline, d);
 	loop_add_flush(d->loop, on_flush, d);
+	rc = cfgstored_reload_open(d);
+	if (rc < 0)
+		return rc;
 	feed_start(d->ring_feed, d->loop, d->now_ns);
 	feed_start(d->quorum_feed, d->loop, d->now_ns);
 	feed_start(d->member_feed, d->loop, d->now_ns);
@@ -319,6 +322,7 @@ cfgstored_close(struct cfgstored *d)
 	feed_stop(d->member_feed);
 	feed_stop(d->quorum_feed);
 	feed_stop(d->ring_feed);
+	reread_close(&d->reread);
 	cfgstored_lend_end(&d->lend);
 	cfgstored_disk_close(d->disk);
 	loop_close(d->loop);

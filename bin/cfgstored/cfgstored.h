@@ -10,6 +10,7 @@
 #include "libcommon/base/attr.h"
 #include "libcommon/base/limits.h"
 #include "libcommon/base/word.h"
+#include "libcommon/os/reread.h"
 #include "libcommon/os/svc.h"
 
 #include "bin/cfgstored/cfgstored_age.h"
@@ -106,8 +107,9 @@ struct cfgstored_stream {
 };
 
 struct cfgstored {
-	const struct serve *serve;
+	struct serve *serve;
 	struct loop *loop;
+	struct reread reread;
 	struct svc *svc;
 	struct feed *ring_feed, *quorum_feed, *member_feed;
 	struct cfgstored_stream ring;
@@ -302,6 +304,13 @@ enum svc_result cfgstored_svc_stats(void *arg, struct svc_request *req);
 /* What status says to the log. */
 void cfgstored_svc_dump(struct cfgstored *d);
 
+/* ---- cfgstored_reload.c ------------------------------------------------ */
+
+RK_MUST_CHECK int cfgstored_reload_open(struct cfgstored *d);
+/* offered= and surplus=: in which nodes file and electorate differ. */
+void cfgstored_reload_put(
+    const struct cfgstored *d, const struct kv_electorate *e, struct text *out);
+
 /* ---- cfgstored_watch.c ------------------------------------------------- */
 
 struct cfgstored_watches *cfgstored_watch_create(struct arena *arena);
@@ -311,5 +320,7 @@ void cfgstored_watch_pump(struct cfgstored *d);
 void cfgstored_watch_closed(
     struct cfgstored *d, const struct svc_client *client);
 uint32_t cfgstored_watch_count(const struct cfgstored *d);
+/* Rights are those of another file now. */
+void cfgstored_watch_conf(struct cfgstored *d);
 
 #endif

@@ -119,6 +119,11 @@ on_views_event(struct cfgstored *d, const struct feed_line *line)
 {
 	const bool is_view = is_event(line, VIEWS, "view");
 
+	if (is_event(line, VIEWS, "config"))
+		reread_on_config(&d->reread, line, d->now_ns);
+	else if (is_event(line, VIEWS, "ready"))
+		reread_on_ready(&d->reread, line, d->now_ns);
+
 	if (is_event(line, VIEWS, "ready") ||
 	    (is_view && strcmp(feed_value(line, "phase"), "regular") == 0))
 		on_view(d, line);

@@ -90,6 +90,7 @@ tell_electorate(struct cfgstored *d, struct svc_request *req)
 	cfgstored_put_voters(&out, "electorate", &status.electorates.now);
 	if (status.electorates.next.count > 0)
 		cfgstored_put_voters(&out, "next", &status.electorates.next);
+	cfgstored_reload_put(d, &status.electorates.now, &out);
 	text_put_char(&out, '\n');
 	svc_put(req->client, out.bytes, out.len);
 	return SVC_DONE;

@@ -85,6 +85,7 @@ put_rule(const struct cfgstored *d, const struct replica_status *status,
 	cfgstored_put_voters(out, "electorate", e);
 	if (status->electorates.next.count > 0)
 		cfgstored_put_voters(out, "next", &status->electorates.next);
+	cfgstored_reload_put(d, e, out);
 	cfgstored_put_number(out, "votes", count_votes(e, &status->members));
 	cfgstored_put_number(out, "needed", count_votes(e, NULL) / 2 + 1);
 	cfgstored_put(out, "tie", ties[store->tie]);
@@ -152,6 +153,12 @@ put_state(const struct cfgstored *d, struct text *out)
 	cfgstored_put_number(
 	    out, "up_ms", (d->now_ns - d->start_ns) / CLOCK_MS_NS);
 	cfgstored_put_number(out, "memory_bytes", d->memory_bytes);
+	text_put(out,
+	    reread_is_current(&d->reread) ? " config=current"
+					  : " config=stale");
+	if (!reread_is_current(&d->reread))
+		cfgstored_put_value(
+		    out, "config_why", d->reread.why, strlen(d->reread.why));
 }
 
 enum svc_result

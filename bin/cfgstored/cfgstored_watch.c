@@ -86,6 +86,13 @@ cfgstored_watch_closed(struct cfgstored *d, const struct svc_client *client)
 			drop(d->watches, &d->watches->subs[i]);
 }
 
+void
+cfgstored_watch_conf(struct cfgstored *d)
+{
+	for (uint32_t i = 0; i < d->watches->top; i++)
+		d->watches->subs[i].filter.conf = d->serve->conf;
+}
+
 /* ---- lines ------------------------------------------------------------- */
 
 static void

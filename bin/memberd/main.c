@@ -49,6 +49,7 @@ main(int argc, char **argv)
 	serve_listen(&serve);
 	serve_become(&serve);
 	serve_path(&serve, "ring", ring_path, sizeof ring_path);
+	memberd.serve = &serve;
 	memberd.conf = serve.conf;
 	memberd.sock = serve.sock;
 	memberd.ring_path = ring_path;

@@ -122,45 +122,23 @@ on_look(struct loop *loop, void *arg, uint64_t now_ns)
 /* ---- making ------------------------------------------------------------ */
 
 static void
-put_addr(const struct cluster_node *from, struct member_node *to)
-{
-	struct text text;
-
-	text_init(&text, to->addr, sizeof to->addr);
-	udp_addr_text(&from->link[0], &text);
-	/* Without the port: V4:PORT or [V6]:PORT. */
-	*strrchr(to->addr, ':') = '\0';
-	if (to->addr[0] != '[')
-		return;
-	text.len = strlen(to->addr) - 2;
-	memmove(to->addr, to->addr + 1, text.len);
-	to->addr[text.len] = '\0';
-}
-
-static void
 create_core(struct memberd *d, struct arena *arena)
 {
 	const struct cluster_conf *conf = d->conf;
-	struct member_node nodes[LIMIT_NODES];
-	struct member_config cfg = { .nodes = nodes,
-		.node_count = conf->node_count,
-		.self = conf->nodes[conf->self].id,
+	struct member_config cfg = { .self = conf->nodes[conf->self].id,
 		.version = RINGKIT_VERSION,
 		.message_max = (size_t)conf->ring.message_bytes_max,
 		.sink = { on_event, on_answer, d } };
+	struct member_table table;
 
-	memset(nodes, 0, sizeof nodes);
-	for (uint32_t i = 0; i < conf->node_count; i++) {
-		nodes[i].id = conf->nodes[i].id;
-		memcpy(nodes[i].name, conf->nodes[i].name,
-		    sizeof conf->nodes[i].name);
-		put_addr(&conf->nodes[i], &nodes[i]);
-	}
+	memberd_reload_table(conf, &table);
+	cfg.nodes = table.nodes;
+	cfg.node_count = table.node_count;
 	d->core = member_create(arena, &cfg);
-	for (uint32_t i = 0; d->core != NULL && i < conf->tag_count; i++)
-		member_first_tag(d->core, conf->tags[i].node,
-		    conf->tags[i].name, conf->tags[i].value,
-		    strlen(conf->tags[i].value));
+	for (uint32_t i = 0; d->core != NULL && i < table.tag_count; i++)
+		member_first_tag(d->core, table.tags[i].node,
+		    table.tags[i].name, table.tags[i].value,
+		    strlen(table.tags[i].value));
 }
 
 static void
@@ -221,6 +199,9 @@ memberd_open(struct memberd *d, uint64_t now_ns)
 	d->look_next_ns = now_ns + LOOK_NS;
 	/* Before all others: what follows is then told behind a pause. */
 	loop_add_timer(d->loop, get_look_ns, on_look, d);
+	rc = memberd_reload_open(d);
+	if (rc < 0)
+		return rc;
 	feed_start(d->feed, d->loop, now_ns);
 	return svc_listen(d->svc, d->loop, d->sock.fd, SVC_RIGHT_ALL);
 }
@@ -230,6 +211,7 @@ memberd_close(struct memberd *d)
 {
 	svc_shut(d->svc, "memberd is leaving", clock_now_ns());
 	feed_stop(d->feed);
+	reread_close(&d->reread);
 	unixsock_close(&d->sock);
 	loop_close(d->loop);
 }

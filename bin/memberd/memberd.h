@@ -10,6 +10,7 @@
 #include "libcommon/base/limits.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/word.h"
+#include "libcommon/os/reread.h"
 #include "libcommon/os/unixsock.h"
 
 #include "bin/memberd/member.h"
@@ -19,6 +20,7 @@ struct cluster_conf;
 struct feed;
 struct feed_line;
 struct loop;
+struct serve;
 struct svc;
 struct svc_client;
 struct watch;
@@ -31,7 +33,9 @@ struct memberd_pending {
 };
 
 struct memberd {
-	const struct cluster_conf *conf;
+	struct serve *serve;
+	const struct cluster_conf *conf; /* that of serve */
+	struct reread reread;
 	struct unixsock sock;
 	const char *ring_path;
 	struct loop *loop;
@@ -81,6 +85,13 @@ void memberd_ring_publish(struct memberd *d);
 
 /* Has d->message ordered; false: not now. */
 bool memberd_ring_request(struct memberd *d, uint32_t req);
+
+/* ---- memberd_reload.c -------------------------------------------------- */
+
+/* The nodes of a file; borrowed until the next call, and from conf. */
+void memberd_reload_table(
+    const struct cluster_conf *conf, struct member_table *table);
+RK_MUST_CHECK int memberd_reload_open(struct memberd *d);
 
 /* ---- memberd_svc.c ----------------------------------------------------- */
 

@@ -131,6 +131,10 @@ take_views_event(struct memberd *d, struct feed *feed,
     const struct feed_line *line, uint64_t now_ns)
 {
 	look_at_ring(d, line, now_ns);
+	if (strcmp(line->event, "config") == 0)
+		reread_on_config(&d->reread, line, now_ns);
+	else if (strcmp(line->event, "ready") == 0)
+		reread_on_ready(&d->reread, line, now_ns);
 	if (strcmp(line->event, "exists") == 0)
 		take_heard(d, line, now_ns);
 	else if (strcmp(line->event, "ready") == 0 ||

@@ -363,7 +363,11 @@ run_status(void *arg, struct svc_request *req)
 	begin_item(d, req, &out);
 	put_process(d, req->now_ns, &out);
 	put_item(req, &out);
-	svc_ok(req->client, req->tag, "n=3");
+	begin_item(d, req, &out);
+	text_put_char(&out, ' ');
+	reread_put(&d->reread, &out);
+	put_item(req, &out);
+	svc_ok(req->client, req->tag, "n=4");
 	return SVC_DONE;
 }
 
@@ -425,6 +429,8 @@ memberd_svc_dump(struct memberd *d)
 	put_ring(d, clock_now_ns(), &out);
 	put_history(d, &out);
 	put_process(d, clock_now_ns(), &out);
+	text_put_char(&out, ' ');
+	reread_put(&d->reread, &out);
 	log_line(LOG_LEVEL_NOTICE, "status", "%s", out.bytes + 1);
 }
 

@@ -120,6 +120,7 @@ quorumd_step(struct quorumd *d, struct quorum_input *in)
 	quorum_step(d->core, in);
 	while (quorum_next(d->core, &effect))
 		do_effect(d, &effect);
+	quorumd_reload_stepped(d);
 }
 
 /* ---- the lease --------------------------------------------------------- */
@@ -336,6 +337,9 @@ quorumd_open(struct quorumd *d)
 	d->patience_end_ns = d->now_ns + QUORUMD_PATIENCE_NS;
 	(void)quorumd_clock_ns(d);
 	loop_add_timer(d->loop, get_deadline_ns, on_deadline, d);
+	rc = quorumd_reload_open(d);
+	if (rc < 0)
+		return rc;
 	feed_start(d->ring_feed, d->loop, d->now_ns);
 	feed_start(d->member_feed, d->loop, d->now_ns);
 	loop_add_flush(d->loop, on_flush, d);
@@ -366,6 +370,7 @@ quorumd_close(struct quorumd *d)
 	svc_shut(d->svc, "quorumd ends", d->now_ns);
 	feed_stop(d->member_feed);
 	feed_stop(d->ring_feed);
+	reread_close(&d->reread);
 	loop_close(d->loop);
 	quorumd_state_close(&d->state);
 }

@@ -9,6 +9,7 @@
 #include "libcommon/base/attr.h"
 #include "libcommon/base/limits.h"
 #include "libcommon/base/word.h"
+#include "libcommon/os/reread.h"
 #include "libcommon/os/svc.h"
 
 #include "bin/quorumd/quorum.h"
@@ -59,8 +60,12 @@ struct quorumd_ring {
 };
 
 struct quorumd {
-	const struct serve *serve;
-	struct quorum_config cfg;
+	struct serve *serve;
+	struct quorum_config cfg;  /* in force */
+	struct quorum_config next; /* is_pending: read, and wished for */
+	bool is_pending;
+	struct reread reread;
+	struct quorumd_request asker; /* of `would`; cookie 0: nobody */
 	struct quorumd_state state;
 	struct loop *loop;
 	struct svc *svc;
@@ -139,6 +144,16 @@ void quorumd_ring_publish(
     struct quorumd *d, const struct quorum_effect *effect);
 
 struct feed *quorumd_member_create(struct quorumd *d, struct arena *arena);
+
+/* ---- quorumd_reload.c -------------------------------------------------- */
+
+RK_MUST_CHECK int quorumd_reload_open(struct quorumd *d);
+/* A core that was made anew is told what is wished for. */
+void quorumd_reload_wish(struct quorumd *d);
+/* After every step of the core: it may be in force now. */
+void quorumd_reload_stepped(struct quorumd *d);
+enum svc_result quorumd_reload_would(void *arg, struct svc_request *req);
+void quorumd_reload_put(const struct quorumd *d, struct text *out);
 
 /* ---- quorumd_svc.c ----------------------------------------------------- */
 

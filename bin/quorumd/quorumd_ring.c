@@ -191,7 +191,10 @@ on_views_event(struct quorumd *d, const struct feed_line *line)
 {
 	if (is_event(line, VIEWS, "tick")) {
 		on_tick(d, line);
+	} else if (is_event(line, VIEWS, "config")) {
+		reread_on_config(&d->reread, line, d->now_ns);
 	} else if (is_event(line, VIEWS, "ready")) {
+		reread_on_ready(&d->reread, line, d->now_ns);
 		forget_change(d);
 		on_view(d, line);
 	} else if (is_event(line, VIEWS, "view")) {
@@ -377,6 +380,7 @@ on_opened(void *arg, struct feed *feed, uint64_t now_ns)
 	log_line(
 	    LOG_LEVEL_NOTICE, "ring-open", "inc=%llu", (unsigned long long)inc);
 	quorumd_make_core(d, inc);
+	quorumd_reload_wish(d);
 	if (!feed_putf(feed,
 		"#hello hello name=" NAME "\n"
 		"#views views id=%d tick=yes\n"

@@ -246,6 +246,18 @@ run_cancel_wait(void *arg, struct svc_request *req)
 	return SVC_DONE;
 }
 
+static enum svc_result
+run_reload(void *arg, struct svc_request *req)
+{
+	struct quorum_input in = { .kind = QUORUM_IN_RELOAD };
+
+	if (!get_yes_no(req, "force", &in.reload.is_forced))
+		return misused(req, "force: expected yes or no");
+	log_request(req, "reload");
+	ask_core(arg, req, &in);
+	return SVC_DONE;
+}
+
 static bool
 get_ttl(struct svc_request *req, uint64_t *ttl_ns)
 {
@@ -358,6 +370,8 @@ static const struct svc_verb verbs[] = {
 	{ "set", run_set, SVC_RIGHT_ADMIN,
 	    "(expected=N | node=NODE votes=N) [force=yes|no]", false },
 	{ "cancel-wait", run_cancel_wait, SVC_RIGHT_ADMIN, "", false },
+	{ "would", quorumd_reload_would, SVC_RIGHT_ADMIN, "", false },
+	{ "reload", run_reload, SVC_RIGHT_ADMIN, "[force=yes|no]", false },
 	{ "vote", run_vote, SVC_RIGHT_VOTE,
 	    "view=REP.SEQ cast=yes|no [ttl=DUR] [name=NAME]", false },
 	{ "status", quorumd_svc_status, SVC_RIGHT_READ, "", false },
@@ -395,7 +409,7 @@ is_busy(void *arg, const struct svc_client *client)
 		if (d->requests[i].cookie != 0 &&
 		    d->requests[i].client == client)
 			return true;
-	return false;
+	return d->asker.cookie != 0 && d->asker.client == client;
 }
 
 static void
@@ -413,6 +427,8 @@ on_closed(void *arg, struct svc_client *client)
 	for (size_t i = 0; i < ARRAY_COUNT(d->requests); i++)
 		if (d->requests[i].client == client)
 			d->requests[i].client = NULL;
+	if (d->asker.client == client)
+		d->asker.client = NULL;
 	watch_closed(d->watch, client);
 }
 

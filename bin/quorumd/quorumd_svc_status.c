@@ -56,8 +56,9 @@ put_process(const struct quorumd *d, struct text *out)
 	quorumd_put_number(out, "kept_bytes", d->state.kept_len);
 }
 
-static void (*const parts[])(const struct quorumd *d,
-    struct text *out) = { put_ring, put_members, put_process };
+static void (*const parts[])(const struct quorumd *d, struct text *out) = {
+	put_ring, put_members, put_process, quorumd_reload_put
+};
 
 enum svc_result
 quorumd_svc_status(void *arg, struct svc_request *req)
