@@ -5,7 +5,6 @@
  * What it says about votes counts for nobody before that is ordered.  So it is
  * no matter how long a node takes to read it, or whether it reads it at all.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "libcommon/base/ensure.h"
@@ -157,7 +156,7 @@ put_node(struct row *row, uint32_t id, const char *name)
 void
 quorum_reload_learn(struct quorum *q, const uint32_t *id, size_t count)
 {
-	char name[QUORUM_NAME_BYTES + 1];
+	char bytes[QUORUM_NAME_BYTES + 1];
 	struct row row;
 	bool is_news = false;
 
@@ -168,8 +167,12 @@ quorum_reload_learn(struct quorum *q, const uint32_t *id, size_t count)
 			continue;
 		if (row.count == LIMIT_NODES && !is_news)
 			fill_row(q, needed(q), &row);
-		snprintf(name, sizeof name, "node-%u", id[i]);
-		is_news |= put_node(&row, id[i], name);
+		struct text name;
+
+		text_init(&name, bytes, sizeof bytes);
+		text_put(&name, "node-");
+		text_put_u64(&name, id[i]);
+		is_news |= put_node(&row, id[i], bytes);
 	}
 	if (is_news)
 		move(q, &row);
