@@ -40,6 +40,7 @@ static const struct serve_program program = {
 static struct ringd ringd;
 static struct box_keyring keys;
 static struct ringd_keyfile keyfile;
+static struct ringd_reload_file reload_file;
 static struct serve serve;
 static struct udp links[LIMIT_LINKS], groups[LIMIT_LINKS];
 static struct supervisor supervisor;
@@ -81,12 +82,29 @@ raise_priority(bool is_inherited)
 			     : daemon_raise_priority(priority, is_inherited);
 }
 
+/* A job of the writer's. */
+static size_t
+work(void *arg, void *bytes, size_t len)
+{
+	uint32_t kind;
+
+	(void)arg;
+	memcpy(&kind, bytes, sizeof kind);
+	return kind == RINGD_JOB_RELOAD
+	    ? ringd_reload_work(&reload_file, bytes, len)
+	    : ringd_keyfile_work(&keyfile, bytes, len);
+}
+
 /* Comes back in each child; the supervisor itself ends in here. */
 static void
 supervise(void)
 {
-	struct supervisor_plan plan = { serve.conf, &keys, links, groups,
-		serve.ready_fd };
+	struct supervisor_plan plan = { .conf = serve.conf,
+		.confs = reload_file.confs,
+		.keys = &keys,
+		.links = links,
+		.groups = groups,
+		.ready_fd = serve.ready_fd };
 	int code;
 
 	if (!supervisor_run(&supervisor, &plan, &code)) {
@@ -96,6 +114,7 @@ supervise(void)
 	}
 	serve.ready_fd = supervisor.child_ready_fd;
 	serve.sock.is_inherited = true; /* the name stays */
+	ringd.conf = supervisor.plan.conf;
 	ringd.page = supervisor.page;
 	ringd.supervisor = supervisor.self;
 }
@@ -115,10 +134,11 @@ open_disk(void)
 		log_line(LOG_LEVEL_WARNING, "state-damaged",
 		    "file=ringd.state msg=not\\0040believed,\\0040beginning"
 		    "\\0040from\\0040the\\0040clock");
-	keyfile = (struct ringd_keyfile){ .path = serve.conf->key_file,
-		.node = serve.conf->nodes[serve.conf->self].id };
-	ringd.disk.work = ringd_keyfile_work;
-	ringd.disk.work_arg = &keyfile;
+	reload_file.path = serve.config;
+	reload_file.node = ringd.conf->nodes[ringd.conf->self].id;
+	keyfile = (struct ringd_keyfile){ .path = ringd.conf->key_file,
+		.node = reload_file.node };
+	ringd.disk.work = work;
 	rc = ringd_disk_start(&ringd.disk);
 	if (rc < 0)
 		daemon_die(EXITCODE_OS, "fork: %s", strerror(-rc));
@@ -138,6 +158,7 @@ make_ringd(void)
 	struct text why;
 	int rc;
 
+	ringd_reload_begin(&ringd, reload_file.confs);
 	if (!ringd_create(&ringd, &plan)) {
 		unixsock_close(&ringd.sock);
 		daemon_die(EXITCODE_OS, "not enough memory");
@@ -165,6 +186,12 @@ on_dump(void *arg, uint64_t now_ns)
 }
 
 static void
+on_reload(void *arg, uint64_t now_ns)
+{
+	ringd_reload_ask(arg, now_ns);
+}
+
+static void
 on_close(void *arg)
 {
 	ringd_close(arg);
@@ -173,8 +200,11 @@ on_close(void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct serve_handler handler = { &ringd, on_leave, on_dump,
-		on_close };
+	static const struct serve_handler handler = { .arg = &ringd,
+		.leave = on_leave,
+		.dump = on_dump,
+		.reload = on_reload,
+		.close = on_close };
 	char started[64];
 	int code;
 
@@ -185,6 +215,8 @@ main(int argc, char **argv)
 	read_keys();
 	serve_listen(&serve);
 	bind_links();
+	/* Whatever else it may do: without it nothing is reloaded. */
+	reload_file.confs = ringd_confs_map();
 	(void)raise_priority(true);
 	serve_become(&serve);
 	if (!is_unsupervised)
@@ -196,8 +228,7 @@ main(int argc, char **argv)
 	if (!is_unsupervised &&
 	    supervisor_attend(&supervisor, ringd.loop, on_leave, &ringd) < 0)
 		daemon_die(EXITCODE_OS, "signals");
-	snprintf(started, sizeof started, "node=%u inc=%llu",
-	    serve.conf->nodes[serve.conf->self].id,
+	snprintf(started, sizeof started, "node=%u inc=%llu", reload_file.node,
 	    (unsigned long long)ringd.disk.incarnation);
 	return serve_run(&serve, ringd.loop, &handler, started);
 }

@@ -111,7 +111,7 @@ do_core_effect(struct ringd *r, const struct totem_effect *effect)
 		r->view_ns = r->now_ns;
 		log_view(r, effect->view);
 		ringd_client_view(r, effect->view, r->now_ns);
-		ringd_keys_view(r, effect->view);
+		ringd_change_view(r, effect->view);
 		tell_groups(r, effect);
 		break;
 	case TOTEM_OUT_DELIVER:
@@ -160,7 +160,7 @@ do_group_effect(struct ringd *r, const struct group_effect *effect)
 			group_submitted(r->groups, totem_last_msg_no(r->totem));
 		return true;
 	case GROUP_OUT_MESSAGE:
-		if (!ringd_keys_message(r, &effect->message))
+		if (!ringd_change_message(r, &effect->message))
 			ringd_client_message(r, &effect->message);
 		break;
 	case GROUP_OUT_VIEW:
@@ -173,7 +173,7 @@ do_group_effect(struct ringd *r, const struct group_effect *effect)
 		break;
 	case GROUP_OUT_FAILED:
 		if (effect->failed.conn == 0)
-			r->keys->is_unsent = true;
+			r->change->is_unsent = true;
 		if (effect->failed.cookie != 0)
 			ringd_client_failed(
 			    r, effect->failed.cookie, effect->failed.reason);
@@ -276,6 +276,19 @@ on_group(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 
 /* ---- turns ------------------------------------------------------------- */
 
+/* What the writer has done. */
+static void
+take_job(struct ringd *r)
+{
+	uint32_t kind;
+
+	memcpy(&kind, r->disk.answer, sizeof kind);
+	if (kind == RINGD_JOB_RELOAD)
+		ringd_reload_read(r);
+	else
+		ringd_keys_written(r);
+}
+
 static void
 on_disk(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 {
@@ -295,7 +308,7 @@ on_disk(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	if (rc == RINGD_DISK_MARK)
 		ringd_step(r, &in);
 	else if (rc == RINGD_DISK_JOB)
-		ringd_keys_written(r);
+		take_job(r);
 }
 
 static uint64_t
@@ -433,6 +446,8 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 			.kind = TOTEM_IN_LEAVE, .now_ns = r->now_ns });
 	r->is_leave_wanted = false;
 	ringd_keys_turn(r);
+	ringd_reload_turn(r);
+	ringd_change_turn(r);
 	idle_alone(r);
 	ringd_net_flush(r->net, r->now_ns);
 	if (r->is_left)

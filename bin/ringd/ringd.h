@@ -12,9 +12,11 @@
 #include "libcommon/os/unixsock.h"
 
 #include "bin/ringd/ringd_age.h"
+#include "bin/ringd/ringd_change.h"
 #include "bin/ringd/ringd_disk.h"
 #include "bin/ringd/ringd_keys.h"
 #include "bin/ringd/ringd_local.h"
+#include "bin/ringd/ringd_reload.h"
 
 struct arena;
 struct box_keyring;
@@ -24,9 +26,11 @@ struct loop;
 struct ringd_client_table;
 struct cluster_conf;
 struct ringd_net;
+struct ringd_net_config;
 struct supervisor_page;
 struct text;
 struct totem;
+struct totem_config;
 struct totem_input;
 struct udp;
 
@@ -51,7 +55,9 @@ struct ringd {
 	struct totem *totem;
 	struct group_layer *groups;
 	struct ringd_net *net;
+	struct ringd_change *change;
 	struct ringd_keys *keys;
+	struct ringd_reload reload;
 	struct svc *svc;
 	struct ringd_client_table *clients;
 	struct ringd_disk disk;
@@ -93,6 +99,11 @@ struct ringd {
  * disk and scheduling, which must be there.  false: there is too little.
  */
 RK_MUST_CHECK bool ringd_create(struct ringd *r, const struct ringd_plan *plan);
+
+/* What the configuration says, for the core and for the net: of the latter all
+ * but keys and sockets. */
+void ringd_configure_totem(const struct ringd *r, struct totem_config *cfg);
+void ringd_configure_net(struct ringd *r, struct ringd_net_config *cfg);
 
 /* ---- ringd.c ----------------------------------------------------------- */
 

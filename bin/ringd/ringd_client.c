@@ -20,8 +20,8 @@
 #include "libcommon/os/unixsock.h"
 
 #include "bin/ringd/ringd.h"
+#include "bin/ringd/ringd_change.h"
 #include "bin/ringd/ringd_client_internal.h"
-#include "bin/ringd/ringd_keys.h"
 
 static_assert(
     (int)LIMIT_CLIENTS < (int)RINGD_CLIENT_ORPHAN, "a client fits a byte");
@@ -217,8 +217,8 @@ put_ok(struct ringd *r, struct ringd_client *c, const struct ringd_pending *p)
 	struct text out;
 	const char *tag = p->tag[0] != '\0' ? p->tag : NULL;
 
-	if (p->kind == RINGD_PENDING_KEYS) {
-		ringd_keys_answer(r, c->svc, tag);
+	if (p->kind == RINGD_PENDING_NODES) {
+		ringd_change_answer(r, c->svc, tag);
 		return;
 	}
 	text_init(&out, bytes, sizeof bytes);

@@ -57,7 +57,7 @@ enum ringd_pending_kind {
 	RINGD_PENDING_PUB,
 	RINGD_PENDING_PUB_NONE, /* confirm=none: accepted, but not told yet */
 	RINGD_PENDING_CHANGE,   /* join, leave */
-	RINGD_PENDING_KEYS,     /* rotate-key */
+	RINGD_PENDING_NODES,    /* rotate-key, reload: an answer of all nodes */
 };
 
 /* What svc keeps for us with each client. */
@@ -129,6 +129,15 @@ void ringd_client_change(struct ringd *r, const struct group_view *view);
 void ringd_client_view(
     struct ringd *r, const struct totem_view *view, uint64_t now_ns);
 void ringd_client_tick(struct ringd *r);
+
+/* Another configuration is in force, from this place of the order on. */
+struct ringd_client_config {
+	struct group_pos pos;
+	uint32_t by; /* the node where somebody asked for it */
+	uint64_t digest;
+};
+void ringd_client_reloaded(
+    struct ringd *r, const struct ringd_client_config *config);
 
 /* The queue has room again: tells of gaps. */
 void ringd_client_drained(struct ringd *r, struct ringd_client *c);

@@ -475,6 +475,32 @@ ringd_client_view(
 		offer(walk.c, walk.at, &record);
 }
 
+void
+ringd_client_reloaded(struct ringd *r, const struct ringd_client_config *config)
+{
+	struct walk walk = { .r = r };
+	struct text record;
+
+	begin_kind(r, &record, "config");
+	put_view(&record, "view", config->pos.ring);
+	put_key(&record, "phase");
+	text_put(&record, ringd_client_phase(config->pos.phase));
+	put_key(&record, "pos");
+	ringd_client_put_pos(&record, &config->pos);
+	put_number(&record, "by", config->by);
+	put_key(&record, "digest");
+	text_put_hex(&record, config->digest);
+	put_key(&record, "nodes");
+	for (uint32_t i = 0; i < r->conf->node_count; i++) {
+		if (i > 0)
+			text_put_char(&record, ',');
+		text_put_u64(&record, r->conf->nodes[i].id);
+	}
+	text_put_char(&record, '\n');
+	while (walk_next(&walk, RINGD_SUB_VIEWS))
+		offer(walk.c, walk.at, &record);
+}
+
 /*
  * The age was taken when this turn began; at_ms is that moment, or earlier
  * when we were stopped here.
@@ -616,6 +642,8 @@ ringd_client_snapshot(
 			text_put_u64(
 			    &record, get_incarnation(r, status.members.id[i]));
 		}
+		put_key(&record, "config");
+		text_put_hex(&record, r->reload.config);
 	}
 	text_put_char(&record, '\n');
 	offer(c, sub, &record);

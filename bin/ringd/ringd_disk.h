@@ -68,6 +68,9 @@ RK_MUST_CHECK int ringd_disk_ask(struct ringd_disk *disk, uint64_t ring_seq);
 RK_MUST_CHECK int ringd_disk_ask_job(
     struct ringd_disk *disk, const void *bytes, size_t len);
 
+/* What the first four octets of a job, and of its answer, say. */
+enum ringd_job { RINGD_JOB_KEYS, RINGD_JOB_RELOAD };
+
 enum { RINGD_DISK_MARK = 1, RINGD_DISK_JOB = 2 };
 
 /*

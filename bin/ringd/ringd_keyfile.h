@@ -32,8 +32,9 @@ enum ringd_keyfile_step {
 
 enum { RINGD_KEYFILE_TEXT_BYTES = 480 };
 
-/* A job for ringd_disk_ask_job. */
+/* A job for ringd_disk_ask_job; kind is RINGD_JOB_KEYS, as of its answer. */
 struct ringd_keyfile_job {
+	uint32_t kind;
 	uint64_t number; /* comes back */
 	enum ringd_keyfile_step step;
 	enum ringd_keys_change change; /* PREPARE */
@@ -42,6 +43,7 @@ struct ringd_keyfile_job {
 };
 
 struct ringd_keyfile_answer {
+	uint32_t kind;
 	uint64_t number;
 	enum ringd_keyfile_step step;
 	bool is_done;

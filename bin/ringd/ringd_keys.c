@@ -5,9 +5,6 @@
  * and the file by a rename that is asked for and not waited for: whoever dies
  * in between starts again with the keys of one stage before, which still are
  * good for talking to all.
- *
- * Messages are published as connection 0, at the end of a turn, when the core
- * has nothing to say.
  */
 #include "bin/ringd/ringd_keys.h"
 
@@ -21,26 +18,23 @@
 #include "libcommon/os/log.h"
 
 #include "bin/ringd/ringd.h"
-#include "bin/ringd/ringd_client.h"
+#include "bin/ringd/ringd_change.h"
 #include "bin/ringd/ringd_keys_internal.h"
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/supervisor.h"
 
-enum { TEXT_BYTES = CHANGE_TEXT_BYTES_MAX + 1 };
+enum { TEXT_BYTES = CHANGE_TEXT_BYTES_MAX + 1 }; /* of a vote */
 
 #define SESSIONS_NS (15 * CLOCK_S_NS) /* for all to be under the new key */
 
 struct ringd_keys *
-ringd_keys_create(
-    struct arena *arena, struct ringd *r, struct box_keyring *ring)
+ringd_keys_create(struct arena *arena, struct box_keyring *ring)
 {
 	struct ringd_keys *k = arena_take(arena, sizeof *k);
-	struct change *change = change_create(
-	    arena, r->conf->nodes[r->conf->self].id, r->disk.incarnation);
 
 	if (k == NULL)
 		return NULL;
-	*k = (struct ringd_keys){ .change = change, .ring = ring };
+	*k = (struct ringd_keys){ .ring = ring };
 	return k;
 }
 
@@ -49,24 +43,14 @@ ringd_keys_create(
 static void
 vote(struct ringd *r, bool is_for, const char *text)
 {
-	struct ringd_keys *k = r->keys;
-
-	if (!is_for)
-		log_line(LOG_LEVEL_WARNING, "key-change-refused", "%s", text);
-	change_vote(k->change, &k->work.id, is_for, text);
+	ringd_change_vote(r, &r->keys->work.id, is_for, text);
 }
 
 /* Nothing is, or will be, beside the file. */
 static void
 refuse(struct ringd *r, const char *what)
 {
-	char bytes[TEXT_BYTES];
-	struct text text;
-
-	text_init(&text, bytes, sizeof bytes);
-	text_put(&text, "msg=");
-	text_put_value(&text, what, strlen(what));
-	vote(r, false, bytes);
+	ringd_change_refuse(r, &r->keys->work.id, what);
 }
 
 const struct cluster_node *
@@ -151,8 +135,8 @@ ask_writer(struct ringd *r, enum ringd_keyfile_step step)
 	}
 }
 
-static void
-prepare(struct ringd *r, const struct change_effect *effect)
+void
+ringd_keys_prepare(struct ringd *r, const struct change_effect *effect)
 {
 	struct ringd_keys *k = r->keys;
 	struct ringd_keys_work *work = &k->work;
@@ -259,7 +243,7 @@ await_sessions(struct ringd *r)
 /* ---- the end ----------------------------------------------------------- */
 
 static void
-commit(struct ringd *r)
+apply(struct ringd *r)
 {
 	static const char *const logged[RINGD_KEYS_CHANGES] = {
 		[RINGD_KEYS_INSTALL] = "key-installed",
@@ -281,105 +265,26 @@ commit(struct ringd *r)
 	    (unsigned)job->id, (unsigned)box_keyring_active(k->ring));
 }
 
-static void
-answer(struct ringd *r, enum change_outcome outcome)
+void
+ringd_keys_commit(struct ringd *r)
 {
-	const uint64_t cookie = r->keys->cookie;
-
-	r->keys->outcome = outcome;
-	r->keys->cookie = 0;
-	r->keys->deadline_ns = 0;
-	if (cookie != 0)
-		ringd_client_done(r, cookie, &(struct group_pos){ 0 });
+	apply(r);
+	sodium_memzero(&r->keys->work, sizeof r->keys->work);
 }
 
 void
-ringd_keys_pull(struct ringd *r)
+ringd_keys_abort(struct ringd *r)
 {
-	struct ringd_keys *k = r->keys;
-	struct change_effect effect;
-
-	while (change_next(k->change, &effect)) {
-		switch (effect.kind) {
-		case CHANGE_OUT_PREPARE:
-			prepare(r, &effect);
-			break;
-		case CHANGE_OUT_COMMIT:
-			commit(r);
-			break;
-		case CHANGE_OUT_ABORT:
-			if (k->work.job.change != RINGD_KEYS_SURVEY)
-				ask_writer(r, RINGD_KEYFILE_DISCARD);
-			break;
-		case CHANGE_OUT_RESULT:
-			answer(r, effect.outcome);
-			break;
-		}
-		if (effect.kind != CHANGE_OUT_PREPARE &&
-		    effect.kind != CHANGE_OUT_RESULT)
-			sodium_memzero(&k->work, sizeof k->work);
-	}
-}
-
-void
-ringd_keys_view(struct ringd *r, const struct totem_view *view)
-{
-	change_view(r->keys->change, view);
-	ringd_keys_pull(r);
-}
-
-bool
-ringd_keys_message(struct ringd *r, const struct group_message *message)
-{
-	static const char group[] = CHANGE_GROUP;
-
-	if (message->conn != 0 || message->group.len != sizeof group - 1 ||
-	    memcmp(message->group.bytes, group, sizeof group - 1) != 0)
-		return false;
-	change_hear(r->keys->change, message);
-	ringd_keys_pull(r);
-	return true;
-}
-
-/* ---- sending ----------------------------------------------------------- */
-
-static void
-send_messages(struct ringd *r)
-{
-	static const char group[] = CHANGE_GROUP;
-	struct ringd_keys *k = r->keys;
-	struct group_input in = { .kind = GROUP_IN_PUBLISH };
-
-	in.publish.group =
-	    (struct group_name){ (const uint8_t *)group, sizeof group - 1 };
-	in.publish.service = TOTEM_SAFE;
-	while (change_message(k->change, &in.publish.bytes, &in.publish.len)) {
-		in.publish.room_bytes =
-		    totem_room_bytes(r->totem, TOTEM_CLASS_CLIENT);
-		if (in.publish.room_bytes <
-		    in.publish.len + GROUP_HEAD_BYTES_MAX)
-			return;
-		k->is_unsent = false;
-		ringd_group_step(r, &in);
-		if (k->is_unsent)
-			return;
-		change_sent(k->change);
-	}
+	if (r->keys->work.job.change != RINGD_KEYS_SURVEY)
+		ask_writer(r, RINGD_KEYFILE_DISCARD);
+	sodium_memzero(&r->keys->work, sizeof r->keys->work);
 }
 
 void
 ringd_keys_turn(struct ringd *r)
 {
-	struct ringd_keys *k = r->keys;
-
 	await_sessions(r);
-	if (k->deadline_ns != 0 && r->now_ns >= k->deadline_ns &&
-	    !k->is_cancelled) {
-		k->is_cancelled = true;
-		change_cancel(k->change);
-	}
-	if (k->is_rekey_due)
+	if (r->keys->is_rekey_due)
 		ringd_net_rekey(r->net, r->now_ns);
-	k->is_rekey_due = false;
-	send_messages(r);
+	r->keys->is_rekey_due = false;
 }

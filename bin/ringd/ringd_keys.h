@@ -14,6 +14,7 @@
 
 struct arena;
 struct ringd;
+struct text;
 
 /* What is prepared here, for a change of anybody. */
 struct ringd_keys_work {
@@ -25,35 +26,28 @@ struct ringd_keys_work {
 };
 
 struct ringd_keys {
-	struct change *change;
 	struct box_keyring *ring; /* the caller's */
 	struct ringd_keys_work work;
 	uint64_t number;                     /* of the last job */
 	enum ringd_keys_change asked_change; /* of this node's proposal */
 	uint8_t asked_id;
-	uint64_t cookie;      /* who is to be answered; 0: nobody */
-	uint64_t deadline_ns; /* when to give up this node's proposal */
-	bool is_cancelled;    /* and it was */
-	enum change_outcome outcome;
 	bool is_rekey_due;
-	bool is_unsent; /* the groups had no room for a message */
 };
 
 /* NULL from a measuring arena. */
 struct ringd_keys *ringd_keys_create(
-    struct arena *arena, struct ringd *r, struct box_keyring *ring);
+    struct arena *arena, struct box_keyring *ring);
 
-/* ---- what happens, in its order ---------------------------------------- */
+/* ---- what happens, in its order (ringd_change.c) ----------------------- */
 
-void ringd_keys_view(struct ringd *r, const struct totem_view *view);
-
-/* Is it a ringd's message about a change?  Then it is taken. */
-bool ringd_keys_message(struct ringd *r, const struct group_message *message);
+void ringd_keys_prepare(struct ringd *r, const struct change_effect *effect);
+void ringd_keys_commit(struct ringd *r);
+void ringd_keys_abort(struct ringd *r);
 
 /* The writer did what it was asked (r->disk.answer). */
 void ringd_keys_written(struct ringd *r);
 
-/* At the end of a turn: sends what is to be sent. */
+/* At the end of a turn. */
 void ringd_keys_turn(struct ringd *r);
 
 /* ---- what clients see -------------------------------------------------- */
@@ -61,8 +55,7 @@ void ringd_keys_turn(struct ringd *r);
 /* The verb rotate-key. */
 enum svc_result ringd_keys_rotate(void *arg, struct svc_request *req);
 
-/* The answer to it, which is over. */
-void ringd_keys_answer(
-    struct ringd *r, struct svc_client *client, const char *tag);
+/* The first words of an item of its answer. */
+void ringd_keys_put(const struct ringd *r, struct text *out);
 
 #endif

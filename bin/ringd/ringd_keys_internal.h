@@ -33,7 +33,4 @@ const char *ringd_keys_open_body(const struct ringd *r,
 /* The first configured node that is not in the view; NULL: all are. */
 const struct cluster_node *ringd_keys_absent(const struct ringd *r);
 
-/* Carries out what the change wants, after each of its inputs. */
-void ringd_keys_pull(struct ringd *r);
-
 #endif

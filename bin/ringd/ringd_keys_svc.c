@@ -2,21 +2,15 @@
 /* The verb rotate-key: one change of the keys, proposed here, told in full. */
 #include <string.h>
 
-#include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/word.h"
-#include "libcommon/os/clock.h"
 #include "libcommon/os/cluster.h"
-#include "libcommon/os/log.h"
 
 #include "bin/ringd/ringd.h"
+#include "bin/ringd/ringd_change.h"
 #include "bin/ringd/ringd_client.h"
 #include "bin/ringd/ringd_keys_internal.h"
-
-enum { LINE_BYTES = 1024 };
-
-#define CHANGE_NS (40 * CLOCK_S_NS) /* then it is cancelled */
 
 static const char *const stages[RINGD_KEYS_CHANGES] = {
 	[RINGD_KEYS_SURVEY] = "survey",
@@ -57,20 +51,16 @@ refuse(struct ringd *r, struct svc_request *req,
     const struct ringd_keyfile_job *job)
 {
 	const struct cluster_node *absent = ringd_keys_absent(r);
+	const char *words, *code = ringd_change_obstacle(r, &words);
 
-	if (r->leave_deadline_ns != 0) {
-		svc_err(req->client, req->tag, "leaving", "it is leaving");
+	if (code != NULL) {
+		svc_err(req->client, req->tag, code, "%s", words);
 		return true;
 	}
 	if (absent != NULL && job->change != RINGD_KEYS_SURVEY) {
 		svc_err(req->client, req->tag, "absent",
 		    "%s (node %u) is not in the ring", absent->name,
 		    absent->id);
-		return true;
-	}
-	if (r->keys->cookie != 0 || change_is_current(r->keys->change)) {
-		svc_err(req->client, req->tag, "busy",
-		    "another change is under way");
 		return true;
 	}
 	if (job->change == RINGD_KEYS_INSTALL &&
@@ -91,7 +81,7 @@ ringd_keys_rotate(void *arg, struct svc_request *req)
 	uint8_t body[CHANGE_BODY_BYTES_MAX];
 	struct ringd_keyfile_job job;
 	const char *wrong = parse(req, &job);
-	int rc;
+	uint64_t cookie;
 
 	if (wrong != NULL) {
 		svc_err(req->client, req->tag, "usage", "%s", wrong);
@@ -100,86 +90,26 @@ ringd_keys_rotate(void *arg, struct svc_request *req)
 	ringd_set_now(r, req->now_ns);
 	if (refuse(r, req, &job))
 		return SVC_DONE;
+	cookie = ringd_client_pend(r, c, req->tag, RINGD_PENDING_NODES);
+	if (cookie == 0)
+		return SVC_WAIT;
 	if (job.change == RINGD_KEYS_INSTALL)
 		box_random(job.key, sizeof job.key);
-	rc = change_propose(k->change, (uint8_t)job.change, body,
-	    ringd_keys_close_body(r, &job, body));
-	sodium_memzero(job.key, sizeof job.key);
-	if (rc != 0) {
-		svc_err(req->client, req->tag,
-		    rc == CHANGE_E_BUSY ? "busy" : "reformed",
-		    "the ring is forming");
-		return SVC_DONE;
-	}
-	k->cookie = ringd_client_pend(r, c, req->tag, RINGD_PENDING_KEYS);
-	k->deadline_ns = r->now_ns + CHANGE_NS;
 	k->asked_change = job.change;
 	k->asked_id = job.id;
-	k->is_cancelled = false;
+	ringd_change_propose(r, (uint8_t)job.change, body,
+	    ringd_keys_close_body(r, &job, body), cookie);
+	sodium_memzero(job.key, sizeof job.key);
 	return SVC_DONE;
 }
 
-/* ---- the answer -------------------------------------------------------- */
-
-static const char *
-name_of(const struct ringd *r, uint32_t node)
-{
-	for (uint32_t i = 0; i < r->conf->node_count; i++)
-		if (r->conf->nodes[i].id == node)
-			return r->conf->nodes[i].name;
-	return "";
-}
-
-static void
-put_member(struct ringd *r, struct svc_client *client, const char *tag,
-    const struct change_member *member)
-{
-	static const char *const results[] = { "none", "ok", "no" };
-	char bytes[LINE_BYTES];
-	struct text out;
-
-	text_init(&out, bytes, sizeof bytes);
-	svc_put_tag(&out, tag);
-	text_put(&out, "item stage=");
-	text_put(&out, stages[r->keys->asked_change]);
-	if (r->keys->asked_id != 0) {
-		text_put(&out, " id=");
-		text_put_u64(&out, r->keys->asked_id);
-	}
-	text_put(&out, " node=");
-	text_put_u64(&out, member->node);
-	text_put(&out, " name=");
-	text_put(&out, name_of(r, member->node));
-	text_put(&out, " result=");
-	text_put(&out, results[member->ballot]);
-	if (member->text[0] != '\0')
-		text_put_char(&out, ' ');
-	text_put(&out, member->text);
-	text_put_char(&out, '\n');
-	svc_put(client, out.bytes, out.len);
-}
-
 void
-ringd_keys_answer(struct ringd *r, struct svc_client *client, const char *tag)
+ringd_keys_put(const struct ringd *r, struct text *out)
 {
-	static const struct {
-		const char *code, *msg;
-	} failures[CHANGE_OUTCOMES] = {
-		[CHANGE_REFUSED] = { "refused", "a node would not" },
-		[CHANGE_BUSY] = { "busy", "another change is under way" },
-		[CHANGE_VIEW] = { "reformed", "the ring formed anew" },
-		[CHANGE_CANCELLED] = { "late", "a node did not answer" },
-	};
-	const enum change_outcome outcome = r->keys->outcome;
-	struct change_member member;
-	uint32_t items = 0;
-
-	if (outcome != CHANGE_BUSY)
-		for (; change_member(r->keys->change, items, &member); items++)
-			put_member(r, client, tag, &member);
-	if (outcome == CHANGE_COMMITTED)
-		svc_ok(client, tag, "n=%u", items);
-	else
-		svc_err(client, tag, failures[outcome].code, "%s",
-		    failures[outcome].msg);
+	text_put(out, "stage=");
+	text_put(out, stages[r->keys->asked_change]);
+	if (r->keys->asked_id == 0)
+		return;
+	text_put(out, " id=");
+	text_put_u64(out, r->keys->asked_id);
 }

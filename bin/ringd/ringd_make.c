@@ -72,8 +72,8 @@ on_net_outlived(void *arg, uint64_t incarnation)
 }
 
 /* What the file gives, over the core's defaults. */
-static void
-configure_totem(const struct ringd *r, struct totem_config *cfg)
+void
+ringd_configure_totem(const struct ringd *r, struct totem_config *cfg)
 {
 	const struct cluster_ring *ring = &r->conf->ring;
 	const struct {
@@ -125,7 +125,7 @@ create_totem(
 		.seed = plan->seed };
 	size_t before = arena->used_bytes;
 
-	configure_totem(r, &cfg);
+	ringd_configure_totem(r, &cfg);
 	r->totem = totem_create(arena, &cfg, &boot);
 	r->totem_place = before;
 	r->totem_bytes = arena->used_bytes - before;
@@ -144,21 +144,17 @@ create_groups(struct ringd *r, struct arena *arena)
 	r->groups = group_create(arena, &cfg);
 }
 
-static void
-create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
+void
+ringd_configure_net(struct ringd *r, struct ringd_net_config *cfg)
 {
 	const struct cluster_conf *conf = r->conf;
-	static struct ringd_net_config cfg; /* too large for the stack */
 
-	cfg = (struct ringd_net_config){
+	*cfg = (struct ringd_net_config){
 		.self = conf->nodes[conf->self].id,
 		.node_count = conf->node_count,
 		.link_count = conf->link_count,
 		.cluster = conf->cluster,
-		.keys = plan->keys,
-		.links = plan->links,
 		.has_groups = conf->ring.transport == CLUSTER_MULTICAST,
-		.group_sockets = plan->groups,
 		.incarnation = r->disk.incarnation,
 		.frame_bytes = conf->ring.frame_bytes,
 		.link_mode = (enum link_mode)conf->ring.link_mode,
@@ -170,14 +166,25 @@ create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
 		    .rolled_back = on_net_rolled_back,
 		    .outlived = on_net_outlived },
 	};
-	memcpy(cfg.link_priority, conf->ring.link_priority,
-	    sizeof cfg.link_priority);
+	memcpy(cfg->link_priority, conf->ring.link_priority,
+	    sizeof cfg->link_priority);
 	for (uint32_t link = 0; link < conf->link_count; link++)
-		ringd_bind_group(conf, link, &cfg.groups[link]);
+		ringd_bind_group(conf, link, &cfg->groups[link]);
 	for (uint32_t i = 0; i < conf->node_count; i++) {
-		cfg.nodes[i] = conf->nodes[i].id;
-		memcpy(cfg.addr[i], conf->nodes[i].link, sizeof cfg.addr[i]);
+		cfg->nodes[i] = conf->nodes[i].id;
+		memcpy(cfg->addr[i], conf->nodes[i].link, sizeof cfg->addr[i]);
 	}
+}
+
+static void
+create_net(struct ringd *r, struct arena *arena, const struct ringd_plan *plan)
+{
+	static struct ringd_net_config cfg; /* too large for the stack */
+
+	ringd_configure_net(r, &cfg);
+	cfg.keys = plan->keys;
+	cfg.links = plan->links;
+	cfg.group_sockets = plan->groups;
 	r->net = ringd_net_create(arena, &cfg, plan->now_ns);
 }
 
@@ -194,7 +201,8 @@ create_parts(
 	create_totem(r, arena, plan);
 	create_groups(r, arena);
 	create_net(r, arena, plan);
-	r->keys = ringd_keys_create(arena, r, plan->keys);
+	r->change = ringd_change_create(arena, r);
+	r->keys = ringd_keys_create(arena, plan->keys);
 	r->clients = ringd_client_create(arena);
 	r->svc = ringd_svc_create(r, arena);
 	return r->loop != NULL;

@@ -10,6 +10,7 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
+#include "libcommon/base/idmap.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/wrbuf.h"
@@ -234,6 +235,49 @@ ringd_net_hint(
 {
 	net->now_ns = now_ns;
 	link_hint(net->paths, link, is_usable, now_ns);
+	ringd_net_pull_links(net);
+}
+
+/* ---- another configuration --------------------------------------------- */
+
+static void
+ringd_net_set_nodes(struct ringd_net *net, const struct ringd_net_config *cfg)
+{
+	struct session_config session = { .node_count = cfg->node_count,
+		.table_hash = ringd_net_table_hash(cfg) };
+	struct idmap map;
+
+	idmap_make(&map, net->cfg.nodes, net->cfg.node_count, cfg->nodes,
+	    cfg->node_count);
+	for (uint32_t i = 0; i < map.before; i++)
+		if (map.to[i] == IDMAP_NONE)
+			box_key_fini(&net->nodes[i].key);
+	idmap_array(&map, net->nodes, sizeof net->nodes[0]);
+	memcpy(session.nodes, cfg->nodes, sizeof session.nodes);
+	session_set_nodes(net->session, &session, net->now_ns);
+	link_set_nodes(net->paths, &map, net->now_ns);
+	if (net->ears != NULL)
+		mcast_set_nodes(net->ears, &map);
+	net->cfg.node_count = cfg->node_count;
+	memcpy(net->cfg.nodes, cfg->nodes, sizeof net->cfg.nodes);
+	memcpy(net->cfg.addr, cfg->addr, sizeof net->cfg.addr);
+}
+
+void
+ringd_net_configure(
+    struct ringd_net *net, const struct ringd_net_config *cfg, uint64_t now_ns)
+{
+	struct link_config links = { .mode = cfg->link_mode,
+		.heartbeat_ns = cfg->heartbeat_ns };
+
+	ENSURE(cfg->link_count == net->cfg.link_count);
+	net->now_ns = num_max(net->now_ns, now_ns);
+	ringd_net_send_waiting(net);
+	ringd_net_pull_links(net);
+	ringd_net_set_nodes(net, cfg);
+	memcpy(links.priority, cfg->link_priority, sizeof links.priority);
+	link_set_mode(net->paths, &links, net->now_ns);
+	ringd_net_pull(net, net->now_ns);
 	ringd_net_pull_links(net);
 }
 

@@ -151,6 +151,14 @@ enum { RINGD_NET_NOWHERE = -1, RINGD_NET_SOMEWHERE = 0 };
 void ringd_net_place(
     struct ringd_net *net, uint32_t link, int ifindex, uint64_t now_ns);
 
+/*
+ * From now on nodes, their addresses, and mode, priorities and heartbeat of
+ * links are those of cfg, self among the nodes; the rest of cfg is as it was.
+ * Not while it receives or sends.
+ */
+void ringd_net_configure(
+    struct ringd_net *net, const struct ringd_net_config *cfg, uint64_t now_ns);
+
 /* ---- administration ---------------------------------------------------- */
 
 enum ringd_net_direction {

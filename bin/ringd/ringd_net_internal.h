@@ -86,6 +86,9 @@ struct ringd_net {
 	struct ringd_net_node nodes[LIMIT_NODES];
 };
 
+/* What waits in the batch goes out. */
+void ringd_net_send_waiting(struct ringd_net *net);
+
 /* The session's effects, carried out. */
 void ringd_net_pull(struct ringd_net *net, uint64_t now_ns);
 

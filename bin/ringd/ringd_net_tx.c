@@ -104,7 +104,7 @@ ringd_net_transmit(struct ringd_net *net, const struct ringd_net_batch *batch)
 		ringd_net_send_batch(net, batch, link, links);
 }
 
-static void
+void
 ringd_net_send_waiting(struct ringd_net *net)
 {
 	struct ringd_net_batch *batch = &net->batch;

@@ -583,6 +583,7 @@ static const struct svc_verb verbs[] = {
 	{ "stats", ringd_svc_stats, SVC_RIGHT_READ, "", false },
 	{ "rotate-key", ringd_keys_rotate, SVC_RIGHT_ADMIN,
 	    "stage=survey|install|switch|retire [id=N]", false },
+	{ "reload", ringd_reload_verb, SVC_RIGHT_ADMIN, "[try=no|yes]", false },
 	{ "drop", run_drop, SVC_RIGHT_ADMIN,
 	    "peer=NODE [dir=both|in|out] for=DUR", false },
 };

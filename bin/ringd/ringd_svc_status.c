@@ -237,6 +237,19 @@ put_keys(struct report *report)
 }
 
 static void
+put_config(struct report *report)
+{
+	const struct ringd *r = report->r;
+
+	begin(report, "kind=config");
+	put(report, "digest", "");
+	text_put_hex(&report->out, r->reload.config);
+	put_number(report, "reloads", r->reload.count);
+	put_number(report, "nodes", r->conf->node_count);
+	end(report);
+}
+
+static void
 put_drop(struct report *report, uint32_t node, const char *direction,
     uint64_t until_ns)
 {
@@ -381,6 +394,7 @@ put_status(struct report *report)
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		put_links(report, &conf->nodes[i]);
 	put_local(report);
+	put_config(report);
 	put_keys(report);
 	put_detect(report, &status);
 	put_process(report);

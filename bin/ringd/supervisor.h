@@ -23,6 +23,7 @@
 
 struct cluster_conf;
 struct loop;
+struct ringd_confs;
 struct udp;
 
 /* ---- what both processes see ------------------------------------------- */
@@ -90,7 +91,8 @@ uint64_t supervisor_delay_ns(uint32_t *deaths, uint64_t lived_ns);
 /* ---- the processes ----------------------------------------------------- */
 
 struct supervisor_plan {
-	const struct cluster_conf *conf;
+	const struct cluster_conf *conf; /* changed when it was reloaded */
+	const struct ringd_confs *confs; /* where that shows; may be NULL */
 	struct box_keyring *keys; /* changed when the child changed them */
 	struct udp *links;        /* bound; the caller's */
 	struct udp *groups;       /* too, or closed */

@@ -8,8 +8,19 @@
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/log.h"
 
+#include "bin/ringd/ringd_reload.h"
 #include "bin/ringd/session.h"
 #include "bin/ringd/supervisor.h"
+
+/* true: another configuration was taken by the child. */
+static bool
+takes_conf(struct supervisor *s)
+{
+	const struct cluster_conf *before = s->plan.conf;
+
+	s->plan.conf = ringd_confs_get(s->plan.confs, before);
+	return s->plan.conf != before;
+}
 
 /* First of all that follows from a death: the others wait for it. */
 static void
@@ -21,7 +32,10 @@ tell(struct supervisor *s, const siginfo_t *end)
 		.number = (uint8_t)end->si_status,
 	};
 
-	if (supervisor_take_keys(s->page, s->plan.keys))
+	const bool has_keys = supervisor_take_keys(s->page, s->plan.keys);
+	const bool has_conf = takes_conf(s);
+
+	if (has_keys || has_conf)
 		obituary_init(
 		    &s->obituary, s->plan.conf, s->plan.keys, s->plan.links);
 	if (what.incarnation == 0 || atomic_load(&s->page->has_left))

@@ -24,6 +24,7 @@ static const struct {
 	{ "forget", "ringkit forget", ringkit_forget },
 	{ "keygen", "ringkit keygen", ringkit_keygen },
 	{ "members", "ringkit members", ringkit_members },
+	{ "reload", "ringkit reload", ringkit_reload },
 	{ "rotate-key", "ringkit rotate-key", ringkit_rotate_key },
 	{ "sandbox", "ringkit sandbox", ringkit_sandbox },
 	{ "status", "ringkit status", ringkit_status },
@@ -45,6 +46,7 @@ static const struct opt_program program = {
 	    "  sandbox         run a cluster on this machine\n"
 	    "  keygen          make a key file\n"
 	    "  rotate-key      give the ring another key while it runs\n"
+	    "  reload          take the changed configuration while it runs\n"
 	    "  check-config    say what is wrong with the configuration\n"
 	    "  PROGRAM         msgsend, msgcat, ringd, …: ringkit PROGRAM ARG…\n"
 	    "\n"

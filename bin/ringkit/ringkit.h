@@ -14,6 +14,7 @@ ringkit_fn ringkit_fence_confirm;
 ringkit_fn ringkit_forget;
 ringkit_fn ringkit_keygen;
 ringkit_fn ringkit_members;
+ringkit_fn ringkit_reload;
 ringkit_fn ringkit_rotate_key;
 ringkit_fn ringkit_sandbox;
 ringkit_fn ringkit_status;

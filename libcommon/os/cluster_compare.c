@@ -36,6 +36,7 @@ struct fact {
 	}
 #define LIVE(name, field)  FACT(name, FACT_NUMBER, FACT_ALL, true, field)
 #define FIXED(name, field) FACT(name, FACT_NUMBER, FACT_ALL, false, field)
+#define TTL(n)             FIXED("[ring] link" #n "_ttl", ring.link_ttl[n])
 #define PRIORITY(n)        LIVE("[ring] link" #n "_priority", ring.link_priority[n])
 
 static const struct fact facts[] = {
@@ -52,6 +53,14 @@ static const struct fact facts[] = {
 	PRIORITY(5),
 	PRIORITY(6),
 	PRIORITY(7),
+	TTL(0),
+	TTL(1),
+	TTL(2),
+	TTL(3),
+	TTL(4),
+	TTL(5),
+	TTL(6),
+	TTL(7),
 	FIXED("[ring] window", ring.window),
 	LIVE("[ring] preset", ring.preset),
 	LIVE("[ring] dead_after", ring.dead_after_ns),
@@ -177,6 +186,31 @@ compare_facts(struct comparison *c)
 	}
 }
 
+/* They are there for unicast, too, where nobody cares. */
+static bool
+has_groups(const struct cluster_conf *conf)
+{
+	return conf->ring.transport == CLUSTER_MULTICAST;
+}
+
+static void
+compare_groups(struct comparison *c)
+{
+	static const char *const names[] = { "[ring] link0_mcast",
+		"[ring] link1_mcast", "[ring] link2_mcast",
+		"[ring] link3_mcast", "[ring] link4_mcast",
+		"[ring] link5_mcast", "[ring] link6_mcast",
+		"[ring] link7_mcast" };
+
+	if (!has_groups(c->before) || !has_groups(c->after) ||
+	    c->before->link_count != c->after->link_count)
+		return;
+	for (uint32_t i = 0; i < c->before->link_count; i++)
+		if (!udp_addr_equal(&c->before->ring.link_mcast[i],
+			&c->after->ring.link_mcast[i]))
+			tell_setting(c, names[i], false);
+}
+
 static bool
 is_same_rule(const struct cluster_rule *a, const struct cluster_rule *b)
 {
@@ -275,6 +309,7 @@ cluster_compare(const struct cluster_conf *before,
 	struct comparison c = { before, after, fn, arg, 0 };
 
 	compare_facts(&c);
+	compare_groups(&c);
 	compare_rules(&c);
 	if (before->link_count != after->link_count)
 		tell_node(&c, CLUSTER_LINKS_CHANGED, NULL, NULL);
@@ -364,6 +399,17 @@ chain_fact(
 }
 
 static void
+chain_address(uint64_t *hash, const char *name, const union udp_addr *addr)
+{
+	char bytes[UDP_ADDR_TEXT_BYTES];
+	struct text text;
+
+	text_init(&text, bytes, sizeof bytes);
+	udp_addr_text(addr, &text);
+	chain(hash, name, bytes, text.len);
+}
+
+static void
 chain_node(uint64_t *hash, const struct cluster_conf *conf,
     const struct cluster_node *node)
 {
@@ -373,14 +419,8 @@ chain_node(uint64_t *hash, const struct cluster_conf *conf,
 	chain_number(hash, "id", node->id);
 	chain_number(hash, "votes", node->votes);
 	chain(hash, "name", node->name, strlen(node->name));
-	for (uint32_t i = 0; i < node->link_count; i++) {
-		char bytes[UDP_ADDR_TEXT_BYTES];
-		struct text text;
-
-		text_init(&text, bytes, sizeof bytes);
-		udp_addr_text(&node->link[i], &text);
-		chain(hash, "link", bytes, text.len);
-	}
+	for (uint32_t i = 0; i < node->link_count; i++)
+		chain_address(hash, "link", &node->link[i]);
 	while ((tag = next_tag(conf, node->id, &at)) != NULL) {
 		chain(hash, "tag", tag->name, strlen(tag->name));
 		chain(hash, "value", tag->value, strlen(tag->value));
@@ -395,6 +435,8 @@ cluster_digest(const struct cluster_conf *conf)
 	for (size_t i = 0; i < ARRAY_COUNT(facts); i++)
 		if (facts[i].scope == FACT_ALL)
 			chain_fact(&hash, conf, &facts[i]);
+	for (uint32_t i = 0; has_groups(conf) && i < conf->link_count; i++)
+		chain_address(&hash, "group", &conf->ring.link_mcast[i]);
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		chain_node(&hash, conf, &conf->nodes[i]);
 	return hash;

@@ -211,6 +211,10 @@ on_signal(struct loop *loop, void *arg, int signo, uint64_t now_ns)
 			serve->handler->dump(serve->handler->arg, now_ns);
 		break;
 	case SIGHUP:
+		if (serve->handler->reload != NULL) {
+			serve->handler->reload(serve->handler->arg, now_ns);
+			break;
+		}
 		log_line(LOG_LEVEL_NOTICE, "reload-ignored",
 		    "msg=restart\\0040to\\0040read\\0040the\\0040file\\0040"
 		    "again");

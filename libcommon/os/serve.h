@@ -87,6 +87,8 @@ struct serve_handler {
 	/* The loop has ended: say so to clients, and close what is open, also
 	 * serve->sock.  NULL: that is closed here. */
 	void (*close)(void *arg);
+	/* HUP came: read the file again.  NULL: that is not done by HUP. */
+	void (*reload)(void *arg, uint64_t now_ns);
 };
 
 /*

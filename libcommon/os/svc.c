@@ -106,6 +106,7 @@ open_client(struct svc_client *client, int fd, uint32_t rights_max)
 	client->slot = rc;
 	client->fd = fd;
 	client->id = ++svc->last_id;
+	client->rights_max = rights_max;
 	client->rights =
 	    svc->cfg.rights(svc->cfg.arg, &client->peer) & rights_max;
 	client->gather = SVC_NO_GATHER;
@@ -296,6 +297,19 @@ on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 
 		if (client->id != 0 && client->is_backlogged)
 			svc_serve_client(client, now_ns);
+	}
+}
+
+void
+svc_review(struct svc *svc)
+{
+	for (uint32_t i = 0; i < svc->client_top; i++) {
+		struct svc_client *client = &svc->clients[i];
+
+		if (client->id != 0)
+			client->rights =
+			    svc->cfg.rights(svc->cfg.arg, &client->peer) &
+			    client->rights_max;
 	}
 }
 

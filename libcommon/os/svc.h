@@ -98,6 +98,9 @@ struct svc *svc_create(struct arena *arena, const struct svc_config *cfg);
 RK_MUST_CHECK int svc_listen(
     struct svc *svc, struct loop *loop, int listen_fd, uint32_t rights);
 
+/* Asks for the rights of all clients again: they may be others now. */
+void svc_review(struct svc *svc);
+
 /* Requests that answered SVC_WAIT come again in the next turn. */
 void svc_resume(struct svc *svc);
 

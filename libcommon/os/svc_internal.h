@@ -17,6 +17,7 @@ struct svc_client {
 	uint32_t id; /* 0: free */
 	int fd;
 	int slot;
+	uint32_t rights_max; /* of the listener it came by */
 	uint32_t rights;
 	struct unixsock_peer peer;
 	struct svc_in in;

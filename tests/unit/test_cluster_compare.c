@@ -18,10 +18,11 @@
 static char path[] = "/tmp/test_cluster_compare.XXXXXX";
 static struct cluster_conf before, after;
 
-#define NAME    "[cluster]\nname = prod\n"
-#define A(more) "[node a]\nid = 1\nlink0 = 192.0.2.1\n" more
-#define B(more) "[node b]\nid = 2\nlink0 = 192.0.2.2\n" more
-#define BASE    NAME A("") B("")
+#define NAME         "[cluster]\nname = prod\n"
+#define A(more)      "[node a]\nid = 1\nlink0 = 192.0.2.1\n" more
+#define B(more)      "[node b]\nid = 2\nlink0 = 192.0.2.2\n" more
+#define GROUPS(more) "[ring]\ntransport = multicast\n" more
+#define BASE         NAME A("") B("")
 
 static void
 read_conf(struct cluster_conf *conf, const char *text)
@@ -109,6 +110,8 @@ static const struct {
 	    "[quorum] expected_votes\n[quorum] device_votes\n"
 	    "[quorum] device_timeout\n",
 	    false },
+	{ "[ring]\ntransport = multicast\n", "! [ring] transport\n", false },
+	{ "[ring]\nlink0_ttl = 3\n", "! [ring] link0_ttl\n", false },
 	{ "[store]\nkeys_max = 1000\n", "! [store] keys_max\n", false },
 	{ "[store]\ntie = node\n", "! [store] tie\n", false },
 	{ "[store]\ndurability = memory\n", "! [store] durability\n", false },
@@ -160,6 +163,9 @@ test_cluster_compare_nodes(void)
 		const char *first, *second, *differences;
 	} table[] = {
 		{ BASE, BASE, "" },
+		{ GROUPS("link0_mcast = 239.1.1.1:77\n") BASE,
+		    GROUPS("link0_mcast = 239.1.1.2:77\n") BASE,
+		    "! [ring] link0_mcast\n" },
 		{ BASE, NAME B("") A(""), "" },
 		{ BASE, BASE "[node c]\nid = 3\nlink0 = 192.0.2.3\n",
 		    "[quorum] expected_votes\n[node c] added\n" },
