@@ -206,6 +206,16 @@ _ringkit_rotate_key()
 	esac
 }
 
+_ringkit_reload()
+{
+	_ringkit_parse "$1" --rundir
+	case $option in
+	--rundir) _ringkit_files -d ;;
+	'') _ringkit_options --rundir \
+		'-n --dry-run -f --force -j --json -l --records' ;;
+	esac
+}
+
 _ringkit_check_config()
 {
 	_ringkit_parse "$1" ''
@@ -275,7 +285,8 @@ _ringkit_front()
 	done
 	if [ $i -lt "$COMP_CWORD" ]; then
 		case ${COMP_WORDS[i]} in
-		status | members | tag | forget | keygen | up | down | sandbox)
+		status | members | tag | forget | keygen | reload | up | down |\
+		sandbox)
 			"_ringkit_${COMP_WORDS[i]}" $i
 			;;
 		check-config) _ringkit_check_config $i ;;
@@ -293,7 +304,7 @@ _ringkit_front()
 	-*) _ringkit_options '' '' ;;
 	*)
 		_ringkit_reply check-config down fence-confirm forget keygen \
-			members rotate-key sandbox status tag up \
+			members reload rotate-key sandbox status tag up \
 			cfgstore cfgstored check-quorum memberd msgcat \
 			msgsend quorumd ringd ringlock watch-membership
 		;;

@@ -136,7 +136,7 @@ open_disk(void)
 		    "\\0040from\\0040the\\0040clock");
 	reload_file.path = serve.config;
 	reload_file.node = ringd.conf->nodes[ringd.conf->self].id;
-	keyfile = (struct ringd_keyfile){ .path = ringd.conf->key_file,
+	keyfile = (struct ringd_keyfile){ .path = serve.conf->key_file,
 		.node = reload_file.node };
 	ringd.disk.work = work;
 	rc = ringd_disk_start(&ringd.disk);
@@ -152,13 +152,13 @@ make_ringd(void)
 	struct ringd_plan plan = { .keys = &keys,
 		.links = links,
 		.groups = groups,
+		.confs = reload_file.confs,
 		.now_ns = clock_now_ns(),
 		.seed = box_random_u64() };
 	char bytes[WHY_BYTES];
 	struct text why;
 	int rc;
 
-	ringd_reload_begin(&ringd, reload_file.confs);
 	if (!ringd_create(&ringd, &plan)) {
 		unixsock_close(&ringd.sock);
 		daemon_die(EXITCODE_OS, "not enough memory");

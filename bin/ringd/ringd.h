@@ -36,9 +36,10 @@ struct udp;
 
 /* What is decided before memory is taken. */
 struct ringd_plan {
-	struct box_keyring *keys; /* kept, and changed when they are rotated */
-	const struct udp *links;  /* bound, and given away */
-	const struct udp *groups; /* too, for multicast; NULL: bound later */
+	struct box_keyring *keys;  /* kept, and changed when they are rotated */
+	const struct udp *links;   /* bound, and given away */
+	const struct udp *groups;  /* too, for multicast; NULL: bound later */
+	struct ringd_confs *confs; /* NULL: nothing is ever reloaded */
 	uint64_t now_ns;
 	uint64_t seed;
 };

@@ -153,7 +153,7 @@ ringd_configure_net(struct ringd *r, struct ringd_net_config *cfg)
 		.self = conf->nodes[conf->self].id,
 		.node_count = conf->node_count,
 		.link_count = conf->link_count,
-		.cluster = conf->cluster,
+		.cluster = r->reload.cluster,
 		.has_groups = conf->ring.transport == CLUSTER_MULTICAST,
 		.incarnation = r->disk.incarnation,
 		.frame_bytes = conf->ring.frame_bytes,
@@ -215,6 +215,7 @@ ringd_create(struct ringd *r, const struct ringd_plan *plan)
 	struct arena measure, arena;
 	unsigned char *base;
 
+	ringd_reload_begin(r, plan->confs);
 	arena_init(&measure, NULL, 0);
 	ENSURE(!create_parts(r, &measure, &now));
 	base = daemon_map_memory(measure.used_bytes);

@@ -272,6 +272,11 @@ ringd_net_believe(struct ringd_net *net, const struct session_effect *effect)
 	    (unsigned long long)status.incarnation,
 	    effect->is_restart ? "yes" : "no",
 	    status.is_table_different ? "no" : "yes");
+	if (status.is_table_different)
+		log_line(LOG_LEVEL_WARNING, "table-differs",
+		    "node=%u msg=give\\0040it\\0040the\\0040same\\0040file,"
+		    "\\0040then\\0040ringkit\\0040reload",
+		    status.node);
 }
 
 void

@@ -30,6 +30,7 @@ ringd_reload_begin(struct ringd *r, struct ringd_confs *confs)
 {
 	r->reload = (struct ringd_reload){ .confs = confs,
 		.config = cluster_digest(r->conf) };
+	memcpy(r->reload.cluster, r->conf->cluster, sizeof r->reload.cluster);
 }
 
 static struct cluster_conf *

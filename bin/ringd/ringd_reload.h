@@ -69,6 +69,8 @@ size_t ringd_reload_work(void *arg, void *bytes, size_t len);
 
 struct ringd_reload {
 	struct ringd_confs *confs;
+	/* Of all there will be; what points to it may outlive any of them. */
+	char cluster[CLUSTER_NAME_BYTES];
 	/* This node was asked, and reads its file to propose it. */
 	uint8_t asked;      /* the kind; 0: it does not */
 	uint64_t asked_job; /* number of the job that reads it */

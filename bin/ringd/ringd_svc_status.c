@@ -284,7 +284,9 @@ put_peer_notes(struct report *report, const struct cluster_node *node)
 	put_drop(report, node->id, "out", peer.drop_out_until_ns);
 	if (peer.session.is_table_different)
 		put_warning(report, node->id,
-		    "its\\0040table\\0040of\\0040nodes\\0040differs");
+		    "its\\0040table\\0040of\\0040nodes\\0040differs:"
+		    "\\0040give\\0040it\\0040the\\0040same\\0040file,"
+		    "\\0040then\\0040ringkit\\0040reload");
 	if (totem_peer_status(
 		report->r->totem, node->id, report->r->now_ns, &core) &&
 	    core.is_mismatched)

@@ -117,7 +117,7 @@ is_counted(const char *key)
 		"delivered", "stable", "value", "seq", "coordinator", "needed",
 		"expected", "by", "self", "rev", "created", "lease", "prev",
 		"store_rev", "compacted", "keys", "bytes", "index", "acked",
-		"renewals" };
+		"renewals", "differences", "reloads" };
 	const char *unit = strrchr(key, '_');
 
 	return is_one_of(key, numbers, ARRAY_COUNT(numbers)) ||
@@ -130,7 +130,7 @@ static void
 put_pair(struct out *out, struct word *word, size_t idx)
 {
 	static const char *const lists[] = { "members", "joined", "left",
-		"reasons", "tags", "waiting_for" };
+		"reasons", "tags", "waiting_for", "what", "absent" };
 	const struct word_pair *pair = &word->pair[idx];
 	/* inc is one number of a node, or those of all members. */
 	bool is_list = is_one_of(pair->key, lists, ARRAY_COUNT(lists)) ||

@@ -111,7 +111,7 @@ every_option() # SHELL
 	done
 	same_options "$1" ringkit
 	for command in status members tag forget fence-confirm keygen \
-		rotate-key check-config up down sandbox \
+		rotate-key reload check-config up down sandbox \
 		cfgstore cfgstored check-quorum memberd msgcat msgsend \
 		quorumd ringd ringlock watch-membership; do
 		same_options "$1" ringkit $command

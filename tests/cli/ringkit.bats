@@ -41,7 +41,7 @@ gone()
 	run -0 ringkit -V
 	[[ $output == "ringkit (ringkit) "* ]]
 	for command in check-config down fence-confirm forget keygen members \
-		rotate-key sandbox status tag up; do
+		reload rotate-key sandbox status tag up; do
 		run --separate-stderr -0 ringkit "$command" --help
 		[[ $output == "usage: ringkit $command "* ]]
 		[ -z "$stderr" ]
@@ -51,7 +51,7 @@ gone()
 @test "a wrong call ends with 64 and says why on stderr" {
 	local args
 	for args in "" --nonsense nonsense ../msgcat "status x" "status -j -l" \
-		"rotate-key x" "rotate-key -j -l" \
+		"rotate-key x" "rotate-key -j -l" "reload x" "reload -j -l" \
 		"keygen x" "keygen --id=0" "keygen --id=256" "up x" "down x" \
 		"check-config a b" tag "tag a b c" "tag -u a b" forget "forget a b" \
 		fence-confirm "members x" "members -o nonsense" sandbox "sandbox 0" "sandbox 65" \
