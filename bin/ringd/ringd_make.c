@@ -11,7 +11,6 @@
 #include "libcommon/os/daemon.h"
 #include "libcommon/os/loop.h"
 
-#include "bin/ringd/group.h"
 #include "bin/ringd/ringd.h"
 #include "bin/ringd/ringd_bind.h"
 #include "bin/ringd/ringd_client.h"

@@ -496,13 +496,14 @@ test_ringd_svc_status_and_stats_are_whole(void)
 	    "#s item kind=link node=2 link=0 addr=127.0.0.2:* "
 	    "state=down **");
 	expect(&a, "#s item kind=local link=0 addr=127.0.0.1:* state=* **");
+	expect(&a, "#s item kind=config digest=* reloads=0 nodes=2");
 	expect(&a, "#s item kind=key id=1 active=yes fingerprint=*");
 	expect(&a,
 	    "#s item kind=detect preset=lan health=* heartbeat_ms=* "
 	    "suspect_min_ms=100 suspect_max_ms=400 **");
 	expect(&a, "#s item kind=process version=* pid=* **");
 	expect(&a, "#s item kind=client conn=* **");
-	expect(&a, "#s ok n=9");
+	expect(&a, "#s ok n=10");
 	say(&a, "stats\n");
 	while (strncmp(line = hear(&a, soon_ns()), "item name=", 10) == 0)
 		items++;
