@@ -12,6 +12,8 @@
 #include "libcommon/os/udp.h"
 #include "libcommon/os/udp_group.h"
 
+#include "bin/ringd/ringd_conf.h"
+
 enum { BUFFER_BYTES = 8 << 20, DRAIN_MAX = 100000 };
 
 static int
@@ -81,51 +83,6 @@ ringd_bind(const struct cluster_conf *conf, struct udp *links, struct text *why)
 
 /* ---- groups ------------------------------------------------------------- */
 
-static bool
-is_loopback(const union udp_addr *addr)
-{
-	if (addr->any.sa_family == AF_INET)
-		return ntohl(addr->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return IN6_IS_ADDR_LOOPBACK(&addr->v6.sin6_addr);
-}
-
-static bool
-has_same_host(const union udp_addr *a, const union udp_addr *b)
-{
-	union udp_addr other = *b;
-
-	if (a->any.sa_family == AF_INET)
-		other.v4.sin_port = a->v4.sin_port;
-	else
-		other.v6.sin6_port = a->v6.sin6_port;
-	return udp_addr_equal(a, &other);
-}
-
-/* Does another node run on this machine, as far as its address tells? */
-static bool
-is_shared_machine(const struct cluster_conf *conf, uint32_t link)
-{
-	const union udp_addr *own = &conf->nodes[conf->self].link[link];
-
-	for (uint32_t i = 0; i < conf->node_count; i++)
-		if (i != conf->self &&
-		    has_same_host(own, &conf->nodes[i].link[link]))
-			return true;
-	return is_loopback(own);
-}
-
-void
-ringd_bind_group(
-    const struct cluster_conf *conf, uint32_t link, struct udp_group *out)
-{
-	*out = (struct udp_group){
-		.addr = conf->ring.link_mcast[link],
-		.own = conf->nodes[conf->self].link[link],
-		.ttl = conf->ring.link_ttl[link],
-		.is_looped = is_shared_machine(conf, link),
-	};
-}
-
 int
 ringd_bind_groups(
     const struct cluster_conf *conf, struct udp *groups, struct text *why)
@@ -138,7 +95,7 @@ ringd_bind_groups(
 		struct udp_group group;
 		int rc;
 
-		ringd_bind_group(conf, link, &group);
+		ringd_conf_group(conf, link, &group);
 		rc = udp_group_open(&groups[link], &group, buffer_of(conf));
 		if (rc == 0)
 			continue;

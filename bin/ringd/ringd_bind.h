@@ -11,7 +11,6 @@
 struct cluster_conf;
 struct text;
 struct udp;
-struct udp_group;
 
 /* How long a ringd that was just killed may take to be gone. */
 #define RINGD_LINGER_NS (2 * CLOCK_S_NS)
@@ -23,10 +22,6 @@ struct udp_group;
  */
 RK_MUST_CHECK int ringd_bind(
     const struct cluster_conf *conf, struct udp *links, struct text *why);
-
-/* The group of a link, as the file has it. */
-void ringd_bind_group(
-    const struct cluster_conf *conf, uint32_t link, struct udp_group *out);
 
 /*
  * Binds the groups of all links where the transport is multicast, else none:

@@ -11,8 +11,8 @@
 #include "libcommon/os/daemon.h"
 #include "libcommon/os/loop.h"
 
+#include "bin/ringd/group.h"
 #include "bin/ringd/ringd.h"
-#include "bin/ringd/ringd_bind.h"
 #include "bin/ringd/ringd_client.h"
 #include "bin/ringd/ringd_conf.h"
 #include "bin/ringd/ringd_net.h"
@@ -168,7 +168,7 @@ ringd_configure_net(struct ringd *r, struct ringd_net_config *cfg)
 	memcpy(cfg->link_priority, conf->ring.link_priority,
 	    sizeof cfg->link_priority);
 	for (uint32_t link = 0; link < conf->link_count; link++)
-		ringd_bind_group(conf, link, &cfg->groups[link]);
+		ringd_conf_group(conf, link, &cfg->groups[link]);
 	for (uint32_t i = 0; i < conf->node_count; i++) {
 		cfg->nodes[i] = conf->nodes[i].id;
 		memcpy(cfg->addr[i], conf->nodes[i].link, sizeof cfg->addr[i]);
