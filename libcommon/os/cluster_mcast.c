@@ -60,7 +60,8 @@ digest(const char *name)
 static void
 choose(union udp_addr *group, sa_family_t family, uint64_t hash)
 {
-	*group = (union udp_addr){ .any.sa_family = family };
+	memset(group, 0, sizeof *group);
+	group->any.sa_family = family;
 	if (family == AF_INET) {
 		group->v4.sin_addr.s_addr =
 		    htonl(0xefc00000U | (uint32_t)(hash & 0xffff));
