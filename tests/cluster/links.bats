@@ -209,3 +209,27 @@ passes()
 	load_undisturbed
 	load_ends --accepted 1=late.accepted
 }
+
+@test "a node behind a black hole joins" {
+	local i
+	LINKS=1 links_config 'token = 3s' 'heartbeat = 100ms'
+	for i in 1 2; do
+		trio_launch "$i" ringd
+	done
+	for i in 1 2; do
+		first_started "$i"
+	done
+	comes 1 'kind=ring state=operational .* members=1,2 '
+	comes 1 'kind=ring .* frame_bytes=1400 '
+	nodes_narrow 1300 3
+	trio_launch 3 ringd
+	first_started 3
+	for i in 1 2 3; do
+		comes "$i" 'kind=ring state=operational .* members=1,2,3 '
+		comes "$i" 'kind=ring .* frame_bytes=1184 '
+	done
+	comes 1 "kind=link node=2 .* mtu=1448 "
+	comes 1 "kind=link node=3 .* mtu=1232 "
+	load_begins 150
+	load_ends
+}

@@ -152,8 +152,9 @@ nodes_graph() # WAY...
 	} | ip netns exec "$(nodes_netns bridge)" nft -f -
 }
 
-# nodes_narrow BYTES: what is longer, with IP's header, vanishes on the first
-# network, and nobody is told.  (Segmentation would hide it.)
+# nodes_narrow BYTES [I]: what is longer, with IP's header, vanishes on the first
+# network, on its way from or to node I or anybody, and nobody is told.
+# (Segmentation would hide it.)
 nodes_narrow()
 {
 	local i
@@ -165,7 +166,8 @@ nodes_narrow()
 		table bridge narrow {
 			chain forward {
 				type filter hook forward priority 0;
-				iifname "p*" meta length > $1 drop
+				iifname "p${2:-*}" meta length > $1 drop
+				oifname "p${2:-*}" meta length > $1 drop
 			}
 		}
 	END
