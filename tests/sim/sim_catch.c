@@ -43,6 +43,12 @@ set_alarm(time_t seconds)
 }
 
 void
+sim_catch_renew(void)
+{
+	set_alarm(CATCH_HANG_S);
+}
+
+void
 sim_catch_run(struct sim *sim, void (*run)(struct sim *sim))
 {
 	static bool is_installed;

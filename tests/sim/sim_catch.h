@@ -11,4 +11,7 @@ struct sim;
  */
 void sim_catch_run(struct sim *sim, void (*run)(struct sim *sim));
 
+/* What runs has not hung: it has as long again. */
+void sim_catch_renew(void);
+
 #endif

@@ -110,3 +110,24 @@ sim_inside_health(const struct totem *t)
 {
 	return t->health;
 }
+
+void
+sim_inside_level(const struct totem *t, struct sim_inside_level *out)
+{
+	*out = (struct sim_inside_level){
+		.cells = t->cells_touched - t->cells_free,
+		.slots = totem_slots_used(t),
+		.queue_bytes = t->queue[0].tail - t->queue[0].head +
+		    t->queue[1].tail - t->queue[1].head,
+		.rounds = t->gather.rounds,
+		.health = t->health,
+		.reserve = t->reserved_seq - t->max_seq,
+		.hop_ns = t->hop_rto_ns,
+		.rotation_ns = t->rotation_ns,
+		.deadline_ns = num_sub(totem_deadline_ns(t), t->now_ns),
+	};
+	for (uint32_t i = 0; i < t->table.count; i++)
+		if (i != t->self)
+			out->patience_ns =
+			    num_max(out->patience_ns, totem_lone_after(t, i));
+}

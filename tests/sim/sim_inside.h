@@ -35,6 +35,18 @@ void sim_inside_waits(const struct totem *t, struct sim_inside_waits *out);
  * nobody else says so. */
 uint64_t sim_inside_dead_after_ns(const struct totem *t, uint32_t peer);
 
+/* What must be at the same level whenever a core is at rest. */
+struct sim_inside_level {
+	uint64_t cells; /* of the store that are taken */
+	uint64_t slots; /* messages that came in part */
+	uint64_t queue_bytes;
+	uint64_t rounds; /* of Gather without agreement */
+	uint64_t health;
+	uint64_t reserve; /* ring numbers promised to it */
+	uint64_t hop_ns, rotation_ns, patience_ns, deadline_ns;
+};
+void sim_inside_level(const struct totem *t, struct sim_inside_level *out);
+
 /* How ill it thinks it is, 0 to 8. */
 uint32_t sim_inside_health(const struct totem *t);
 

@@ -5,6 +5,7 @@
 
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim_calm.h"
+#include "tests/sim/sim_flap.h"
 #include "tests/sim/sim_graph.h"
 #include "tests/sim/sim_inside.h"
 
@@ -16,6 +17,7 @@ enum {
 	WORLDS_WAYS = 50,
 	WORLDS_CALM = 60, /* of ten minutes: 10 hours */
 	WORLDS_CALM_MINUTES = 10,
+	WORLDS_FLAP_HOURS = 3, /* one at each pace */
 };
 
 /* ---- connectivity graphs (P19) ------------------------------------------ */
@@ -65,6 +67,24 @@ scenario_calm_for_ten_hours(struct sim *sim)
 	for (uint64_t seed = 0; seed < WORLDS_CALM && !sim_has_failed(sim);
 	     seed++)
 		(void)sim_calm_run(sim, seed, WORLDS_CALM_MINUTES);
+}
+
+/* ---- what flaps for hours ------------------------------------------------ */
+
+static void
+scenario_way_that_flaps_for_hours(struct sim *sim)
+{
+	(void)sim_flap_run(sim,
+	    &(struct sim_flap_life){
+		.kind = SIM_FLAP_WAY, .seed = 1, .hours = WORLDS_FLAP_HOURS });
+}
+
+static void
+scenario_node_that_flaps_for_hours(struct sim *sim)
+{
+	(void)sim_flap_run(sim,
+	    &(struct sim_flap_life){
+		.kind = SIM_FLAP_NODE, .seed = 2, .hours = WORLDS_FLAP_HOURS });
 }
 
 /* ---- the rules, one by one ---------------------------------------------- */
@@ -358,6 +378,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_33_graphs_of_5_and_6),
 		SCENARIO(scenario_33_graphs_that_change),
 		SCENARIO(scenario_calm_for_ten_hours),
+		SCENARIO(scenario_way_that_flaps_for_hours),
+		SCENARIO(scenario_node_that_flaps_for_hours),
 		SCENARIO(scenario_half_a_pair_is_no_pair),
 		SCENARIO(scenario_pair_that_flaps),
 		SCENARIO(scenario_merge_waits_for_every_pair),

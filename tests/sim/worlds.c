@@ -4,10 +4,13 @@
  *	worlds graphs [--first N] [--count N] [--stop] [--trace]
  *	worlds ways   [--first N] [--count N] [--stop] [--trace]
  *	worlds calm   [--first S] [--count N] [--minutes M] [--stop] [--trace]
+ *	worlds flaps  [--first S] [--count N] [--minutes M] [--stop] [--trace]
  *
  * graphs: all symmetric connectivity graphs on 3 to 6 nodes, in order.
  * ways: random asymmetric ones, by seed, that change.  calm: seeds of worlds
  * in which nothing happens that may cost a view, M virtual minutes each.
+ * flaps: seeds of worlds in which something flaps, even: the way between two
+ * nodes, odd: a node; M virtual minutes each.
  * Ends with "N passed, N failed"; exits 1 when one failed, 64 when called
  * wrongly.
  */
@@ -20,6 +23,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_calm.h"
 #include "tests/sim/sim_catch.h"
+#include "tests/sim/sim_flap.h"
 #include "tests/sim/sim_graph.h"
 
 enum { WORLDS_USAGE = 64 };
@@ -59,10 +63,20 @@ live_calm(struct sim *sim)
 	(void)sim_calm_run(sim, worlds_number, worlds.minutes);
 }
 
+static void
+live_flaps(struct sim *sim)
+{
+	(void)sim_flap_run(sim,
+	    &(struct sim_flap_life){
+		.kind = worlds_number % 2 ? SIM_FLAP_NODE : SIM_FLAP_WAY,
+		.seed = worlds_number,
+		.hours = worlds.minutes / 60 });
+}
+
 static int
 usage(void)
 {
-	fputs("usage: worlds graphs|ways|calm [--first N] [--count N] "
+	fputs("usage: worlds graphs|ways|calm|flaps [--first N] [--count N] "
 	      "[--minutes M] [--stop] [--trace | --packets]\n",
 	    stderr);
 	return WORLDS_USAGE;
@@ -134,8 +148,8 @@ run_all(void (*live)(struct sim *))
 		passed += run_one(sim, live);
 		events += sim->events;
 	}
-	printf("%llu events; slowest to rest %llu ms\n",
-	    (unsigned long long)events,
+	printf("%llu events; %llu flaps; slowest to rest %llu ms\n",
+	    (unsigned long long)events, (unsigned long long)sim_flap_count(),
 	    (unsigned long long)(sim_graph_slowest_ns() / 1000000));
 	printf("%llu passed, %llu failed\n", (unsigned long long)passed,
 	    (unsigned long long)(ran - passed));
@@ -150,7 +164,7 @@ main(int argc, char **argv)
 		const char *kind;
 		void (*live)(struct sim *);
 	} kinds[] = { { "graphs", live_graph }, { "ways", live_ways },
-		{ "calm", live_calm } };
+		{ "calm", live_calm }, { "flaps", live_flaps } };
 
 	if (argc < 2 || !take_options(argv + 2))
 		return usage();
