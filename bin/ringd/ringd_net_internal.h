@@ -70,7 +70,9 @@ struct ringd_net {
 	uint32_t salt;
 	bool is_salted;   /* in this turn */
 	bool has_arrived; /* since the last IDLE */
-	bool is_pending;  /* some link was not drained */
+	/* Sockets that were not drained: a link's at 2 * link, its group's
+	 * behind it. */
+	uint32_t pending;
 	bool is_rolled_back;
 	uint64_t now_ns;      /* of the latest call */
 	uint64_t turn;        /* of LINK_RR */

@@ -437,8 +437,11 @@ ringd_net_drain(struct ringd_net *net, uint32_t link, bool is_group)
 		}
 		messages += got;
 	}
+	uint32_t bit = 1U << (2 * link + is_group);
 	if (got == UDP_RX_MESSAGES)
-		net->is_pending = true;
+		net->pending |= bit;
+	else
+		net->pending &= ~bit;
 }
 
 void

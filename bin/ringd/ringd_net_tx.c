@@ -213,14 +213,13 @@ ringd_net_flush(struct ringd_net *net, uint64_t now_ns)
 	struct totem_input idle = { .kind = TOTEM_IN_IDLE, .now_ns = now_ns };
 
 	net->now_ns = now_ns;
-	if (net->has_arrived && !net->is_pending) {
+	if (net->has_arrived && net->pending == 0) {
 		net->has_arrived = false;
 		net->cfg.host.step(net->cfg.host.arg, &idle);
 	}
 	ringd_net_send_waiting(net);
 	ringd_net_pull_links(net);
 	net->is_salted = false;
-	net->is_pending = false;
 }
 
 /* ---- the session's effects --------------------------------------------- */
