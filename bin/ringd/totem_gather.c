@@ -89,6 +89,9 @@ add_failed(struct totem *t, uint64_t nodes, enum totem_reason reason)
 
 	if (added == 0)
 		return;
+	/* A row that came first said only that somebody is missed. */
+	if (t->gather.reason == TOTEM_REASON_CONNECTIVITY)
+		t->gather.reason = reason;
 	t->gather.fail |= added;
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		if (!(added >> i & 1))

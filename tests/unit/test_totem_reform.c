@@ -100,8 +100,10 @@ test_totem_start_alone_waits_for_company_then_goes_on(void)
 
 /* ---- going ------------------------------------------------------------- */
 
+/* Of node 3; the reasons are those of the views of nodes 1 and 2. */
 static void
-check_departure(enum totem_reason reason, uint64_t max_ns)
+check_departure_told(
+    enum totem_reason reason, enum totem_reason other, uint64_t max_ns)
 {
 	CHECK(ringlet_run_until(&r, ringlet_is_whole, max_ns));
 	const struct ringlet_note *trans =
@@ -113,7 +115,18 @@ check_departure(enum totem_reason reason, uint64_t max_ns)
 	CHECK_EQ(trans->left_reason, reason);
 	CHECK_EQ(trans->members, 3);
 	CHECK(ringlet_agree(&r, 0, 1));
+	CHECK_EQ(trans->reason, reason);
+	trans = ringlet_find(&r, 1, TOTEM_OUT_VIEW, 0);
+	if (CHECK(trans != NULL))
+		CHECK_EQ(trans->reason, other);
 	ringlet_close(&r);
+}
+
+/* Both say why, whichever packet told them first. */
+static void
+check_departure(enum totem_reason reason, uint64_t max_ns)
+{
+	check_departure_told(reason, reason, max_ns);
 }
 
 static bool
@@ -176,7 +189,8 @@ test_totem_verdicts_about_links_only_probe(void)
 	ringlet_kill(&r, 2);
 	ringlet_step(&r, 0, &dead);
 	/* The other one has just heard it: the rows have to decide. */
-	check_departure(TOTEM_REASON_TIMEOUT, 50 * RINGLET_MS);
+	check_departure_told(
+	    TOTEM_REASON_TIMEOUT, TOTEM_REASON_CONNECTIVITY, 50 * RINGLET_MS);
 }
 
 static void
