@@ -132,7 +132,7 @@ struct udp_message udp_rx_message(const struct udp_rx *rx, uint32_t i);
 /* ---- what the network says about what was sent -------------------------- */
 
 enum udp_error_kind {
-	UDP_ERROR_NO_PORT,  /* that machine runs, and nobody has the port */
+	UDP_ERROR_NO_PORT,  /* says that machine: nobody has the port */
 	UDP_ERROR_TOO_LONG, /* for the path: see mtu */
 	UDP_ERROR_OTHER,
 };

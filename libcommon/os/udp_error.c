@@ -13,6 +13,7 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
+#include "libcommon/base/num.h"
 #include "libcommon/os/udp.h"
 
 /* The error, and who told it. */
@@ -22,9 +23,11 @@ struct udp_error_control {
 };
 
 static bool
-udp_error_find(struct msghdr *header, struct sock_extended_err *out)
+udp_error_find(
+    struct msghdr *header, struct sock_extended_err *out, union udp_addr *by)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+	size_t len;
 
 	for (; control != NULL; control = CMSG_NXTHDR(header, control)) {
 		bool is_error = (control->cmsg_level == IPPROTO_IP &&
@@ -32,12 +35,26 @@ udp_error_find(struct msghdr *header, struct sock_extended_err *out)
 		    (control->cmsg_level == IPPROTO_IPV6 &&
 			control->cmsg_type == IPV6_RECVERR);
 
-		if (is_error && control->cmsg_len >= CMSG_LEN(sizeof *out)) {
-			memcpy(out, CMSG_DATA(control), sizeof *out);
-			return true;
-		}
+		if (!is_error || control->cmsg_len < CMSG_LEN(sizeof *out))
+			continue;
+		memcpy(out, CMSG_DATA(control), sizeof *out);
+		len = control->cmsg_len - CMSG_LEN(sizeof *out);
+		memcpy(by, CMSG_DATA(control) + sizeof *out,
+		    num_min(len, sizeof *by));
+		return true;
 	}
 	return false;
+}
+
+/* A router could say so as well, or a rule of a firewall here. */
+static bool
+udp_error_is_by(union udp_addr *by, const union udp_addr *to)
+{
+	if (by->any.sa_family == AF_INET)
+		by->v4.sin_port = to->v4.sin_port;
+	else if (by->any.sa_family == AF_INET6)
+		by->v6.sin6_port = to->v6.sin6_port;
+	return udp_addr_equal(by, to);
 }
 
 static enum udp_error_kind
@@ -69,6 +86,7 @@ udp_next_error(struct udp *udp, struct udp_error *out)
 		.msg_controllen = sizeof control,
 	};
 	struct sock_extended_err error = { .ee_errno = 0 };
+	union udp_addr by = { .any = { .sa_family = AF_UNSPEC } };
 	ssize_t n = recvmsg(udp->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT);
 
 	if (n < 0)
@@ -77,9 +95,11 @@ udp_next_error(struct udp *udp, struct udp_error *out)
 	out->mtu = 0;
 	out->quote_len = (size_t)n;
 	udp->counters.errors++;
-	if (!udp_error_find(&header, &error))
+	if (!udp_error_find(&header, &error, &by))
 		return true;
 	out->kind = udp_error_kind(&error);
+	if (out->kind == UDP_ERROR_NO_PORT && !udp_error_is_by(&by, &out->to))
+		out->kind = UDP_ERROR_OTHER;
 	if (out->kind == UDP_ERROR_TOO_LONG)
 		out->mtu = error.ee_info;
 	return true;

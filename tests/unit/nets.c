@@ -55,7 +55,7 @@ host_step(void *arg, const struct totem_input *in)
 		return;
 	}
 	if (in->kind == TOTEM_IN_PEER) {
-		CHECK_EQ(in->peer.verdict, TOTEM_PEER_PROOF);
+		node->verdict = in->peer.verdict;
 		node->proof_count++;
 		node->proof_node = in->peer.node;
 		node->proof_incarnation = in->peer.incarnation;

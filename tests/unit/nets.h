@@ -12,6 +12,7 @@
 #include "libcommon/os/box.h"
 
 #include "bin/ringd/ringd_net.h"
+#include "bin/ringd/totem.h"
 
 #define NETS_MS ((uint64_t)1000000)
 
@@ -39,6 +40,7 @@ struct nets_node {
 	struct nets_packet packets[NETS_PACKETS_MAX];
 	uint32_t packet_count, idle_count;
 	uint32_t proof_count; /* of deaths, and the last of them */
+	enum totem_verdict verdict;
 	uint32_t proof_node;
 	uint64_t proof_incarnation;
 	bool is_rolled_back;
