@@ -59,6 +59,7 @@ test_obituary_is_believed_at_once_and_once(void)
 		CHECK_EQ(nets_nodes[i].proof_count, 1);
 		CHECK_EQ(nets_nodes[i].proof_node, 10);
 		CHECK_EQ(nets_nodes[i].proof_incarnation, 100);
+		CHECK_EQ(nets_nodes[i].verdict, TOTEM_PEER_PROOF);
 		/* Three copies on two links, one was believed. */
 		CHECK_EQ(nets_refused(i, SESSION_REFUSED_SESSION), 5);
 	}
@@ -116,6 +117,37 @@ test_obituary_does_not_reach_the_next_life(void)
 	nets_stop_all();
 }
 
+static bool
+is_up(uint32_t i, uint32_t node, uint32_t link)
+{
+	struct ringd_net_peer peer;
+
+	return ringd_net_peer(nets_nodes[i].net, node, nets_now_ns, &peer) &&
+	    peer.state[link].state == LINK_UP;
+}
+
+/* Nothing of a dead life's links is held against the next one. */
+static void
+test_obituary_lets_the_next_life_have_its_links(void)
+{
+	nets_configure(2);
+	nets_start_all();
+	nets_run(5000); /* so that its LINKs are numbered high */
+	supervise();
+	say_dead(100);
+	nets_stop(0);
+	nets_configs[0].incarnation = 200;
+	nets_run(100);
+	nets_start(0);
+	nets_run(200);
+
+	for (uint32_t link = 0; link < 2; link++) {
+		CHECK(is_up(1, 10, link));
+		CHECK(is_up(0, 20, link));
+	}
+	nets_stop_all();
+}
+
 static void
 test_obituary_under_another_key_is_refused(void)
 {
@@ -170,6 +202,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_obituary_comes_through_when_one_link_works),
 		CHECK_TEST(test_obituary_of_another_life_does_nothing),
 		CHECK_TEST(test_obituary_does_not_reach_the_next_life),
+		CHECK_TEST(test_obituary_lets_the_next_life_have_its_links),
 		CHECK_TEST(test_obituary_under_another_key_is_refused),
 		CHECK_TEST(test_obituary_of_a_third_node_is_refused),
 		CHECK_TEST(test_obituary_is_dropped_as_all_else),
