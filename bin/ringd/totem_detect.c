@@ -58,10 +58,9 @@ totem_suspect_after(const struct totem *t, uint32_t peer)
 {
 	uint64_t span = totem_beat_span(t) + 3 * t->peer[peer].rtt_ns +
 	    4 * t->peer[peer].gap_late_ns;
-	uint64_t slow = totem_beat_span(t) / t->cfg.heartbeat_ns;
 
-	span = num_clamp(span * 5 / 2, t->cfg.suspect_min_ns * slow,
-	    t->cfg.suspect_max_ns * slow);
+	span = num_clamp(span * 5 / 2, totem_slowed(t, t->cfg.suspect_min_ns),
+	    totem_slowed(t, t->cfg.suspect_max_ns));
 	return span * (1 + t->health);
 }
 
@@ -73,8 +72,8 @@ totem_confirm_span(const struct totem *t)
 	for (uint32_t i = 0; i < t->table.count; i++)
 		if (t->peer[i].is_alive)
 			rtt_ns = num_max(rtt_ns, t->peer[i].rtt_ns);
-	span =
-	    num_clamp(4 * rtt_ns, t->cfg.confirm_min_ns, t->cfg.confirm_max_ns);
+	span = num_clamp(4 * rtt_ns, totem_slowed(t, t->cfg.confirm_min_ns),
+	    totem_slowed(t, t->cfg.confirm_max_ns));
 	return span * (1 + t->health);
 }
 
@@ -382,7 +381,8 @@ suspect(struct totem *t, uint32_t node)
 		    t->now_ns - peer->heard_ns);
 	}
 	peer->is_suspect = true;
-	peer->probe_ns = t->now_ns + t->cfg.confirm_min_ns / PROBES;
+	peer->probe_ns =
+	    t->now_ns + totem_slowed(t, t->cfg.confirm_min_ns) / PROBES;
 }
 
 /* ---- the timer --------------------------------------------------------- */
