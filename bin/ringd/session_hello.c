@@ -143,8 +143,8 @@ session_believe(struct session *s, struct session_peer *peer,
 {
 	ENSURE(!peer->is_believed || hello->incarnation >= peer->incarnation);
 	peer->has_believed = true;
-	peer->is_restart = peer->incarnation != 0 &&
-	    hello->incarnation != peer->incarnation;
+	peer->is_restart =
+	    peer->incarnation != 0 && hello->incarnation != peer->incarnation;
 	peer->is_believed = true;
 	peer->session = header->session;
 	peer->key_id = header->key_id;
