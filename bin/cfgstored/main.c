@@ -48,6 +48,8 @@ open_files(void)
 	text_init(&why, bytes, sizeof bytes);
 	if (cfgstored_count_run(&cfgstored, &why) < 0)
 		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
+	if (reread_start(&cfgstored.reread, &serve) < 0)
+		daemon_die(EXITCODE_OS, "the reader cannot start");
 	if (!cfgstored_create(&cfgstored))
 		daemon_die(EXITCODE_OS, "not enough memory");
 	if (cfgstored_load(&cfgstored, &why) < 0)

@@ -53,6 +53,8 @@ main(int argc, char **argv)
 	memberd.conf = serve.conf;
 	memberd.sock = serve.sock;
 	memberd.ring_path = ring_path;
+	if (reread_start(&memberd.reread, &serve) < 0)
+		daemon_die(EXITCODE_OS, "the reader cannot start");
 	if (!memberd_create(&memberd, clock_now_ns())) {
 		unixsock_close(&memberd.sock);
 		daemon_die(EXITCODE_OS, "not enough memory");

@@ -104,6 +104,8 @@ main(int argc, char **argv)
 	open_state();
 	serve_become(&serve);
 	open_track();
+	if (reread_start(&quorumd.reread, &serve) < 0)
+		daemon_die(EXITCODE_OS, "the reader cannot start");
 	if (!quorumd_create(&quorumd))
 		daemon_die(EXITCODE_OS, "not enough memory");
 	if (quorumd_open(&quorumd) < 0)

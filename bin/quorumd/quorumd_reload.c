@@ -79,7 +79,7 @@ judge(struct quorumd *d, const struct cluster_conf *conf, const char *why,
 	struct text text;
 
 	if (conf == NULL) {
-		text_put(out, "err code=config");
+		text_put(out, "err code=config n=78");
 		quorumd_put_value(out, "msg", why);
 		return;
 	}
@@ -98,7 +98,7 @@ judge(struct quorumd *d, const struct cluster_conf *conf, const char *why,
 	}
 	text_put(out,
 	    answer == QUORUM_ANSWER_QUORUM ? "no code=quorum"
-					   : "no code=config");
+					   : "err code=config n=78");
 	quorumd_put_value(out, "msg", bytes);
 }
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Two pages of memory that children share with us: one has what counts, the
- * next child fills the other.  Both lie where they lie in the child, so what
- * points into a page is good here, too.
+/* Two pages of memory that the reader shares with us: one has what counts, the
+ * other is what it fills next.  Both lie where they lie there, so what points
+ * into a page is good here, too.
  */
 #include "libcommon/os/reread.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +30,6 @@ enum { REPORT_BYTES = 4096, FIRST_FD = STDERR_FILENO + 1 };
 
 struct reread_page {
 	struct cluster_conf conf;
-	bool is_done;
 	int rc; /* of cluster_read */
 	char report[REPORT_BYTES];
 };
@@ -43,70 +41,73 @@ static const char *const states[REREAD_STATES] = {
 	[REREAD_REFUSED] = "refused",
 };
 
-/* ---- the child --------------------------------------------------------- */
+/* ---- the reader -------------------------------------------------------- */
 
-/* It has no business with what is open here, but for what tells its end. */
+/*
+ * Lives until its parent closes the other end.  What the parent has open is
+ * none of its business: locks and sockets would outlive it here.
+ */
 RK_NORETURN static void
-be_reader(
-    const struct reread *reread, struct reread_page *page, int fd, pid_t parent)
+be_reader(const struct reread *reread, const struct serve *serve, int fd)
 {
-	const struct serve *serve = reread->cfg.serve;
 	const struct cluster_source source = { serve->config, serve->node,
 		serve->program->check };
-	struct text report;
+	uint32_t at;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	(void)prctl(PR_SET_NAME, "config-reader");
-	if (getppid() != parent || dup2(fd, FIRST_FD) < 0)
+	if (dup2(fd, FIRST_FD) < 0)
 		_exit(1);
 	(void)close_range(FIRST_FD + 1, ~0U, 0);
-	text_init(&report, page->report, sizeof page->report);
-	page->rc = cluster_read(&page->conf, &source, &report);
-	page->is_done = true;
+	while (recv(FIRST_FD, &at, sizeof at, 0) == (ssize_t)sizeof at) {
+		struct reread_page *page = reread->page[at % 2];
+		struct text report;
+
+		text_init(&report, page->report, sizeof page->report);
+		page->rc = cluster_read(&page->conf, &source, &report);
+		if (send(FIRST_FD, &at, sizeof at, MSG_NOSIGNAL) < 0)
+			break;
+	}
 	_exit(0);
 }
 
-static void on_end(
-    struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns);
-
 static int
-start_child(struct reread *reread)
+map_pages(struct reread *reread)
 {
-	struct reread_page *page = reread->page[reread->next];
-	const pid_t parent = getpid();
-	int ends[2], rc = 0;
+	for (size_t i = 0; i < 2; i++) {
+		void *page = mmap(NULL, sizeof *reread->page[i],
+		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	page->is_done = false;
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	reread->slot = loop_add_fd(reread->cfg.loop, ends[0], on_end, reread);
-	if (reread->slot < 0)
-		rc = reread->slot;
-	if (rc == 0) {
-		reread->child = fork();
-		if (reread->child == 0)
-			be_reader(reread, page, ends[1], parent);
-		rc = reread->child < 0 ? -errno : 0;
-		if (rc < 0)
-			loop_remove_fd(reread->cfg.loop, reread->slot);
+		if (page == MAP_FAILED)
+			return -errno;
+		reread->page[i] = page;
 	}
-	fd_close(&ends[1]);
-	if (rc < 0)
-		fd_close(&ends[0]);
-	else
-		reread->fd = ends[0];
-	return rc;
+	return 0;
 }
 
-static void
-end_child(struct reread *reread)
+int
+reread_start(struct reread *reread, const struct serve *serve)
 {
-	loop_remove_fd(reread->cfg.loop, reread->slot);
-	fd_close(&reread->fd);
-	(void)kill(reread->child, SIGKILL);
-	while (waitpid(reread->child, NULL, 0) < 0 && errno == EINTR)
-		;
-	reread->deadline_ns = UINT64_MAX;
+	int ends[2], rc;
+	pid_t child;
+
+	*reread = (struct reread){ .fd = -1, .deadline_ns = UINT64_MAX };
+	rc = map_pages(reread);
+	if (rc < 0)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	child = fork();
+	if (child == 0)
+		be_reader(reread, serve, ends[1]);
+	rc = child < 0 ? -errno : fd_set_nonblock(ends[0], true);
+	fd_close(&ends[1]);
+	reread->fd = ends[0];
+	if (rc < 0)
+		fd_close(&reread->fd);
+	return rc;
 }
 
 /* ---- what came of it --------------------------------------------------- */
@@ -115,7 +116,18 @@ end_child(struct reread *reread)
 static void
 put_report(const struct reread_page *page, struct text *why)
 {
-	text_put_bytes(why, page->report, strcspn(page->report, "\n"));
+	const char *line = page->report;
+
+	while (*line != '\0') {
+		const size_t len = strcspn(line, "\n");
+		const char *warning = strstr(line, ": warning: ");
+
+		if (warning == NULL || warning >= line + len) {
+			text_put_bytes(why, line, len);
+			return;
+		}
+		line += len + (line[len] == '\n');
+	}
 }
 
 /* false: why has the reason. */
@@ -126,7 +138,7 @@ is_readable(const struct reread *reread, const struct cluster_conf *old,
 	const struct reread_page *page = reread->page[reread->next];
 	const struct cluster_conf *conf = &page->conf;
 
-	if (!page->is_done) {
+	if (!reread->is_read) {
 		text_put(why, reread->cfg.serve->config);
 		text_put(why, ": reading it did not come to an end");
 	} else if (page->rc > 0) {
@@ -145,27 +157,41 @@ is_readable(const struct reread *reread, const struct cluster_conf *old,
 	return false;
 }
 
+static bool
+is_under_way(const struct reread *reread)
+{
+	return reread->deadline_ns != UINT64_MAX;
+}
+
 static void
 begin(struct reread *reread, uint64_t now_ns)
 {
-	int rc;
+	const uint32_t at = reread->next;
 
 	reread->is_asking = reread->is_asked;
-	reread->is_asked = false;
+	reread->is_asked = reread->is_read = false;
 	if (!reread->is_asking) {
 		reread->is_due = false;
 		reread->state = REREAD_READING;
 		reread->why[0] = '\0';
 	}
 	reread->deadline_ns = now_ns + PATIENCE_NS;
-	rc = start_child(reread);
-	if (rc == 0)
-		return;
-	log_line(LOG_LEVEL_ERROR, "config-unread", "errno=%d", -rc);
-	reread->fd = -1;
-	reread->page[reread->next]->is_done = false;
-	/* As one that failed; not from within who asked for it. */
-	reread->deadline_ns = 0;
+	if (reread->fd >= 0 &&
+	    send(reread->fd, &at, sizeof at, MSG_NOSIGNAL) ==
+		(ssize_t)sizeof at)
+		reread->is_busy = true;
+	else
+		/* As one that failed; not from within who asked for it. */
+		reread->deadline_ns = 0;
+}
+
+/* The next, if there is one, and nobody is at it. */
+static void
+go_on(struct reread *reread, uint64_t now_ns)
+{
+	if (!is_under_way(reread) && !reread->is_busy &&
+	    (reread->is_due || reread->is_asked))
+		begin(reread, now_ns);
 }
 
 static void
@@ -259,24 +285,37 @@ answer_asker(struct reread *reread, uint64_t now_ns)
 static void
 finish(struct reread *reread, uint64_t now_ns)
 {
-	if (reread->fd >= 0)
-		end_child(reread);
 	reread->deadline_ns = UINT64_MAX;
 	if (reread->is_asking)
 		answer_asker(reread, now_ns);
 	else if (!reread->is_due)
 		judge(reread, now_ns);
 	reread->is_asking = false;
-	if (reread->is_due || reread->is_asked)
-		begin(reread, now_ns);
+	go_on(reread, now_ns);
 }
 
+/* It has read, perhaps later than anybody waited for it; or it is gone. */
 static void
-on_end(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
+on_answer(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 {
-	(void)loop;
+	struct reread *reread = arg;
+	uint32_t at;
+	ssize_t n = recv(reread->fd, &at, sizeof at, 0);
+
 	(void)ready;
-	finish(arg, now_ns);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	reread->is_busy = false;
+	reread->is_read = n == (ssize_t)sizeof at;
+	if (!reread->is_read) {
+		log_line(LOG_LEVEL_ERROR, "config-reader-gone", "%s", "");
+		loop_remove_fd(loop, reread->slot);
+		fd_close(&reread->fd);
+	}
+	if (is_under_way(reread))
+		finish(reread, now_ns);
+	else
+		go_on(reread, now_ns);
 }
 
 static uint64_t
@@ -299,35 +338,18 @@ on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 int
 reread_open(struct reread *reread, const struct reread_config *cfg)
 {
-	*reread = (struct reread){ .cfg = *cfg,
-		.digest = cluster_digest(cfg->serve->conf),
-		.child = -1,
-		.fd = -1,
-		.deadline_ns = UINT64_MAX };
-	for (size_t i = 0; i < 2; i++) {
-		void *page = mmap(NULL, sizeof *reread->page[i],
-		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-		if (page == MAP_FAILED)
-			return -errno;
-		reread->page[i] = page;
-	}
+	reread->cfg = *cfg;
+	reread->digest = cluster_digest(cfg->serve->conf);
 	loop_add_timer(cfg->loop, get_deadline_ns, on_deadline, reread);
-	return 0;
+	reread->slot = loop_add_fd(cfg->loop, reread->fd, on_answer, reread);
+	return reread->slot < 0 ? reread->slot : 0;
 }
 
 /* The pages stay: what counts is in one of them. */
 void
 reread_close(struct reread *reread)
 {
-	if (reread->fd >= 0)
-		end_child(reread);
-}
-
-static bool
-is_under_way(const struct reread *reread)
-{
-	return reread->deadline_ns != UINT64_MAX;
+	fd_close(&reread->fd);
 }
 
 void
@@ -337,8 +359,7 @@ reread_tell(struct reread *reread, uint64_t digest, uint64_t now_ns)
 		return;
 	reread->wanted = digest;
 	reread->is_due = true;
-	if (!is_under_way(reread))
-		begin(reread, now_ns);
+	go_on(reread, now_ns);
 }
 
 /* 0: there is none. */
@@ -380,8 +401,7 @@ reread_ask(struct reread *reread, uint64_t now_ns)
 	if (reread->is_asked || reread->is_asking)
 		return false;
 	reread->is_asked = true;
-	if (!is_under_way(reread))
-		begin(reread, now_ns);
+	go_on(reread, now_ns);
 	return true;
 }
 

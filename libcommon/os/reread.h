@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration, read again while a daemon runs.
  *
- * ringd tells by its digest which configuration is in force; the daemon reads
- * its own file again, in a child, so that no disk and no directory of users
- * holds its loop up, and takes what was read if it has that digest.  If not,
- * or if the daemon cannot take it, all stays as it was, and is called stale.
+ * ringd tells by its digest which configuration is in force; the daemon has a
+ * process of its own read the file again, so that no disk and no directory of
+ * users holds its loop up, and takes what was read if it has that digest.  If
+ * not, or if the daemon cannot take it, all stays as it was, and is called
+ * stale.
  */
 #ifndef RK_REREAD_H
 #define RK_REREAD_H
-
-#include <sys/types.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +24,7 @@ struct text;
 
 enum { REREAD_WHY_BYTES = 480 };
 
-struct reread_page; /* what a child fills */
+struct reread_page; /* what the reader fills */
 
 enum reread_state {
 	REREAD_CURRENT, /* as far as is known, what is in force */
@@ -64,15 +63,19 @@ struct reread {
 	struct reread_page *page[2];
 	uint32_t next; /* the page that serve->conf is not in */
 	bool is_asked, is_asking, is_due;
-	pid_t child;
+	bool is_busy, is_read; /* the reader; what it was told to read last */
 	int fd, slot;
 	uint64_t deadline_ns;
 };
 
 /*
- * Takes its memory and a timer of the loop, which is open: 0 or -E….  cfg is
- * copied.
+ * Starts the reader, which lives as long as the process; what it does takes
+ * memory, so before ours is sealed, and as who we are: 0 or -E….
  */
+RK_MUST_CHECK int reread_start(
+    struct reread *reread, const struct serve *serve);
+
+/* Takes a descriptor and a timer of the loop: 0 or -E….  cfg is copied. */
 RK_MUST_CHECK int reread_open(
     struct reread *reread, const struct reread_config *cfg);
 void reread_close(struct reread *reread);

@@ -40,13 +40,19 @@ static const char start_text[] = "[cluster]\n"
 				 "link0 = 127.0.0.2\n";
 
 static void
-write_file(const char *more)
+write_raw(const char *text, const char *more)
 {
 	FILE *file = fopen(path, "w");
 
-	if (file == NULL || fputs(start_text, file) < 0 ||
-	    fputs(more, file) < 0 || fclose(file) != 0)
+	if (file == NULL || fputs(text, file) < 0 || fputs(more, file) < 0 ||
+	    fclose(file) != 0)
 		abort();
+}
+
+static void
+write_file(const char *more)
+{
+	write_raw(start_text, more);
 }
 
 static bool
@@ -140,6 +146,7 @@ begin(void)
 	loop = loop_create(&arena, 8);
 	CHECK_EQ(loop_open(loop), 0);
 	with_loop.loop = loop;
+	CHECK_EQ(reread_start(&reread, &serve), 0);
 	CHECK_EQ(reread_open(&reread, &with_loop), 0);
 	loop_add_flush(loop, on_flush, NULL);
 	taken = asked = 0;
@@ -212,11 +219,11 @@ keeps_what_it_has(void)
 	CHECK_EQ(reread.state, REREAD_STALE);
 	CHECK(strstr(reread.why, "No such file") != NULL);
 	/* This node would be somebody else. */
-	write_file("");
-	serve.node = "beta";
+	write_raw("[cluster]\nname = test\n",
+	    "[node alpha]\nid = 5\nlink0 = 127.0.0.1\n");
 	tell(digest_of_file());
 	CHECK_EQ(reread.state, REREAD_STALE);
-	serve.node = "alpha";
+	CHECK(strstr(reread.why, "needs a restart") != NULL);
 	is_refusing = true;
 	write_file("[node gamma]\nid = 3\nlink0 = 127.0.0.3\n");
 	tell(digest_of_file());
