@@ -389,7 +389,7 @@ voter() # I
 	[[ $(q 1 'set expected=3') == 'err code=away n=69 '* ]]
 	[[ $(q 1 'watch') == 'err code=away n=69 '* ]]
 	[[ $(q 1 'nonsense') == 'err code=unknown n=64 '* ]]
-	q 1 status | grep -c '^item kind=' | grep -x 4
+	q 1 status | grep -c '^item kind=' | grep -x 5
 	q 1 stats | grep '^item name=ring_opened value=0$'
 	q 1 help | grep -c '^item verb=' | grep -xE '1[0-9]'
 	kill -TERM "${Q[1]}"
