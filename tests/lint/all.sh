@@ -33,6 +33,7 @@ rule() # NAME COMMAND...
 	rule shellcheck shellcheck $LINT_SCRIPTS
 	rule completions sh "$here/completions.sh"
 	rule manual sh "$here/manual.sh"
+	rule mutants sh "$here/mutants.sh" tests/mutants/list
 	rule tidy "${MAKE:-make}" --no-print-directory -k -s tidy
 }
 echo "$passed passed, $failed failed"

@@ -108,4 +108,15 @@ object foo 'long time(long *); long foo_c(void) { return time(0); }'
 judge fail core_symbols foo.o
 object foo 'void *malloc(unsigned long); void *foo_c(void) { return malloc(1); }'
 judge fail core_symbols foo.o
+
+put bin/ringd/x.c 'int x = 1;' '	int y;' 'int z = 1;'
+row='a @@ bin/ringd/x.c @@ int x = 1;\n	int @@  @@ unit/test'
+printf "%s\n" "$row" >list
+judge pass mutants list
+printf '%s\n' "$row" "$row" >list
+judge fail mutants list
+echo 'a @@ bin/ringd/x.c @@  = 1; @@  @@ unit/test' >list
+judge fail mutants list
+echo 'a @@ bin/ringd/x.c @@ int a @@  @@ unit/test' >list
+judge fail mutants list
 exit $rc
