@@ -49,6 +49,7 @@ on_taken(void *arg, const struct cluster_conf *old, uint64_t now_ns)
 	(void)old;
 	cfgstored_tick(d, now_ns);
 	cfgstored_watch_conf(d);
+	svc_review(d->svc);
 }
 
 int

@@ -74,6 +74,7 @@ on_taken(void *arg, const struct cluster_conf *old, uint64_t now_ns)
 	d->conf = d->serve->conf;
 	memberd_reload_table(d->conf, &table);
 	memberd_step(d, &in, now_ns);
+	svc_review(d->svc);
 }
 
 int

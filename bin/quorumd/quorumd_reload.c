@@ -64,6 +64,7 @@ on_taken(void *arg, const struct cluster_conf *old, uint64_t now_ns)
 	d->is_pending = true;
 	d->lease.lease_ns = d->serve->conf->quorum.lease_ns;
 	quorumd_reload_wish(d);
+	svc_review(d->svc);
 }
 
 /* ---- would ------------------------------------------------------------- */

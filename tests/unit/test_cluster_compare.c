@@ -99,15 +99,16 @@ static const struct {
 	{ "[quorum]\nlease = 1500ms\n", "[quorum] lease\n", false },
 	{ "[quorum]\nsettle = 3s\n", "[quorum] settle\n", false },
 	{ "[quorum]\nwait_for_all = yes\n", "[quorum] wait_for_all\n", false },
-	{ "[quorum]\nauto_tie_breaker = yes\n", "[quorum] auto_tie_breaker\n",
+	{ "[quorum]\nauto_tie_breaker = yes\n", "! [quorum] auto_tie_breaker\n",
 	    false },
 	{ "[quorum]\nauto_tie_breaker = yes\nauto_tie_breaker_node = b, a\n",
-	    "[quorum] auto_tie_breaker_node\n[quorum] auto_tie_breaker\n",
+	    "! [quorum] auto_tie_breaker_node\n"
+	    "! [quorum] auto_tie_breaker\n",
 	    false },
 	{ "[quorum]\ntwo_node = yes\n",
 	    "[quorum] wait_for_all\n[quorum] two_node\n", false },
 	{ "[quorum]\ndevice_votes = 1\ndevice_timeout = 3s\n",
-	    "[quorum] expected_votes\n[quorum] device_votes\n"
+	    "[quorum] expected_votes\n! [quorum] device_votes\n"
 	    "[quorum] device_timeout\n",
 	    false },
 	{ "[ring]\ntransport = multicast\n", "! [ring] transport\n", false },
