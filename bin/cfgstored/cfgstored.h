@@ -119,6 +119,7 @@ struct cfgstored {
 	struct replica *replica;
 	void *replica_memory; /* in which it is made anew */
 	size_t replica_bytes;
+	uint64_t run_last;     /* of this process's; as the disk has it */
 	uint64_t ring_inc;     /* of the ringd that this replica goes with; 0 */
 	bool is_permitted;     /* by quorumd */
 	bool is_say_due;       /* at the end of the turn */
@@ -171,12 +172,9 @@ RK_MUST_CHECK bool cfgstored_create(struct cfgstored *d);
 
 /* ---- cfgstored_load.c -------------------------------------------------- */
 
-/* The number of this start, over this node's life: 0 or -E… with why. */
-RK_MUST_CHECK int cfgstored_count_run(struct cfgstored *d, struct text *why);
-
 /*
- * A new replica of what is on disk, which is opened, again if it was: 0 or
- * -E… with why.
+ * A new replica of what is on disk, which is opened, again if it was; its run
+ * is above that of each before it, over this node's life: 0 or -E… with why.
  */
 RK_MUST_CHECK int cfgstored_load(struct cfgstored *d, struct text *why);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What was before this start: its number, and a replica of what is on disk. */
+/* A replica of what is on disk, and its number. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,23 +16,37 @@
 
 #include "bin/cfgstored/cfgstored.h"
 
-enum { RUN_BYTES = 128, QUOTED_BYTES = 1024, LOG_BYTES = 1 << 30 };
+enum {
+	RUN_BYTES = 128,
+	QUOTED_BYTES = 1024,
+	LOG_BYTES = 1 << 30,
+	/* Of one process: so many replicas are made without asking the disk,
+	   which may be full. */
+	RUNS = 1000,
+};
 
-/* ---- this start -------------------------------------------------------- */
+/* ---- this replica ------------------------------------------------------ */
 
 /*
- * Numbers of earlier starts are never used again, also when the file is lost:
- * it never is less than the time in microseconds.
+ * The number of this replica over the node's life: what it proposes begins at
+ * 1, so none may have the number of one before it.  Those of earlier starts
+ * are never used again, also when the file is lost: it never is less than the
+ * time in microseconds.
  */
-int
-cfgstored_count_run(struct cfgstored *d, struct text *why)
+static int
+count_run(struct cfgstored *d, struct text *why)
 {
 	struct durable file;
 	char bytes[RUN_BYTES];
 	unsigned long long last = 0;
-	int rc = durable_open(&file, d->serve->statedir, "cfgstored.run", why);
 	long len;
+	int rc;
 
+	if (d->cfg.run < d->run_last) {
+		d->cfg.run++;
+		return 0;
+	}
+	rc = durable_open(&file, d->serve->statedir, "cfgstored.run", why);
 	if (rc < 0)
 		return rc;
 	len = durable_read(&file, bytes, sizeof bytes - 1);
@@ -41,8 +55,9 @@ cfgstored_count_run(struct cfgstored *d, struct text *why)
 	    len != -ENOENT)
 		log_line(LOG_LEVEL_WARNING, "run-lost", "%s", "");
 	d->cfg.run = num_max(last + 1, clock_real_ns() / 1000);
+	d->run_last = d->cfg.run + RUNS - 1;
 	len = snprintf(bytes, sizeof bytes, "ringkit-cfg 1\nrun=%llu\n",
-	    (unsigned long long)d->cfg.run);
+	    (unsigned long long)d->run_last);
 	rc = durable_write(&file, bytes, (size_t)len);
 	if (rc < 0) {
 		text_put(why, d->serve->statedir);
@@ -160,8 +175,10 @@ cfgstored_load(struct cfgstored *d, struct text *why)
 		.state = on_state,
 		.record = on_record,
 		.cut = on_cut };
-	int rc;
+	int rc = count_run(d, why);
 
+	if (rc < 0)
+		return rc;
 	if (d->disk != NULL)
 		cfgstored_disk_close(d->disk);
 	d->disk = NULL;

@@ -52,12 +52,10 @@ fill_config(struct cfgstored *d)
 {
 	const struct cluster_conf *conf = d->serve->conf;
 	const struct cluster_store *store = &conf->store;
-	const uint64_t run = d->cfg.run;
 	struct replica_config *cfg = &d->cfg;
 
 	replica_config_init(cfg);
 	add_nodes(cfg, conf);
-	cfg->run = run;
 	cfg->seed = box_random_u64();
 	cfg->tie = get_tie(store->tie);
 	cfg->kv.room.keys = store->keys_max;

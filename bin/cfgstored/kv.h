@@ -37,7 +37,7 @@ struct kv *kv_create(struct arena *arena, const struct kv_config *cfg);
 
 /* ---- commands ---------------------------------------------------------- */
 
-/* Numbers rise in each run of a node's store, runs in its life. */
+/* Numbers rise in each run, and each replica of a node has a higher run. */
 struct kv_author {
 	uint32_t node;
 	uint64_t run;

@@ -46,8 +46,6 @@ open_files(void)
 	struct text why;
 
 	text_init(&why, bytes, sizeof bytes);
-	if (cfgstored_count_run(&cfgstored, &why) < 0)
-		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
 	if (reread_start(&cfgstored.reread, &serve) < 0)
 		daemon_die(EXITCODE_OS, "the reader cannot start");
 	if (!cfgstored_create(&cfgstored))

@@ -18,7 +18,9 @@
  *    ROOM is given in when the effects of a step were carried out, if there
  *    were any for the disk, and whenever it may have grown;
  *  - an incarnation of ringd and a replica end together: after LOST there may
- *    come a VIEW of the same incarnation only, else a new replica is made.
+ *    come a VIEW of the same incarnation only, else a new replica is made;
+ *  - each new replica has a run of its own: it numbers its commands from 1,
+ *    and the state does what a number asks for once in each run.
  */
 #ifndef RK_REPLICA_H
 #define RK_REPLICA_H
@@ -53,7 +55,7 @@ struct replica_config {
 	size_t node_count;
 	struct kv_voter node[LIMIT_NODES]; /* configured; ids ascend */
 	enum kv_tie tie;
-	/* Rises with each start of this node's cfgstored, over its life. */
+	/* Above that of every replica of this node before, over its life. */
 	uint64_t run;
 	/* A random number, for the name of a store that is founded here. */
 	uint64_t seed;

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shell's replica, made anew in the same process and by the next one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "libcommon/base/text.h"
+#include "libcommon/os/cluster.h"
+#include "libcommon/os/log.h"
+#include "libcommon/os/serve.h"
+
+#include "bin/cfgstored/cfgstored.h"
+#include "tests/unit/check.h"
+
+enum { WHY_BYTES = 512, RELOADS = 3 };
+
+static char dir[] = "/tmp/test_cfgstored_load.XXXXXX";
+static struct cluster_conf conf;
+static struct serve serve = { .conf = &conf, .rundir = dir, .statedir = dir };
+/* Two processes, one after the other. */
+static struct cfgstored first, second;
+
+static void
+configure(void)
+{
+	conf.node_count = 1;
+	conf.nodes[0].id = 1;
+	conf.nodes[0].votes = 1;
+	conf.ring.message_bytes_max = 256 << 10;
+	conf.store.keys_max = 64;
+	conf.store.bytes_max = 1 << 20;
+	conf.store.value_max = 1 << 10;
+	conf.store.leases_max = 8;
+	conf.store.history_bytes = 1 << 20;
+	conf.store.history_versions = 64;
+	conf.store.max_tail = 1 << 20;
+}
+
+static bool
+load(struct cfgstored *d)
+{
+	char bytes[WHY_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	if (CHECK_EQ(cfgstored_load(d, &why), 0))
+		return true;
+	printf("%s\n", bytes);
+	return false;
+}
+
+static bool
+begin(struct cfgstored *d)
+{
+	d->serve = &serve;
+	return CHECK(cfgstored_create(d)) && load(d);
+}
+
+static void
+end(struct cfgstored *d)
+{
+	cfgstored_disk_close(d->disk);
+}
+
+/* As the process before left it, with the clock ahead. */
+static void
+put_run_file(unsigned long long run)
+{
+	char path[sizeof dir + 32];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/cfgstored.run", dir);
+	file = fopen(path, "w");
+	if (!CHECK(file != NULL))
+		return;
+	fprintf(file, "ringkit-cfg 1\nrun=%llu\n", run);
+	CHECK_EQ(fclose(file), 0);
+}
+
+/* Each numbers its requests from 1: none may pass for one of another. */
+static void
+test_load_counts_each_replica(void)
+{
+	uint64_t run = UINT64_C(1) << 60;
+
+	put_run_file(run);
+	if (!begin(&first))
+		return;
+	for (unsigned i = 0; i < RELOADS; i++) {
+		CHECK(first.cfg.run > run);
+		run = first.cfg.run;
+		if (!load(&first))
+			return;
+	}
+	CHECK(first.cfg.run > run);
+	run = first.cfg.run;
+	end(&first);
+	if (!begin(&second))
+		return;
+	CHECK(second.cfg.run > run);
+	end(&second);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct check_test tests[] = {
+		CHECK_TEST(test_load_counts_each_replica),
+	};
+	char command[100];
+	int code;
+
+	configure();
+	log_open(STDERR_FILENO, LOG_LEVEL_ERROR);
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	code = CHECK_MAIN(argc, argv, tests);
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	return system(command) == 0 ? code : 1;
+}
