@@ -111,6 +111,7 @@ replica_forget_log(struct replica *r)
 	kv_clear(r->kv);
 	kv_reader_init(&r->reader, r->kv);
 	replica_lease_forget(r);
+	replica_client_unhold(r);
 	r->meta = r->applied_meta = (struct replica_meta){ 0 };
 	r->acked = r->applied = r->given = 0;
 	r->is_kv_void = false;

@@ -174,6 +174,16 @@ replica_client_acked(struct replica *r)
 	forget_first(r);
 }
 
+void
+replica_client_unhold(struct replica *r)
+{
+	struct replica_client *c = &r->client;
+
+	for (uint64_t i = c->first; i < c->end; i++)
+		pending_of(r, i)->is_held = false;
+	c->held_count = 0;
+}
+
 /* ---- coming ------------------------------------------------------------ */
 
 /* Where len bytes fit behind those that wait; false: nowhere. */

@@ -408,6 +408,8 @@ void replica_client_applied(
     struct replica *r, uint64_t number, const struct kv_result *result);
 /* More is durable. */
 void replica_client_acked(struct replica *r);
+/* The state is another one: what was done in it is not known to be done. */
+void replica_client_unhold(struct replica *r);
 /* A RECORD of ours was delivered, or came to nothing. */
 void replica_client_landed(struct replica *r);
 void replica_client_view_ended(struct replica *r);

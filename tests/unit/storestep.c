@@ -12,7 +12,7 @@
 
 #define MS_NS UINT64_C(1000000)
 
-enum { MESSAGES = 256, SPARE_BYTES = 16 << 10, TICK_MS = 10 };
+enum { MESSAGES = 256, ASKED_MAX = 1024, SPARE_BYTES = 16 << 10, TICK_MS = 10 };
 
 struct message {
 	uint32_t sender;
@@ -27,6 +27,8 @@ struct node {
 	void *memory;
 	struct replica_disk *disk;
 	bool is_dirty;
+	struct kv_writer lent;
+	bool is_lent_due;
 	bool is_member;
 	unsigned saves;
 	bool is_unsaved; /* to be told */
@@ -34,7 +36,7 @@ struct node {
 };
 
 static struct game {
-	unsigned count;
+	unsigned count, voters;
 	uint64_t now_ns;
 	struct parse_view view;
 	uint64_t places; /* in the view's order */
@@ -43,7 +45,7 @@ static struct game {
 	struct message message[MESSAGES];
 	size_t first, end;
 	uint64_t cookies;
-	struct storestep_answer answer; /* of the last cookie */
+	struct storestep_answer answer[ASKED_MAX]; /* by cookie */
 } g;
 
 /* ---- one step ---------------------------------------------------------- */
@@ -68,13 +70,12 @@ publish(struct node *n, const struct replica_effect *effect)
 static void
 note_answer(const struct replica_effect *effect)
 {
-	if (effect->answer.cookie != g.cookies)
-		return;
-	g.answer = (struct storestep_answer){ .code = effect->answer.code,
-		.rev = effect->answer.rev,
-		.key_rev = effect->answer.key_rev,
-		.at = effect->answer.at,
-		.changed = effect->answer.changed };
+	g.answer[effect->answer.cookie % ASKED_MAX] =
+	    (struct storestep_answer){ .code = effect->answer.code,
+		    .rev = effect->answer.rev,
+		    .key_rev = effect->answer.key_rev,
+		    .at = effect->answer.at,
+		    .changed = effect->answer.changed };
 }
 
 /* false: it is for the disk. */
@@ -96,10 +97,13 @@ step(struct node *n, struct replica_input *in)
 	in->now_ns = g.now_ns;
 	replica_step(n->replica, in);
 	while (replica_next(n->replica, &effect)) {
-		ENSURE(effect.kind != REPLICA_OUT_LEND &&
-		    effect.kind != REPLICA_OUT_RELOAD);
+		ENSURE(effect.kind != REPLICA_OUT_RELOAD);
 		if (effect.kind == REPLICA_OUT_PUBLISH)
 			publish(n, &effect);
+		else if (effect.kind == REPLICA_OUT_LEND)
+			kv_writer_init(&n->lent, replica_kv(n->replica));
+		else if (effect.kind == REPLICA_OUT_LEND_NEXT)
+			n->is_lent_due = true;
 		else if (effect.kind == REPLICA_OUT_ANSWER)
 			note_answer(&effect);
 		else if (effect.kind == REPLICA_OUT_SAVE &&
@@ -140,6 +144,22 @@ work_disk(struct node *n)
 	return true;
 }
 
+/* The state stands still meanwhile: nobody writes. */
+static bool
+lend(struct node *n)
+{
+	static uint8_t chunk[REPLICA_CHUNK_BYTES_MAX];
+	struct replica_input in = { .kind = REPLICA_IN_LENT };
+
+	if (!n->is_lent_due)
+		return false;
+	n->is_lent_due = false;
+	in.lent.bytes = chunk;
+	in.lent.len = kv_writer_next(&n->lent, chunk, sizeof chunk);
+	step(n, &in);
+	return true;
+}
+
 static bool
 deliver(void)
 {
@@ -168,8 +188,10 @@ settle(void)
 
 	do {
 		is_busy = deliver();
-		for (unsigned i = 0; i < g.count; i++)
+		for (unsigned i = 0; i < g.count; i++) {
+			is_busy = lend(&g.node[i]) || is_busy;
 			is_busy = work_disk(&g.node[i]) || is_busy;
+		}
 	} while (is_busy);
 }
 
@@ -191,13 +213,15 @@ make(struct node *n)
 
 	replica_config_init(&cfg);
 	cfg.self = n->id;
-	cfg.node_count = g.count;
-	for (unsigned i = 0; i < g.count; i++)
+	cfg.node_count = g.voters;
+	for (unsigned i = 0; i < g.voters; i++)
 		cfg.node[i] = (struct kv_voter){ i + 1, 1 };
 	cfg.run = ++n->run;
 	cfg.seed = 7;
-	cfg.kv = (struct kv_config){ { 64, 16384, 4096, 8 }, 64, 8192 };
-	cfg.message_bytes_max = 60 << 10;
+	cfg.kv =
+	    (struct kv_config){ { 64, 1 << 20, STORESTEP_VALUE_BYTES_MAX, 8 },
+		    64, 1 << 20 };
+	cfg.message_bytes_max = STORESTEP_MESSAGE_BYTES_MAX;
 	cfg.window_bytes = 1 << 20;
 	cfg.queue_bytes = 8192;
 	cfg.snapshot_bytes = STORESTEP_SNAPSHOT_BYTES;
@@ -264,15 +288,25 @@ storestep_view(unsigned set)
 	settle();
 }
 
+static void
+begin_anew(struct node *n, size_t kept)
+{
+	n->is_member = n->is_lent_due = false;
+	replica_disk_crash(n->disk, kept);
+	make(n);
+	settle();
+}
+
 void
 storestep_restart(uint32_t node)
 {
-	struct node *n = &g.node[node - 1];
+	begin_anew(&g.node[node - 1], SIZE_MAX);
+}
 
-	n->is_member = false;
-	replica_disk_crash(n->disk, SIZE_MAX);
-	make(n);
-	settle();
+void
+storestep_crash(uint32_t node)
+{
+	begin_anew(&g.node[node - 1], 0);
 }
 
 void
@@ -307,8 +341,15 @@ storestep_fill_disk(uint32_t node, bool is_full)
 void
 storestep_begin(unsigned count)
 {
+	storestep_begin_with_voters(count, count);
+}
+
+void
+storestep_begin_with_voters(unsigned count, unsigned voters)
+{
 	memset(&g, 0, sizeof g);
 	g.count = count;
+	g.voters = voters;
 	g.now_ns = 1000 * MS_NS;
 	g.view.seq = 10;
 	for (unsigned i = 0; i < count; i++) {
@@ -358,12 +399,26 @@ storestep_now_ms(void)
 static struct storestep_answer
 ask(uint32_t node, struct replica_input *in)
 {
-	g.answer = (struct storestep_answer){ .code = REPLICA_CODES };
+	ENSURE(g.cookies + 1 < ASKED_MAX);
 	in->cookie = ++g.cookies;
+	g.answer[in->cookie].code = REPLICA_CODES;
 	in->deadline_ns = g.now_ns + 5000 * MS_NS;
 	step(&g.node[node - 1], in);
 	settle();
-	return g.answer;
+	return g.answer[in->cookie];
+}
+
+uint64_t
+storestep_asked(void)
+{
+	return g.cookies;
+}
+
+struct storestep_answer
+storestep_answer(uint64_t n)
+{
+	ENSURE(n > 0 && n <= g.cookies);
+	return g.answer[n];
 }
 
 struct storestep_answer
@@ -385,6 +440,29 @@ storestep_admin(
 	in.admin.what = what;
 	in.admin.node = about;
 	in.admin.votes = votes;
+	return ask(node, &in);
+}
+
+struct storestep_answer
+storestep_put(uint32_t node, const char *key, const char *value,
+    enum replica_durability durability)
+{
+	const struct kv_part part = { .kind = KV_PUT,
+		.key = (const uint8_t *)key,
+		.key_len = strlen(key),
+		.value = (const uint8_t *)value,
+		.value_len = strlen(value) };
+	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
+	uint8_t bytes[256];
+	struct wrbuf wr;
+
+	wrbuf_init(&wr, bytes, sizeof bytes);
+	kv_command_begin(&wr, 0, 1);
+	kv_command_add(&wr, &part);
+	ENSURE(!wr.is_full);
+	in.propose.bytes = bytes;
+	in.propose.len = wr.len;
+	in.propose.durability = durability;
 	return ask(node, &in);
 }
 
@@ -427,4 +505,13 @@ storestep_has_lease(uint32_t node, uint64_t lease)
 
 	ENSURE(kv != NULL);
 	return kv_lease_find(kv, lease) != NULL;
+}
+
+bool
+storestep_has_key(uint32_t node, const char *key)
+{
+	const struct kv *kv = replica_kv(storestep_replica(node));
+
+	ENSURE(kv != NULL);
+	return kv_get(kv, key, strlen(key)) != NULL;
 }

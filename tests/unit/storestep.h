@@ -14,16 +14,25 @@
 
 #include "bin/cfgstored/replica.h"
 
-enum { STORESTEP_NODES = 3, STORESTEP_SNAPSHOT_BYTES = 16 << 10 };
+enum {
+	STORESTEP_NODES = 3,
+	STORESTEP_SNAPSHOT_BYTES = 16 << 10,
+	STORESTEP_VALUE_BYTES_MAX = 128 << 10,
+	STORESTEP_MESSAGE_BYTES_MAX = 60 << 10,
+};
 
 /* count nodes, ids from 1, one vote each, all in one view; silence 1 s. */
 void storestep_begin(unsigned count);
+/* Only the first so many have a vote. */
+void storestep_begin_with_voters(unsigned count, unsigned voters);
 void storestep_end(void);
 
 /* Everybody's view ends; who is in the set (bit id - 1) is in the next one. */
 void storestep_view(unsigned set);
 /* The process ends, and begins anew with what is on disk; not in the view. */
 void storestep_restart(uint32_t node);
+/* Its power fails: the same, without what was not durable. */
+void storestep_crash(uint32_t node);
 /* All disks take nothing from now on, and then all again. */
 void storestep_hold_disks(bool is_held);
 
@@ -49,6 +58,12 @@ struct storestep_answer {
 /* Asks for something, and lets happen what happens at once. */
 struct storestep_answer storestep_propose(
     uint32_t node, const void *bytes, size_t len);
+/* A key with no more than this value; durability as asked for. */
+struct storestep_answer storestep_put(uint32_t node, const char *key,
+    const char *value, enum replica_durability durability);
+/* How many were asked for anything, and what the n-th (from 1) was told. */
+uint64_t storestep_asked(void);
+struct storestep_answer storestep_answer(uint64_t n);
 struct storestep_answer storestep_admin(
     uint32_t node, enum replica_admin what, uint32_t about, uint32_t votes);
 
@@ -58,5 +73,6 @@ struct storestep_answer storestep_renew(uint32_t node, uint64_t lease);
 /* The replica; NULL: none runs. */
 struct replica *storestep_replica(uint32_t node);
 bool storestep_has_lease(uint32_t node, uint64_t lease);
+bool storestep_has_key(uint32_t node, const char *key);
 
 #endif
