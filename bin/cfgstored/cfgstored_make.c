@@ -39,12 +39,14 @@ static void
 add_nodes(struct replica_config *cfg, const struct cluster_conf *conf)
 {
 	cfg->self = conf->nodes[conf->self].id;
-	cfg->node_count = 0;
+	cfg->node_count = cfg->voteless_count = 0;
 	for (uint32_t i = 0; i < conf->node_count; i++)
 		if (conf->nodes[i].votes > 0)
 			cfg->node[cfg->node_count++] =
 			    (struct kv_voter){ conf->nodes[i].id,
 				    conf->nodes[i].votes };
+		else
+			cfg->voteless_count++;
 }
 
 static void

@@ -126,7 +126,8 @@ take_memory(struct replica_memory *m, const struct replica_config *cfg,
 
 	if (size == 0)
 		size = (size_t)cfg->tail_bytes + 8 * MIB +
-		    cfg->node_count * (cfg->message_bytes_max + MIB / 2);
+		    (cfg->node_count + cfg->voteless_count) *
+			(cfg->message_bytes_max + MIB / 2);
 	m->kv = kv_create(arena, &cfg->kv);
 	replica_window_create(&m->win, arena, size);
 	replica_window_create(&m->live, arena, size / 4);
@@ -136,8 +137,9 @@ take_memory(struct replica_memory *m, const struct replica_config *cfg,
 	    cfg->message_bytes_max, 2 * REPLICA_WORDS_BYTES_MAX);
 	m->out = arena_take(arena, m->out_size);
 	m->chunk = arena_take(arena, REPLICA_CHUNK_BYTES_MAX);
-	m->large =
-	    arena_take(arena, (cfg->node_count + 1) * KV_LOG_RECORD_BYTES_MAX);
+	/* Who has no vote speaks, too; memory that nobody uses is no cost. */
+	m->large = arena_take(
+	    arena, (size_t)REPLICA_LARGE_PLACES * KV_LOG_RECORD_BYTES_MAX);
 	replica_client_create(&m->client, cfg, arena);
 	replica_lease_create(&m->leases, cfg, arena);
 }

@@ -53,7 +53,8 @@ enum {
 struct replica_config {
 	uint32_t self;
 	size_t node_count;
-	struct kv_voter node[LIMIT_NODES]; /* configured; ids ascend */
+	struct kv_voter node[LIMIT_NODES]; /* that have votes; ids ascend */
+	size_t voteless_count; /* of other nodes that may be in the group */
 	enum kv_tie tie;
 	/* Above that of every replica of this node before, over its life. */
 	uint64_t run;

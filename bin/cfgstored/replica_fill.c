@@ -156,7 +156,7 @@ static bool
 take_piece(struct replica *r, const struct replica_part *part)
 {
 	struct replica_fill *fill = &r->fill;
-	uint8_t *large = replica_log_large(r, r->cfg.node_count);
+	uint8_t *large = replica_log_large(r, REPLICA_LARGE_FETCHED);
 	struct rdbuf items = part->items;
 	struct replica_piece piece;
 

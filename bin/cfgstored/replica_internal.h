@@ -23,6 +23,9 @@ enum {
 	REPLICA_GRANT_PARTS = 32,      /* sent for one FETCH */
 	REPLICA_HURRY_MAX = 8,
 	REPLICA_LOGS = 16,
+	/* Of records in pieces: each member's, then the one fetched. */
+	REPLICA_LARGE_FETCHED = LIMIT_NODES,
+	REPLICA_LARGE_PLACES,
 	REPLICA_ANSWERS_MAX =
 	    REPLICA_PENDING_MAX + REPLICA_READS_MAX + REPLICA_ADMINS_MAX + 4,
 };
@@ -277,8 +280,7 @@ struct replica {
 	uint8_t *out; /* one message, or words */
 	size_t out_size;
 	uint8_t *chunk;
-	/* Records in pieces: by place of the sender, then the one fetched. */
-	uint8_t *large;
+	uint8_t *large; /* records in pieces, by place of the sender */
 	size_t large_len[LIMIT_NODES];
 };
 

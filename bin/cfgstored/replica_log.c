@@ -198,7 +198,7 @@ replica_log_piece(
 	size_t *at = &r->large_len[member];
 
 	/* One that is too long comes to nothing, at all members. */
-	if (!r->era.is_open || member >= r->cfg.node_count)
+	if (!r->era.is_open)
 		return;
 	if (len >
 	    KV_LOG_RECORD_BYTES_MAX - num_min(*at, KV_LOG_RECORD_BYTES_MAX)) {

@@ -538,6 +538,8 @@ begin(uint64_t seed)
 		struct world_node *n = &w.node[i];
 
 		w.votes[i] = 1 + (draw(4) == 0);
+		if (w.rules.has_voteless && i + 1 == w.rules.node_count)
+			w.votes[i] = 0;
 		n->id = w.id[i] = i + 1;
 		n->inc = 1;
 		n->disk = replica_disk_open(w.rules.has_large ? 1 << 20 : 8192);

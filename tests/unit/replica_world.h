@@ -31,6 +31,7 @@ struct replica_world {
 	bool has_losses;    /* of disks */
 	bool has_large;     /* values that go in pieces */
 	bool has_elections; /* votes change */
+	bool has_voteless;  /* the last node has none */
 	/* ringd may lose its numbers where the store keeps its log. */
 	bool has_falling_views;
 	bool is_in_memory; /* then nobody loses what was not durable */

@@ -149,9 +149,10 @@ replica_world_make(struct world_node *n)
 
 	replica_config_init(&cfg);
 	cfg.self = n->id;
-	cfg.node_count = w.rules.node_count;
 	for (unsigned i = 0; i < w.rules.node_count; i++)
-		cfg.node[i] = (struct kv_voter){ w.id[i], w.votes[i] };
+		if (w.votes[i] > 0)
+			cfg.node[cfg.node_count++] =
+			    (struct kv_voter){ w.id[i], w.votes[i] };
 	cfg.tie = w.rules.tie;
 	cfg.run = ++n->run;
 	cfg.seed = w.rng.word[0];

@@ -24,6 +24,7 @@ enum {
 	FIVE_LOSING,
 	FIVE_FENCED,
 	LARGE,
+	LARGE_VOTELESS,
 	IN_MEMORY,
 };
 static const struct replica_world worlds[] = {
@@ -42,6 +43,8 @@ static const struct replica_world worlds[] = {
 	    .has_elections = true },
 	[LARGE] = { WORLD, .node_count = 3, .has_losses = true,
 	    .has_large = true },
+	[LARGE_VOTELESS] = { WORLD, .node_count = 3, .has_large = true,
+	    .has_voteless = true },
 	[IN_MEMORY] = { WORLD, .node_count = 3, .is_in_memory = true },
 };
 
@@ -162,6 +165,12 @@ test_replica_large(void)
 }
 
 static void
+test_replica_large_of_who_has_no_vote(void)
+{
+	play(LARGE_VOTELESS);
+}
+
+static void
 test_replica_in_memory(void)
 {
 	play(IN_MEMORY);
@@ -205,6 +214,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_replica_of_five_losing),
 		CHECK_TEST(test_replica_of_five_fenced),
 		CHECK_TEST(test_replica_large),
+		CHECK_TEST(test_replica_large_of_who_has_no_vote),
 		CHECK_TEST(test_replica_in_memory),
 	};
 

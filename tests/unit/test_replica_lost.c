@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a replica's clients are told when a state or a log was thrown away. */
+/* What could get lost: what was done in a state that is gone, pieces. */
 #include <string.h>
 
 #include "bin/cfgstored/replica_wire.h"
@@ -81,12 +81,85 @@ test_lost_write_has_its_deadline(void)
 	storestep_end();
 }
 
+/* ---- who has no vote --------------------------------------------------- */
+
+/* What a record that begins amid the value would do. */
+static size_t
+write_forged(uint8_t *bytes, size_t size)
+{
+	static const struct kv_part part = { .kind = KV_PUT,
+		.key = (const uint8_t *)"forged",
+		.key_len = 6,
+		.value = (const uint8_t *)"x",
+		.value_len = 1 };
+	const struct replica_commands commands = {
+		.node = 3, .run = 99, .count = 1
+	};
+	uint8_t command_bytes[64];
+	struct wrbuf command, wr;
+
+	wrbuf_init(&command, command_bytes, sizeof command_bytes);
+	kv_command_begin(&command, 0, 1);
+	kv_command_add(&command, &part);
+	wrbuf_init(&wr, bytes, size);
+	replica_wire_put_commands(&wr, &commands);
+	replica_wire_put_command(&wr,
+	    &(struct replica_command){ .number = 1000000,
+		.bytes = command.bytes,
+		.len = command.len });
+	CHECK(!command.is_full && !wr.is_full);
+	return wr.len;
+}
+
+/* A value as long as a message, that has the rest where the next begins. */
+static size_t
+write_large(struct wrbuf *wr)
+{
+	static uint8_t value[STORESTEP_MESSAGE_BYTES_MAX + 64];
+	/* Heads of the commands, of the first, of its change. */
+	const size_t at =
+	    STORESTEP_MESSAGE_BYTES_MAX - REPLICA_HEAD_BYTES_MAX - 16 - 12 - 11;
+	/* The last byte is that of the command around it. */
+	const size_t len = write_forged(value + at, sizeof value - at) - 1;
+	const struct kv_part part = { .kind = KV_PUT,
+		.key = (const uint8_t *)"big",
+		.key_len = 3,
+		.value = value,
+		.value_len = at + len };
+
+	kv_command_begin(wr, 0, 1);
+	kv_command_add(wr, &part);
+	return wr->is_full ? 0 : wr->len;
+}
+
+/* It is put together as anybody's; the rest of it is no record. */
+static void
+test_lost_pieces_of_who_has_no_vote(void)
+{
+	static uint8_t bytes[STORESTEP_MESSAGE_BYTES_MAX + 1024];
+	struct wrbuf wr;
+
+	storestep_begin_with_voters(3, 2);
+	CHECK_EQ(put(1, "x"), REPLICA_OK);
+	wrbuf_init(&wr, bytes, sizeof bytes);
+	CHECK(write_large(&wr) > 0);
+	CHECK_EQ(storestep_propose(3, wr.bytes, wr.len).code, REPLICA_OK);
+	storestep_pass_ms(PASS_MS);
+	for (uint32_t node = 1; node <= 3; node++) {
+		CHECK(storestep_has_key(node, "big"));
+		CHECK(!storestep_has_key(node, "forged"));
+	}
+	CHECK_EQ(put(3, "y"), REPLICA_OK);
+	storestep_end();
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_lost_write_is_done_again),
 		CHECK_TEST(test_lost_write_has_its_deadline),
+		CHECK_TEST(test_lost_pieces_of_who_has_no_vote),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
