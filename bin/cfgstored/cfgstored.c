@@ -109,14 +109,28 @@ do_effect(struct cfgstored *d, const struct replica_effect *effect)
 	}
 }
 
+/* Nobody asks a replica that is to be made anew. */
+static void
+refuse(struct cfgstored *d, const struct replica_input *in)
+{
+	const struct replica_effect answer = { .kind = REPLICA_OUT_ANSWER,
+		.answer = { .cookie = in->cookie, .code = REPLICA_CLOSED } };
+
+	if (in->kind == REPLICA_IN_PROPOSE || in->kind == REPLICA_IN_READ ||
+	    in->kind == REPLICA_IN_ADMIN)
+		on_answer(d, &answer);
+}
+
 static void
 step(struct cfgstored *d, struct replica_input *in)
 {
 	struct replica_effect effect;
 
 	/* Of no more use: its last words have been said. */
-	if (d->is_reload_due && in->kind != REPLICA_IN_LOST)
+	if (d->is_reload_due && in->kind != REPLICA_IN_LOST) {
+		refuse(d, in);
 		return;
+	}
 	in->now_ns = d->now_ns;
 	replica_step(d->replica, in);
 	d->is_say_due = d->is_say_due || in->is_more;

@@ -175,6 +175,7 @@ RK_MUST_CHECK bool cfgstored_create(struct cfgstored *d);
 /*
  * A new replica of what is on disk, which is opened, again if it was; its run
  * is above that of each before it, over this node's life: 0 or -E… with why.
+ * What the one before has not answered is answered.
  */
 RK_MUST_CHECK int cfgstored_load(struct cfgstored *d, struct text *why);
 
@@ -244,6 +245,12 @@ struct cfgstored_request *cfgstored_request_take(
 /* The replica has answered. */
 void cfgstored_request_answer(
     struct cfgstored *d, const struct replica_effect *effect);
+
+/*
+ * No replica will ever answer those that are left: they were sent, so nobody
+ * knows.
+ */
+void cfgstored_request_end(struct cfgstored *d);
 
 /* The client is gone. */
 void cfgstored_request_forget(

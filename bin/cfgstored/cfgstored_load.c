@@ -179,6 +179,7 @@ cfgstored_load(struct cfgstored *d, struct text *why)
 
 	if (rc < 0)
 		return rc;
+	cfgstored_request_end(d);
 	if (d->disk != NULL)
 		cfgstored_disk_close(d->disk);
 	d->disk = NULL;

@@ -347,6 +347,19 @@ cfgstored_request_answer(
 	give_back(d, request);
 }
 
+void
+cfgstored_request_end(struct cfgstored *d)
+{
+	struct replica_effect effect = { .kind = REPLICA_OUT_ANSWER,
+		.answer = { .code = REPLICA_UNKNOWN } };
+
+	for (uint32_t i = 0; i < REPLICA_PENDING_MAX; i++) {
+		effect.answer.cookie = d->requests[i].cookie;
+		if (effect.answer.cookie != 0)
+			cfgstored_request_answer(d, &effect);
+	}
+}
+
 /* ---- reads that are ordered --------------------------------------------- */
 
 static void

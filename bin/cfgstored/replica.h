@@ -206,7 +206,9 @@ enum replica_effect_kind {
 	/*
 	 * What is in memory is of no more use: the shell makes a new replica
 	 * of what is on disk, as at a start, leaves the group and joins it
-	 * anew.  All requests have been answered.
+	 * anew.  All requests have been answered.  (Not so when the shell
+	 * makes one by itself, for another incarnation of ringd: after LOST
+	 * those are left that were sent.)
 	 */
 	REPLICA_OUT_RELOAD,
 	REPLICA_EFFECTS

@@ -757,6 +757,33 @@ put key=c len=0
 	set_key 3 a 4 | grep -x 'ok rev=24 n=1'
 }
 
+@test "who waits when ringd is started again below it gets an answer" {
+	local fd i
+	store 3
+	mkfifo asks
+	exec {fd}<>asks
+	background nc -U run1/cfg.sock <&"$fd" >told
+	# Sent, and nobody else says that it has it; or not even sent.
+	kill -STOP "${C[2]}" "${C[3]}"
+	for i in {1..20}; do
+		printf '#w%s set key=k len=1\nx\n' "$i" >&"$fd"
+	done
+	stored 1 ' pending=20 ' >/dev/null
+	slay 1
+	stored 1 'state=away' >/dev/null
+	start 1
+	for i in {1..20}; do
+		appears told "^#w$i (no code=unknown|err code=notquorate) n=75"
+	done
+	grep -q ' no code=unknown ' told
+	kill -CONT "${C[2]}" "${C[3]}"
+	opens 1,2,3
+	# Nothing of it holds up what comes behind.
+	printf 'set key=k len=1\ny\n' >&"$fd"
+	exec {fd}>&-
+	appears told '^ok rev=[0-9]+ n=1$'
+}
+
 @test "who does not read his lists holds little, and nobody up" {
 	store 1
 	local i

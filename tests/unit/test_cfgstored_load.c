@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/log.h"
@@ -52,7 +53,7 @@ load(struct cfgstored *d)
 static bool
 begin(struct cfgstored *d)
 {
-	d->serve = &serve;
+	*d = (struct cfgstored){ .serve = &serve };
 	return CHECK(cfgstored_create(d)) && load(d);
 }
 
@@ -101,11 +102,72 @@ test_load_counts_each_replica(void)
 	end(&second);
 }
 
+/* ---- requests ---------------------------------------------------------- */
+
+/* Of a client that is gone: all that is seen of it is whether it is free. */
+static uint64_t
+take_request(struct cfgstored *d)
+{
+	const uint32_t idx = d->request_free;
+	struct cfgstored_request *request = &d->requests[idx];
+
+	d->request_free = request->next_free;
+	request->cookie = ++d->cookies * REPLICA_PENDING_MAX + idx;
+	return request->cookie;
+}
+
+static size_t
+count_used(const struct cfgstored *d)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < REPLICA_PENDING_MAX; i++)
+		used += d->requests[i].cookie != 0;
+	return used;
+}
+
+static void
+test_load_leaves_nobody_waiting(void)
+{
+	if (!begin(&first))
+		return;
+	for (unsigned i = 0; i < 3; i++)
+		(void)take_request(&first);
+	CHECK_EQ(count_used(&first), 3);
+	if (!load(&first))
+		return;
+	CHECK_EQ(count_used(&first), 0);
+	end(&first);
+}
+
+/* From the time when it is due on. */
+static void
+test_load_refuses_until_it_is_made(void)
+{
+	static const enum replica_input_kind kinds[] = { REPLICA_IN_PROPOSE,
+		REPLICA_IN_READ, REPLICA_IN_ADMIN };
+
+	if (!begin(&first))
+		return;
+	cfgstored_want_reload(&first);
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+		struct replica_input in = { .kind = kinds[i],
+			.deadline_ns = UINT64_MAX };
+
+		in.cookie = take_request(&first);
+		cfgstored_step(&first, &in);
+		CHECK_EQ(count_used(&first), 0);
+	}
+	end(&first);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_load_counts_each_replica),
+		CHECK_TEST(test_load_leaves_nobody_waiting),
+		CHECK_TEST(test_load_refuses_until_it_is_made),
 	};
 	char command[100];
 	int code;
