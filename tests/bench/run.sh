@@ -122,4 +122,5 @@ done
 awk -f "$here/table.awk" "$nodes_dir/results"
 DEATHS=${DEATHS:-${BENCH_QUICK:+10}} bash "$here/deaths.sh"
 FAILOVER_KILLS=${FAILOVER_KILLS:-${BENCH_QUICK:+10}} bash "$here/failover.sh"
+MCAST_REPS=${MCAST_REPS:-${BENCH_QUICK:+1}} bash "$here/multicast.sh"
 STORE_REPS=${STORE_REPS:-${BENCH_QUICK:+1}} bash "$here/store.sh"
