@@ -489,7 +489,7 @@ ringd_client_reloaded(struct ringd *r, const struct ringd_client_config *config)
 	ringd_client_put_pos(&record, &config->pos);
 	put_number(&record, "by", config->by);
 	put_key(&record, "digest");
-	text_put_hex(&record, config->digest);
+	ringd_reload_put_digest(&record, config->digest);
 	put_key(&record, "nodes");
 	for (uint32_t i = 0; i < r->conf->node_count; i++) {
 		if (i > 0)
@@ -643,7 +643,7 @@ ringd_client_snapshot(
 			    &record, get_incarnation(r, status.members.id[i]));
 		}
 		put_key(&record, "config");
-		text_put_hex(&record, r->reload.config);
+		ringd_reload_put_digest(&record, r->reload.config);
 	}
 	text_put_char(&record, '\n');
 	offer(c, sub, &record);

@@ -7,6 +7,7 @@
  */
 #include "bin/ringd/ringd_reload.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "libcommon/base/idmap.h"
@@ -281,7 +282,7 @@ ringd_reload_commit(struct ringd *r, const struct change_effect *effect,
 
 	if (effect->change == RINGD_CHANGE_RELOAD && reload->is_prepared) {
 		take(r);
-		log_line(LOG_LEVEL_NOTICE, "reloaded", "by=%u config=%llx",
+		log_line(LOG_LEVEL_NOTICE, "reloaded", "by=%u config=%016llx",
 		    effect->id.node, (unsigned long long)reload->digest);
 		ringd_client_reloaded(r, &told);
 	}
@@ -414,6 +415,15 @@ ringd_reload_verb(void *arg, struct svc_request *req)
 	return SVC_DONE;
 }
 
+void
+ringd_reload_put_digest(struct text *out, uint64_t digest)
+{
+	char digits[17];
+
+	snprintf(digits, sizeof digits, "%016llx", (unsigned long long)digest);
+	text_put(out, digits);
+}
+
 /* ---- the answer -------------------------------------------------------- */
 
 /* To the log, always: nobody may be waiting. */
@@ -475,7 +485,7 @@ ringd_reload_done(
 	text_put(&out, "ok n=");
 	text_put_u64(&out, items);
 	text_put(&out, " config=");
-	text_put_hex(&out, r->reload.digest);
+	ringd_reload_put_digest(&out, r->reload.digest);
 	text_put(&out, " absent=");
 	put_absent(r, is_try ? get_next(r) : r->conf, &out);
 	text_put_char(&out, '\n');

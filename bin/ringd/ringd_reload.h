@@ -112,6 +112,9 @@ void ringd_reload_read(struct ringd *r);
 /* At the end of a turn, when nothing is being received or delivered. */
 void ringd_reload_turn(struct ringd *r);
 
+/* 16 hexadecimal digits. */
+void ringd_reload_put_digest(struct text *out, uint64_t digest);
+
 /* The first words of an item of the answer, and its last line. */
 void ringd_reload_put(const struct ringd *r, struct text *out);
 void ringd_reload_done(struct ringd *r, struct svc_client *client,

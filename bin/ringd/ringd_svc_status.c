@@ -243,7 +243,7 @@ put_config(struct report *report)
 
 	begin(report, "kind=config");
 	put(report, "digest", "");
-	text_put_hex(&report->out, r->reload.config);
+	ringd_reload_put_digest(&report->out, r->reload.config);
 	put_number(report, "reloads", r->reload.count);
 	put_number(report, "nodes", r->conf->node_count);
 	end(report);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ringkit reload: has all ringds of the ring read their files again.  Before
- * that, quorumd of this node says whether votes and rules of the file would
- * keep the quorum: ringd knows nothing of it.
+ * ringkit reload: has all ringds of the ring read their files again, and the
+ * other daemons behind them.
  */
-#include <stdio.h>
+#include "bin/ringkit/ringkit_reload.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,40 +114,8 @@ get_line(struct ask *ask, struct ask_line *line, uint64_t deadline_ns)
 		    ask_strerror(rc));
 }
 
-/*
- * A node without quorumd has no quorum to lose, and an older one cannot tell:
- * then it watches over itself alone.
- */
-static void
-check_quorum(void)
-{
-	const uint64_t deadline_ns = ask_deadline_ns();
-	struct ask_line line;
-	struct ask *ask;
-	int rc =
-	    ask_open(&ask, opt_rundir(given.rundir), "quorum", deadline_ns);
-
-	if (rc != 0)
-		return;
-	rc = ask_putf(ask, "would\n");
-	if (rc == 0)
-		rc = ask_flush(ask, deadline_ns);
-	if (rc == 0)
-		rc = ask_next(ask, &line, deadline_ns);
-	if (rc != 0)
-		tool_fail(
-		    ask_exitcode(rc), "quorum.sock: %s", ask_strerror(rc));
-	if (line.kind == ASK_NO)
-		tool_fail(EXITCODE_TRYAGAIN,
-		    "this would cost the quorum: --force does it anyway");
-	if (line.kind == ASK_ERR &&
-	    strcmp(ask_value(&line, "code"), "unknown") != 0)
-		tool_fail(ask_line_exitcode(&line), "quorumd: %s",
-		    ask_value(&line, "msg"));
-	ask_close(ask);
-}
-
-static void
+/* The digest of what is in force then. */
+static uint64_t
 reload(struct ask *ask, struct out *out)
 {
 	const uint64_t deadline_ns = ringkit_deadline_ns(RELOAD_NS);
@@ -166,7 +135,9 @@ reload(struct ask *ask, struct out *out)
 		    ask_line_exitcode(&line) == EXITCODE_TRYAGAIN
 			? ": run it again"
 			: ": nothing was changed");
+	digest = strtoull(ask_value(&line, "config"), NULL, 16);
 	show(out, "done", line.word);
+	return digest;
 }
 
 int
@@ -175,6 +146,7 @@ ringkit_reload(int argc, char **argv)
 	int first, rc = opt_parse(&program, argc, argv, &first);
 	struct ask *ask;
 	struct out out;
+	uint64_t digest;
 
 	if (rc == 0 && first < argc)
 		rc = opt_usage(&program, "%s: not expected", argv[first]);
@@ -184,14 +156,15 @@ ringkit_reload(int argc, char **argv)
 		return tool_opt_exit(rc);
 	if (out_open(&out, STDOUT_FILENO) != 0)
 		tool_fail(EXITCODE_OS, "out of memory");
-	if (!given.is_forced)
-		check_quorum();
+	ringkit_reload_would(given.rundir, given.is_forced);
 	rc =
 	    ask_open(&ask, opt_rundir(given.rundir), "ring", ask_deadline_ns());
 	if (rc != 0)
 		tool_fail(ask_exitcode(rc), "ring.sock: %s", ask_strerror(rc));
-	reload(ask, &out);
+	digest = reload(ask, &out);
 	ask_close(ask);
+	if (!given.is_dry && given.is_forced)
+		ringkit_reload_force(given.rundir, digest);
 	out_close(&out);
 	return EXITCODE_OK;
 }

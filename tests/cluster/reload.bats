@@ -113,9 +113,9 @@ detect() # I KEY
 	reload 1 -n -l >dry
 	[ "$(grep -c '^reload change=try .* result=ok differences=[1-9]' dry)" = 3 ]
 	[ "$(detect 1 preset)" = lan ]
-	reload 1 -l >done
-	[ "$(grep -c '^reload change=reload .* result=ok ' done)" = 3 ]
-	grep '^done n=3 config=[0-9a-f]* absent=$' done
+	reload 1 -l >taken
+	[ "$(grep -c '^reload change=reload .* result=ok ' taken)" = 3 ]
+	grep '^done n=3 config=[0-9a-f]* absent=$' taken
 	for i in 1 2 3; do
 		[ "$(detect "$i" preset)" = loaded-vm ]
 		[ "$(detect "$i" heartbeat_ms)" = 250 ]

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "libcommon/os/ask.h"
+#include "libcommon/os/clock.h"
+#include "libcommon/os/opt.h"
+#include "libcommon/os/tool.h"
+
+#include "bin/ringkit/ringkit.h"
+#include "bin/ringkit/ringkit_reload.h"
+
+#define FORCE_NS (30 * CLOCK_S_NS)
+#define LOOK_NS  (50 * CLOCK_MS_NS)
+
+/* NULL: there is no quorumd. */
+static struct ask *
+open_quorum(const char *rundir)
+{
+	struct ask *ask;
+
+	if (ask_open(&ask, opt_rundir(rundir), "quorum", ask_deadline_ns()) !=
+	    0)
+		return NULL;
+	return ask;
+}
+
+static void
+get_line(struct ask *ask, struct ask_line *line)
+{
+	int rc = ask_next(ask, line, ask_deadline_ns());
+
+	if (rc != 0)
+		tool_fail(
+		    ask_exitcode(rc), "quorum.sock: %s", ask_strerror(rc));
+}
+
+static void
+request(struct ask *ask, const char *words)
+{
+	int rc = ask_putf(ask, "%s\n", words);
+
+	if (rc == 0)
+		rc = ask_flush(ask, ask_deadline_ns());
+	if (rc != 0)
+		tool_fail(
+		    ask_exitcode(rc), "quorum.sock: %s", ask_strerror(rc));
+}
+
+void
+ringkit_reload_would(const char *rundir, bool is_forced)
+{
+	struct ask *ask = open_quorum(rundir);
+	struct ask_line line;
+	const char *code, *msg;
+
+	if (ask == NULL)
+		return;
+	request(ask, "would");
+	get_line(ask, &line);
+	code = ask_value(&line, "code");
+	msg = ask_value(&line, "msg");
+	if (strcmp(code, "config") == 0)
+		tool_fail(EXITCODE_CONFIG, "%s: nothing was changed", msg);
+	if (strcmp(code, "quorum") == 0 && !is_forced)
+		tool_fail(EXITCODE_TRYAGAIN,
+		    "%s: nothing was changed; --force does it anyway", msg);
+	if (strcmp(code, "denied") == 0)
+		tool_fail(EXITCODE_DENIED, "quorum.sock: %s", msg);
+	ask_close(ask);
+}
+
+/* ---- by force ---------------------------------------------------------- */
+
+struct standing {
+	uint64_t digest;
+	bool is_current, is_in_force;
+};
+
+static void
+look(struct ask *ask, struct standing *out)
+{
+	struct ask_line line;
+
+	*out = (struct standing){ 0 };
+	request(ask, "status");
+	for (get_line(ask, &line); line.kind == ASK_ITEM;
+	     get_line(ask, &line)) {
+		if (strcmp(ask_value(&line, "kind"), "config") != 0)
+			continue;
+		out->digest = strtoull(ask_value(&line, "digest"), NULL, 16);
+		out->is_current =
+		    strcmp(ask_value(&line, "state"), "current") == 0;
+		out->is_in_force =
+		    strcmp(ask_value(&line, "in_force"), "yes") == 0;
+	}
+}
+
+/* true: it is in force. */
+static bool
+force(struct ask *ask)
+{
+	struct ask_line line;
+
+	request(ask, "reload force=yes");
+	get_line(ask, &line);
+	if (line.kind == ASK_OK)
+		return true;
+	if (ask_line_exitcode(&line) == EXITCODE_TRYAGAIN ||
+	    line.kind == ASK_NO)
+		return false; /* a member has not read it yet */
+	tool_fail(
+	    ask_line_exitcode(&line), "quorumd: %s", ask_value(&line, "msg"));
+}
+
+void
+ringkit_reload_force(const char *rundir, uint64_t digest)
+{
+	const struct timespec pause = { .tv_nsec = (long)LOOK_NS };
+	const uint64_t deadline_ns = ringkit_deadline_ns(FORCE_NS);
+	struct ask *ask = open_quorum(rundir);
+	struct standing now;
+
+	if (ask == NULL)
+		return;
+	do {
+		look(ask, &now);
+		if (now.is_current && now.digest == digest &&
+		    (now.is_in_force || force(ask))) {
+			ask_close(ask);
+			return;
+		}
+		nanosleep(&pause, NULL);
+	} while (clock_now_ns() < deadline_ns);
+	tool_fail(EXITCODE_TRYAGAIN,
+	    "quorumd has not taken it: not all of them have read it");
+}
