@@ -120,6 +120,7 @@ reload(struct ask *ask, struct out *out)
 {
 	const uint64_t deadline_ns = ringkit_deadline_ns(RELOAD_NS);
 	struct ask_line line;
+	uint64_t digest;
 	int rc = ask_putf(ask, "reload try=%s\n", given.is_dry ? "yes" : "no");
 
 	if (rc == 0)

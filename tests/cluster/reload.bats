@@ -13,6 +13,7 @@ setup()
 
 teardown()
 {
+	[ ! -e "$DIR/s/daemons" ] || ringkit sandbox --stop "$DIR/s" || :
 	nodes_end
 }
 
@@ -324,4 +325,35 @@ detect() # I KEY
 	echo '#c reload' >&"$fd"
 	appears out '^#c err code=denied'
 	exec {fd}>&-
+}
+
+@test "votes and nodes reach all daemons; what costs the quorum has to be forced" {
+	local s=$DIR/s
+	# shellcheck disable=SC2154 # slot is of ringd_nodes
+	ringkit sandbox --only=ringd,memberd,quorumd \
+		--port=$((20000 + slot * 8 + BATS_TEST_NUMBER)) 3 "$s" >/dev/null
+	quorum_is() # TEXT
+	{
+		printf 'status\nquit\n' | timeout 60 nc -U "$s/1/quorum.sock" |
+			grep "kind=quorum .*$1"
+	}
+	sed -i 's/^id = 3/&\nvotes = 3/' "$s/ringkit.conf"
+	ringkit reload --rundir "$s/1" -l | grep '^done n=3 '
+	# quorumd says what is in force as soon as all have read it.
+	ringkit reload --rundir "$s/1" -f >/dev/null
+	quorum_is 'quorate=yes votes=5 needed=3 expected=5'
+	sed -i '/^votes/d' "$s/ringkit.conf"
+	ringkit reload --rundir "$s/2" -f >/dev/null
+	ringkit down --rundir "$s/3" --force
+	echo watch >input
+	first_match 'quorate=yes votes=2 ' 60 nc -U "$s/1/quorum.sock"
+	printf '\n[node n4]\nid = 4\nlink0 = 127.0.0.4:4\n' >>"$s/ringkit.conf"
+	run ringkit reload --rundir "$s/1"
+	[ "$status" = 75 ]
+	[[ $output == *'2 of 4 votes'*'nothing was changed'* ]]
+	quorum_is 'quorate=yes votes=2 needed=2 expected=3'
+	ringkit reload --rundir "$s/1" --force | grep 'not asked: n3,n4'
+	quorum_is 'quorate=no votes=2 needed=3 expected=4'
+	ringkit members --rundir "$s/1" | grep '^4 *n4'
+	ringkit sandbox --stop "$s"
 }
