@@ -11,15 +11,29 @@
 #include "libcommon/base/wrbuf.h"
 
 #include "bin/ringd/link.h"
+#include "bin/ringd/session.h"
 
-enum { LINK_FLAG_ASK = 1, LINK_LOSS_ALL = 1000 };
+enum {
+	LINK_FLAG_ASK = 1,
+	LINK_LOSS_ALL = 1000,
+	/* No shorter one is ever sent to find out what gets through. */
+	LINK_PROBE_MIN = LIMIT_FRAME_BYTES_MIN + SESSION_OVERHEAD_BYTES,
+};
+
+static bool
+link_length_is_valid(uint16_t bytes)
+{
+	return bytes == 0 || bytes >= LINK_PROBE_MIN;
+}
 
 static bool
 link_packet_is_valid(const struct link_packet *packet)
 {
 	return packet->link < LIMIT_LINKS && packet->seq != 0 &&
 	    packet->stamp_ns != 0 && packet->loss <= LINK_LOSS_ALL &&
-	    (packet->good & ~packet->heard) == 0;
+	    (packet->good & ~packet->heard) == 0 &&
+	    link_length_is_valid(packet->mtu) &&
+	    link_length_is_valid(packet->probed);
 }
 
 void

@@ -544,6 +544,27 @@ test_link_packet_comes_back_as_it_went(void)
 	CHECK(!link_packet_get(bytes, sizeof bytes, &got));
 }
 
+/* Nobody sends so short a probe: pieces would have no room. */
+static void
+test_link_packet_with_an_impossible_length_is_refused(void)
+{
+	static const uint32_t lengths[] = { 1, 49, 547, 595, 596, 65535 };
+	static const struct link_packet packet = { .seq = 1, .stamp_ns = 1 };
+	enum { MTU_AT = 6, PROBED_AT = 8 };
+
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+		for (int at = MTU_AT; at <= PROBED_AT; at += 2) {
+			uint8_t bytes[LINK_TEXT_BYTES];
+			struct link_packet got;
+
+			link_packet_put(&packet, bytes);
+			bytes[at] = (uint8_t)(lengths[i] >> 8);
+			bytes[at + 1] = (uint8_t)lengths[i];
+			CHECK_EQ(link_packet_get(bytes, sizeof bytes, &got),
+			    lengths[i] >= 596);
+		}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -573,6 +594,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_link_survives_what_a_peer_makes_up),
 		CHECK_TEST(test_link_says_whose_multicasts_are_heard),
 		CHECK_TEST(test_link_packet_comes_back_as_it_went),
+		CHECK_TEST(
+		    test_link_packet_with_an_impossible_length_is_refused),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
