@@ -33,6 +33,18 @@ link_pair_mtu(const struct link_pair *pair)
 	return (uint32_t)num_min(pair->mtu_in, pair->mtu_out);
 }
 
+/*
+ * An answer that asks is answered at once, so that a pair is up after a few
+ * round trips; but not when these take too long, or it would be so for ever.
+ */
+static bool
+link_may_ask(const struct links *l, const struct link_pair *pair)
+{
+	bool is_quick = pair->rtts[0] <= l->timeout_ns; /* or unknown */
+
+	return pair->state != LINK_UP && (!pair->is_asked || is_quick);
+}
+
 /* What the next LINK of the pair says, and that it was said. */
 static void
 link_make(struct links *l, struct link_at at, struct link_effect *out)
@@ -48,7 +60,7 @@ link_make(struct links *l, struct link_at at, struct link_effect *out)
 	pair->told_sent = pair->sent;
 	out->packet = (struct link_packet){
 		.link = at.link,
-		.is_asking = pair->state != LINK_UP || out->bytes != 0,
+		.is_asking = out->bytes != 0 || link_may_ask(l, pair),
 		.seq = ++pair->seq,
 		.stamp_ns = at.now_ns,
 		.echo_ns = pair->stamp_ns,

@@ -147,7 +147,9 @@ void
 ringd_configure_net(struct ringd *r, struct ringd_net_config *cfg)
 {
 	const struct cluster_conf *conf = r->conf;
+	struct totem_config core;
 
+	ringd_configure_totem(r, &core);
 	*cfg = (struct ringd_net_config){
 		.self = conf->nodes[conf->self].id,
 		.node_count = conf->node_count,
@@ -157,7 +159,8 @@ ringd_configure_net(struct ringd *r, struct ringd_net_config *cfg)
 		.incarnation = r->disk.incarnation,
 		.frame_bytes = conf->ring.frame_bytes,
 		.link_mode = (enum link_mode)conf->ring.link_mode,
-		.heartbeat_ns = conf->ring.heartbeat_ns,
+		/* Of the preset, too. */
+		.heartbeat_ns = core.heartbeat_ns,
 		.socket_buffer_bytes = (int)conf->ring.socket_buffer_bytes,
 		.host = { .arg = r,
 		    .cell = on_net_cell,

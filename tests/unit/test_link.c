@@ -53,6 +53,47 @@ test_link_pairs_are_up_within_a_few_round_trips(void)
 	linkworld_end();
 }
 
+/* LINKs a second from node 0 to node 1 over link 0, in ten seconds. */
+static uint64_t
+link_rate(void)
+{
+	uint64_t before = linkworld_now.nodes[0].sent_links[1][0];
+
+	linkworld_run(10000);
+	return (linkworld_now.nodes[0].sent_links[1][0] - before) / 10;
+}
+
+/* Answers that come after the timeout: no end of questions. */
+static void
+test_link_pair_that_is_too_slow_costs_little(void)
+{
+	linkworld_begin(&two, 1);
+	for (uint32_t link = 0; link < 2; link++)
+		linkworld_all(link,
+		    (struct linkworld_wire){ .delay_ns = 250 * LINKWORLD_MS });
+	linkworld_run(2000);
+	CHECK(link_rate() <= 25);
+	CHECK_EQ(linkworld_status(0, 1, 0).state, LINK_INIT);
+	linkworld_end();
+}
+
+/* The preset says how slow the paths may be. */
+static void
+test_link_slow_pair_is_up_with_a_slow_heartbeat(void)
+{
+	struct link_config cfg = two;
+
+	cfg.heartbeat_ns = 100 * LINKWORLD_MS;
+	linkworld_begin(&cfg, 1);
+	for (uint32_t link = 0; link < 2; link++)
+		linkworld_all(link,
+		    (struct linkworld_wire){ .delay_ns = 250 * LINKWORLD_MS });
+	linkworld_run(4000);
+	CHECK(linkworld_is_up(0, 1, 0) && linkworld_is_up(1, 0, 1));
+	CHECK(link_rate() <= 25);
+	linkworld_end();
+}
+
 static void
 test_link_idle_pair_costs_little(void)
 {
@@ -570,6 +611,8 @@ main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_link_pairs_are_up_within_a_few_round_trips),
+		CHECK_TEST(test_link_pair_that_is_too_slow_costs_little),
+		CHECK_TEST(test_link_slow_pair_is_up_with_a_slow_heartbeat),
 		CHECK_TEST(test_link_idle_pair_costs_little),
 		CHECK_TEST(test_link_cut_moves_data_within_100_ms),
 		CHECK_TEST(test_link_deaf_in_one_direction_is_left_by_both),
