@@ -2,9 +2,11 @@
 /*
  * Opening and sending.  A batch goes to all its destinations by one sendmmsg
  * of one message each, which the kernel cuts (UDP_SEGMENT, Linux 4.18).
- * Where that is refused - no checksum offload (EIO), a route that cannot
- * (EINVAL), an old kernel (ENOPROTOOPT) - the socket falls back for good to
- * one message a datagram.
+ * Where that is refused for a destination whose path has become narrower than
+ * a datagram (EMSGSIZE, or EINVAL before Linux 6.15 or so), that one gets a
+ * message a datagram, which are fragmented.  Where it is refused altogether -
+ * no checksum offload (EIO), an old kernel (ENOPROTOOPT), EINVAL whatever is
+ * sent - the socket falls back to that for good.
  */
 #include "libcommon/os/udp.h"
 
@@ -24,6 +26,7 @@
 enum {
 	UDP_TOS_CS6 = 0xc0, /* network control */
 	UDP_PRIORITY = 6,   /* the highest that needs no privilege */
+	UDP_REFUSALS = 8,   /* in a row: no matter of the path */
 };
 
 /* ---- opening ----------------------------------------------------------- */
@@ -168,15 +171,27 @@ udp_count_error(struct udp *udp, int error, uint32_t datagrams)
 static bool
 udp_is_segment_refusal(int error)
 {
-	return error == EINVAL || error == EIO || error == ENOPROTOOPT ||
-	    error == EOPNOTSUPP;
+	return error == EMSGSIZE || error == EINVAL || error == EIO ||
+	    error == ENOPROTOOPT || error == EOPNOTSUPP;
+}
+
+/* Is it the path's matter, or will it be refused for ever? */
+static void
+udp_note_refusal(struct udp *udp, int error)
+{
+	if (error == EMSGSIZE)
+		return;
+	udp->refusals++;
+	if (error != EINVAL || udp->refusals == UDP_REFUSALS)
+		udp->has_segment = false;
 }
 
 /*
  * Sends messages from *at on; a message that fails is dropped and the next one
  * tried, but not at the first failure: that may be of a datagram sent long ago,
  * and is told once, to whoever comes next.  A refusal of segmentation stops
- * it, with *at at the message that was refused, and answers false.
+ * it, with *at at the message that was refused, and answers false; errno says
+ * why.
  */
 static bool
 udp_transmit(struct udp *udp, struct udp_tx *tx, uint32_t *at)
@@ -203,6 +218,8 @@ udp_transmit(struct udp *udp, struct udp_tx *tx, uint32_t *at)
 			++*at;
 			continue;
 		}
+		if (tx->datagrams > 1)
+			udp->refusals = 0;
 		for (; sent > 0; sent--, ++*at) {
 			udp->counters.sent_datagrams += tx->datagrams;
 			udp->counters.sent_bytes += tx->pieces[*at].iov_len;
@@ -256,7 +273,7 @@ udp_send_cut(struct udp *udp, const struct udp_batch *batch,
 		tx.messages[i].msg_hdr.msg_controllen = sizeof control.bytes;
 	}
 	if (!udp_transmit(udp, &tx, &done))
-		udp->has_segment = false;
+		udp_note_refusal(udp, errno);
 	return done;
 }
 
@@ -280,15 +297,18 @@ void
 udp_send(struct udp *udp, const struct udp_batch *batch,
     const union udp_addr *const *to, size_t to_count)
 {
-	uint32_t done = 0;
+	uint32_t count = (uint32_t)to_count, done = 0;
 
 	ENSURE(batch->segment_bytes > 0 && batch->len > 0);
 	ENSURE(batch->segment_bytes <= UDP_BATCH_BYTES);
 	ENSURE(batch->len <= UDP_BATCH_BYTES);
 	ENSURE(batch->len <= batch->segment_bytes * UDP_BATCH_SEGMENTS);
 	ENSURE(to_count <= UDP_DESTINATIONS_MAX);
-	if (udp->has_segment || batch->len <= batch->segment_bytes)
-		done = udp_send_cut(udp, batch, to, (uint32_t)to_count);
-	for (; done < to_count; done++)
-		udp_send_apart(udp, batch, to[done]);
+	while (done < count) {
+		if (udp->has_segment || batch->len <= batch->segment_bytes)
+			done +=
+			    udp_send_cut(udp, batch, to + done, count - done);
+		if (done < count)
+			udp_send_apart(udp, batch, to[done++]);
+	}
 }

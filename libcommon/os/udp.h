@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UDP sockets in batches: one system call for many datagrams.
  *
- * Sending uses the kernel's segmentation (UDP_SEGMENT) where it works and
- * falls back to one message a datagram where it does not; receiving uses
- * UDP_GRO.  Nothing here blocks, and a datagram that cannot be sent is
- * dropped and counted: the ring's own retransmission is the remedy.
+ * Sending uses the kernel's segmentation (UDP_SEGMENT) where it works, and one
+ * message a datagram where it does not, or not to that destination for its
+ * path has become narrower than a datagram; receiving uses UDP_GRO.  Nothing
+ * here blocks, and a datagram that cannot be sent is dropped and counted: the
+ * ring's own retransmission is the remedy.
  */
 #ifndef RK_UDP_H
 #define RK_UDP_H
@@ -62,8 +63,9 @@ struct udp_counters {
 
 struct udp {
 	int fd;           /* -1 when closed */
-	bool has_segment; /* UDP_SEGMENT has not been refused yet */
+	bool has_segment; /* UDP_SEGMENT has not been refused for good yet */
 	bool has_gro;
+	uint32_t refusals; /* of UDP_SEGMENT, perhaps for good, in a row */
 	int rx_buffer_bytes, tx_buffer_bytes; /* what the kernel gave */
 	int last_error; /* errno of the last dropped_error, 0 */
 	struct udp_counters counters;
