@@ -44,28 +44,36 @@ on_net_rolled_back(void *arg)
 	loop_stop(r->loop, EXITCODE_TRYAGAIN);
 }
 
+static void
+log_outlived(uint64_t incarnation, const char *msg)
+{
+	log_line(LOG_LEVEL_ERROR, "outlived", "inc=%llu msg=%s",
+	    (unsigned long long)incarnation, msg);
+}
+
 /*
  * The state folder is lost and the clock was set back.  Who never had company
- * may take a higher incarnation.  Of who had, another process speaks in its
- * name: one of the two must be stopped, and they are not to outbid each other.
+ * may take a higher incarnation, and so may who is only told that its own life
+ * is over.  Else, of who had company another process speaks in its name: one
+ * of the two must be stopped, and they are not to outbid each other.
  */
 static void
 on_net_outlived(void *arg, uint64_t incarnation)
 {
 	struct ringd *r = arg;
+	bool is_over = incarnation == r->disk.incarnation + 1;
 
 	if (r->is_outlived)
 		return;
 	r->is_outlived = true;
-	if (r->had_company) {
-		log_line(LOG_LEVEL_ERROR, "outlived",
-		    "inc=%llu msg=another\\0040process\\0040is\\0040this\\0040node",
-		    (unsigned long long)incarnation);
+	if (r->had_company && !is_over) {
+		log_outlived(incarnation,
+		    "another\\0040process\\0040is\\0040this\\0040node");
 		return;
 	}
-	log_line(LOG_LEVEL_ERROR, "outlived",
-	    "inc=%llu msg=state\\0040lost\\0040and\\0040clock\\0040set\\0040back",
-	    (unsigned long long)incarnation);
+	log_outlived(incarnation,
+	    is_over ? "this\\0040life\\0040was\\0040told\\0040dead"
+		    : "state\\0040lost\\0040and\\0040clock\\0040set\\0040back");
 	r->outlived_by = incarnation;
 	loop_stop(r->loop, EXITCODE_TRYAGAIN);
 }

@@ -84,8 +84,9 @@ struct session_hello {
 	uint64_t echo;       /* of your challenge; 0: none */
 	uint64_t to_session; /* the session of yours I believe; 0: none */
 	uint64_t highest;    /* highest counter I took from it */
-	uint64_t outlived;   /* a later incarnation of yours that I believe,
-				with the echo only; 0: none */
+	uint64_t outlived;   /* a later incarnation of yours that I believed,
+				or yours + 1: it is known to be dead; with the
+				echo only; 0: none */
 	uint64_t table_hash; /* of my node table */
 	uint8_t ciphers;     /* that I can open */
 };

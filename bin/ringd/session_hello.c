@@ -179,7 +179,8 @@ session_answer(struct session *s, struct session_peer *peer,
 }
 
 /* It is an older life of the peer: its state is lost and its clock was set
- * back, or it is a recording.  Only the first can do anything with the answer.
+ * back; or one that is known to be dead: its machine was set back; or it is a
+ * recording.  Only the first two can do anything with the answer.
  */
 static void
 session_tell_outlived(struct session *s, struct session_peer *peer,
@@ -189,7 +190,7 @@ session_tell_outlived(struct session *s, struct session_peer *peer,
 		return;
 	struct session_hello *answer = session_greet(s, peer, now_ns);
 	answer->echo = hello->challenge;
-	answer->outlived = peer->incarnation;
+	answer->outlived = num_max(peer->incarnation, peer->buried + 1);
 }
 
 /* Does the peer speak for a life that is known to be over? */

@@ -398,6 +398,33 @@ test_session_nothing_of_a_buried_life_is_believed(void)
 	CHECK_EQ(handshake_arrive(&h, &hello), SESSION_REFUSED_INCARNATION);
 }
 
+/* As of a machine that is set back to when that life was not over. */
+static void
+test_session_buried_life_that_is_back_is_told(void)
+{
+	uint64_t dead;
+
+	two_nodes_that_believe_each_other();
+	dead = h.nodes[0].incarnation;
+	CHECK(is_buried(dead));
+	h.nodes[0].incarnation--;
+	handshake_boot(&h, 0);
+	handshake_run(&h, 50 * MS);
+	CHECK(!handshake_believes(&h, 1, 0));
+	CHECK_EQ(h.nodes[0].outlived_by, dead + 1);
+
+	h.nodes[0].incarnation = dead + 1;
+	handshake_boot(&h, 0);
+	handshake_run(&h, 50 * MS);
+	CHECK(handshake_believes(&h, 1, 0));
+
+	/* Of a later life it is told that one. */
+	h.nodes[0].incarnation = dead - 1;
+	handshake_boot(&h, 0);
+	handshake_run(&h, 50 * MS);
+	CHECK_EQ(h.nodes[0].outlived_by, dead + 2);
+}
+
 static void
 test_session_next_life_is_believed_after_an_obituary(void)
 {
@@ -665,6 +692,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_session_older_incarnation_is_refused),
 		CHECK_TEST(test_session_outlived_needs_a_fresh_echo),
 		CHECK_TEST(test_session_nothing_of_a_buried_life_is_believed),
+		CHECK_TEST(test_session_buried_life_that_is_back_is_told),
 		CHECK_TEST(
 		    test_session_next_life_is_believed_after_an_obituary),
 		CHECK_TEST(test_session_obituary_of_another_life_is_nothing),
