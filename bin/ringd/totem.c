@@ -384,8 +384,9 @@ hear_verdict(struct totem *t, const struct totem_input *in)
 	if (node < 0 || (uint32_t)node == t->self ||
 	    t->state == TOTEM_STATE_LEFT)
 		return;
+	/* A verdict on a later life than is known here is one on this, too. */
 	if (in->peer.incarnation != 0 &&
-	    in->peer.incarnation != t->peer[node].incarnation)
+	    in->peer.incarnation < t->peer[node].incarnation)
 		return;
 	if (verdict == TOTEM_PEER_DEAD)
 		totem_detect_verdict(t, (uint32_t)node, TOTEM_REASON_TIMEOUT);

@@ -173,7 +173,8 @@ struct totem_input {
 		struct totem_ring_id gate; /* ignored unless installed */
 		struct {
 			uint32_t node;
-			uint64_t incarnation; /* of the accused; 0: current */
+			uint64_t incarnation; /* of the accused; 0: current;
+						 an older one: no matter */
 			uint32_t link;
 			enum totem_verdict verdict;
 		} peer;

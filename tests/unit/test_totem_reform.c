@@ -149,20 +149,40 @@ test_totem_silent_member_is_excluded(void)
 }
 
 static void
+prove_dead(uint64_t incarnation)
+{
+	struct totem_input in = { .kind = TOTEM_IN_PEER };
+
+	in.peer.node = 3;
+	in.peer.incarnation = incarnation;
+	in.peer.verdict = TOTEM_PEER_PROOF;
+	ringlet_step(&r, 0, &in);
+}
+
+static void
 test_totem_member_proved_dead_is_excluded_at_once(void)
 {
 	if (!open_three())
 		return;
-	struct totem_input in = { .kind = TOTEM_IN_PEER };
-	in.peer.node = 3;
-	in.peer.incarnation = 9; /* another incarnation: no matter */
-	in.peer.verdict = TOTEM_PEER_PROOF;
-	ringlet_step(&r, 0, &in);
+	ringlet_start(&r, 2);
+	CHECK(ringlet_run_until(&r, ringlet_is_whole, 100 * RINGLET_MS));
+	ringlet_forget(&r);
+	prove_dead(1); /* the life before this one: no matter */
 	CHECK_EQ(core(0)->state, TOTEM_STATE_OPERATIONAL);
 
 	ringlet_kill(&r, 2);
-	in.peer.incarnation = 1;
-	ringlet_step(&r, 0, &in);
+	prove_dead(2);
+	check_departure(TOTEM_REASON_PROOF, 10 * RINGLET_MS);
+}
+
+/* It was believed, and died before it said anything to the ring. */
+static void
+test_totem_member_whose_next_life_is_dead_is_excluded_at_once(void)
+{
+	if (!open_three())
+		return;
+	ringlet_kill(&r, 2);
+	prove_dead(2);
 	check_departure(TOTEM_REASON_PROOF, 10 * RINGLET_MS);
 }
 
@@ -660,6 +680,8 @@ main(int argc, char **argv)
 		    test_totem_start_alone_waits_for_company_then_goes_on),
 		CHECK_TEST(test_totem_silent_member_is_excluded),
 		CHECK_TEST(test_totem_member_proved_dead_is_excluded_at_once),
+		CHECK_TEST(
+		    test_totem_member_whose_next_life_is_dead_is_excluded_at_once),
 		CHECK_TEST(test_totem_verdicts_about_links_only_probe),
 		CHECK_TEST(test_totem_leaver_is_let_go_at_once),
 		CHECK_TEST(test_totem_leaver_answers_who_still_counts_on_it),
