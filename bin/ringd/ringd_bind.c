@@ -14,7 +14,7 @@
 
 #include "bin/ringd/ringd_conf.h"
 
-enum { BUFFER_BYTES = 8 << 20, DRAIN_MAX = 100000 };
+enum { BUFFER_BYTES = 8 << 20, DRAIN_MAX = 100000, ERRORS_MAX = 8 };
 
 static int
 open_patiently(struct udp *udp, const union udp_addr *addr, int buffer_bytes)
@@ -105,14 +105,25 @@ ringd_bind_groups(
 	return 0;
 }
 
+/* An error is of what was sent; what was received lies behind it. */
+static void
+drain(int fd)
+{
+	int errors = 0;
+	char byte;
+
+	for (int i = 0; i < DRAIN_MAX && errors < ERRORS_MAX; i++) {
+		if (recv(fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0)
+			continue;
+		if (errno == EAGAIN)
+			return;
+		errors++;
+	}
+}
+
 void
 ringd_bind_drain(const struct cluster_conf *conf, const struct udp *links)
 {
-	char byte;
-
 	for (uint32_t link = 0; link < conf->link_count; link++)
-		for (int i = 0; i < DRAIN_MAX; i++)
-			if (recv(links[link].fd, &byte, sizeof byte,
-				MSG_DONTWAIT) < 0)
-				break;
+		drain(links[link].fd);
 }
