@@ -135,6 +135,26 @@ on_ready(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 	close_ready(s);
 }
 
+/* The end of a pipe that the child is to write to: 0 or -E…. */
+static int
+open_ready(struct supervisor *s, int *write_fd)
+{
+	int ends[2];
+
+	close_ready(s);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	s->ready_slot = loop_add_fd(s->loop, ends[0], on_ready, s);
+	if (s->ready_slot < 0) {
+		fd_close(&ends[0]);
+		fd_close(&ends[1]);
+		return s->ready_slot;
+	}
+	s->ready_read_fd = ends[0];
+	*write_fd = ends[1];
+	return 0;
+}
+
 /* ---- a birth ----------------------------------------------------------- */
 
 static void
@@ -166,29 +186,25 @@ become_child(struct supervisor *s, int ready_fd)
 static int
 give_birth(struct supervisor *s)
 {
-	int ends[2] = { -1, -1 }, rc = 0;
+	int write_fd = -1, rc;
 	pid_t child;
 
-	close_ready(s);
 	s->is_serving = false;
 	*s->page = (struct supervisor_page){ 0 };
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
+	/* All that may fail comes first: no child lives on unknown. */
+	rc = open_ready(s, &write_fd);
+	if (rc < 0)
+		return rc;
 	child = fork();
 	if (child == 0) {
-		fd_close(&ends[0]);
-		become_child(s, ends[1]);
+		become_child(s, write_fd);
 		return 1;
 	}
-	if (child < 0)
-		rc = -errno;
-	fd_close(&ends[1]);
-	s->ready_read_fd = ends[0];
-	s->ready_slot =
-	    rc < 0 ? rc : loop_add_fd(s->loop, ends[0], on_ready, s);
-	if (s->ready_slot < 0) {
-		fd_close(&s->ready_read_fd);
-		return s->ready_slot;
+	rc = child < 0 ? -errno : 0;
+	fd_close(&write_fd);
+	if (rc < 0) {
+		close_ready(s);
+		return rc;
 	}
 	s->child = child;
 	s->born_ns = clock_now_ns();
