@@ -85,10 +85,11 @@ on_check(struct loop *loop, void *arg, uint64_t now_ns)
 	supervisor_look(s, &look);
 	if (!supervisor_is_hung(&s->watch, &look, now_ns) || s->is_killed)
 		return;
+	/* First, for writing the line may have to wait for a disk. */
 	s->is_killed = true;
+	kill(s->child, SIGKILL);
 	log_line(LOG_LEVEL_ERROR, "hangs", "inc=%llu",
 	    (unsigned long long)atomic_load(&s->page->incarnation));
-	kill(s->child, SIGKILL);
 }
 
 static uint64_t
