@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,9 @@ daemon_harden(void)
 	struct rlimit none = { 0, 0 };
 
 	umask(0077);
+	/* Whoever started us may not have cared; then no end would be told,
+	 * and the number of a child that ended would be free for others. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	/* Refusals are harmless: these are nets, not the fence. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

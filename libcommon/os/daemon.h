@@ -46,7 +46,8 @@ bool daemon_notify(const char *lines);
 /* Becomes that user, with its groups, for good: 0 or -E…. */
 RK_MUST_CHECK int daemon_become(const char *user_name);
 
-/* No core file with keys in it, no new privileges, a private umask. */
+/* No core file with keys in it, no new privileges, a private umask; and
+ * children that wait to be waited for. */
 void daemon_harden(void);
 
 #endif

@@ -191,6 +191,25 @@ ring_pid()
 	run ! grep -q '^died' log1
 }
 
+@test "started with SIGCHLD ignored, it hears of a death all the same" {
+	env --ignore-signal=CHLD true 2>/dev/null ||
+		skip "needs env --ignore-signal"
+	config 1
+	# shellcheck disable=SC2016 # it is for the script
+	printf '#!/bin/sh\nexec env --ignore-signal=CHLD %s "$@"\n' "$RINGD" \
+		>deaf
+	chmod 755 deaf
+	RINGD=$DIR/deaf
+	start 1
+	local inc
+	inc=$(inc_of 1)
+	crash 1
+	another_life 1 "$inc"
+	appears log1 "^died inc=$inc by=signal number=9 "
+	kill -TERM "${PID[1]}"
+	ends 1 0
+}
+
 @test "--no-supervisor: one process, that stays dead" {
 	config 2
 	start 1

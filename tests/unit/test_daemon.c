@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,18 @@ test_daemon_harden_makes_new_files_private(void)
 	CHECK_EQ(umask(before), 0077);
 }
 
+/* Whoever is to hear of its children's ends may be started like this. */
+static void
+test_daemon_harden_lets_children_wait_to_be_waited_for(void)
+{
+	struct sigaction now;
+
+	(void)signal(SIGCHLD, SIG_IGN);
+	daemon_harden();
+	CHECK_EQ(sigaction(SIGCHLD, NULL, &now), 0);
+	CHECK(now.sa_handler == SIG_DFL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,6 +116,8 @@ main(int argc, char **argv)
 		    test_daemon_die_names_the_program_and_gives_the_code),
 		CHECK_TEST(test_daemon_become_nobody_fails_cleanly),
 		CHECK_TEST(test_daemon_harden_makes_new_files_private),
+		CHECK_TEST(
+		    test_daemon_harden_lets_children_wait_to_be_waited_for),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
