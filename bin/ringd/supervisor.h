@@ -31,7 +31,7 @@ struct udp;
 /* Written by the child alone. */
 struct supervisor_page {
 	_Atomic uint64_t turns;       /* of its loop; 0: not there yet */
-	_Atomic uint64_t incarnation; /* 0: it has not spoken */
+	_Atomic uint64_t incarnation; /* 0: it has none yet, nor spoken */
 	_Atomic bool has_left;        /* by LEAVE: there is nothing to tell */
 	_Atomic bool is_ending;       /* its loop is over */
 	/* The keys as they are since they were changed; 0: they were not. */
@@ -87,6 +87,14 @@ bool supervisor_is_hung(struct supervisor_watch *watch,
  * counts those that followed one another.
  */
 uint64_t supervisor_delay_ns(uint32_t *deaths, uint64_t lived_ns);
+
+/*
+ * Is the code of a child that ended no reason to end as well, for the next one
+ * may fare better?  75 says so.  What hinders a birth, where another birth was
+ * possible, may pass, too: the dead one's writer still waits for a disk and
+ * holds the lock of the state folder, the disk is full, memory is short.
+ */
+bool supervisor_is_passing(int code, bool was_serving);
 
 /* ---- the processes ----------------------------------------------------- */
 

@@ -49,8 +49,8 @@ tell(struct supervisor *s, const siginfo_t *end)
 
 /*
  * A child that ended with a code knew what it did, and the code is for whoever
- * started us; but 75 asks for a new life.  One that never served will not do
- * so the next time.
+ * started us; but 75 asks for a new life.  If none ever served, the next one
+ * will not do so.
  */
 static bool
 is_last(const struct supervisor *s, const siginfo_t *end)
@@ -58,7 +58,7 @@ is_last(const struct supervisor *s, const siginfo_t *end)
 	if (s->is_leaving || !s->has_served)
 		return true;
 	return end->si_code == CLD_EXITED &&
-	    end->si_status != EXITCODE_TRYAGAIN;
+	    !supervisor_is_passing(end->si_status, s->is_serving);
 }
 
 static int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* When a child hangs, and when the next one is born. */
 #include "libcommon/base/num.h"
+#include "libcommon/os/exitcode.h"
 
 #include "bin/ringd/supervisor.h"
 
@@ -35,6 +36,14 @@ supervisor_delay_ns(uint32_t *deaths, uint64_t lived_ns)
 		delay_ns = num_min(2 * delay_ns, SUPERVISOR_DELAY_MAX_NS);
 	*deaths += *deaths < UINT32_MAX;
 	return delay_ns;
+}
+
+bool
+supervisor_is_passing(int code, bool was_serving)
+{
+	if (code == EXITCODE_CANTCREATE || code == EXITCODE_OS)
+		return !was_serving;
+	return code == EXITCODE_TRYAGAIN;
 }
 
 /* One slot is whole at any moment, whenever the child dies. */

@@ -191,6 +191,20 @@ ring_pid()
 	run ! grep -q '^died' log1
 }
 
+@test "what hinders a birth is waited for" {
+	config 1
+	start 1
+	local inc
+	inc=$(inc_of 1)
+	chmod 555 state1
+	crash 1
+	appears log1 '^died inc=0 by=exit number=73 restart_ms=[24]00'
+	chmod 755 state1
+	another_life 1 "$inc"
+	kill -TERM "${PID[1]}"
+	ends 1 0
+}
+
 @test "started with SIGCHLD ignored, it hears of a death all the same" {
 	env --ignore-signal=CHLD true 2>/dev/null ||
 		skip "needs env --ignore-signal"

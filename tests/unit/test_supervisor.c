@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* When a child counts as hanging, and when the next one is born. */
+#include "libcommon/os/exitcode.h"
+
 #include "bin/ringd/supervisor.h"
 #include "tests/unit/check.h"
 
@@ -126,6 +128,29 @@ test_supervisor_delays_grow_and_are_forgotten(void)
 	    SUPERVISOR_DELAY_MIN_NS);
 }
 
+static void
+test_supervisor_goes_on_after_what_may_pass(void)
+{
+	static const struct {
+		int code;
+		bool is_passing, is_passing_in_service;
+	} rows[] = {
+		{ EXITCODE_OK, false, false },
+		{ EXITCODE_TRYAGAIN, true, true },
+		{ EXITCODE_CANTCREATE, true, false },
+		{ EXITCODE_OS, true, false },
+		{ EXITCODE_CONFIG, false, false },
+		{ EXITCODE_INTERNAL, false, false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		CHECK_EQ(supervisor_is_passing(rows[i].code, false),
+		    rows[i].is_passing);
+		CHECK_EQ(supervisor_is_passing(rows[i].code, true),
+		    rows[i].is_passing_in_service);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -137,6 +162,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_supervisor_spares_who_gets_no_processor),
 		CHECK_TEST(test_supervisor_sees_who_turns_in_vain),
 		CHECK_TEST(test_supervisor_delays_grow_and_are_forgotten),
+		CHECK_TEST(test_supervisor_goes_on_after_what_may_pass),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
