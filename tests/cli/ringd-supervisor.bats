@@ -176,7 +176,7 @@ ring_pid()
 	kill -USR1 "${PID[1]}"
 	appears log1 '^dump kind=ring'
 	kill -HUP "${PID[1]}"
-	appears log1 '^reload-ignored'
+	appears log1 '^reload-result outcome=committed '
 }
 
 @test "what makes a start impossible ends both, with the reason's code" {
