@@ -85,13 +85,13 @@ put_rule(const struct cfgstored *d, const struct replica_status *status,
 	cfgstored_put_voters(out, "electorate", e);
 	if (status->electorates.next.count > 0)
 		cfgstored_put_voters(out, "next", &status->electorates.next);
-	cfgstored_reload_put(d, e, out);
 	cfgstored_put_number(out, "votes", count_votes(e, &status->members));
 	cfgstored_put_number(out, "needed", count_votes(e, NULL) / 2 + 1);
 	cfgstored_put(out, "tie", ties[store->tie]);
 	cfgstored_put(
 	    out, "durability", store->is_in_memory ? "memory" : "disk");
 	cfgstored_put(out, "permitted", cfgstored_yes_no(d->is_permitted));
+	cfgstored_reload_put(d, e, out);
 }
 
 /* How much of what may be, each beside its limit. */

@@ -190,7 +190,7 @@ stop_all() # I
 	set_key 1 a one | grep '^ok'
 	edit 3
 	reload 1
-	until_says 'electorate=1:1,2:1 .*offered=3:1' c 1 status
+	until_says 'electorate=1:1,2:1 .*permitted=yes offered=3:1 ' c 1 status
 	until_says '^ok electorate=1:1,2:1 offered=3:1' c 2 electorate
 	start 3
 	cfgstored_starts 3
