@@ -8,7 +8,6 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,17 +24,6 @@
 #include "bin/ringd/ringd_bind.h"
 
 /* ---- signals ----------------------------------------------------------- */
-
-/* Never to a process that merely has its number: it is there, or a zombie. */
-static void
-signal_child(const struct supervisor *s, int signo)
-{
-	siginfo_t end = { .si_pid = 0 };
-
-	if (waitid(P_PID, (id_t)s->child, &end, WEXITED | WNOHANG | WNOWAIT) ==
-	    0)
-		kill(s->child, signo);
-}
 
 static void
 on_child(struct loop *loop, void *arg, int signo, uint64_t now_ns)
@@ -57,7 +45,7 @@ on_leave(struct loop *loop, void *arg, int signo, uint64_t now_ns)
 	(void)now_ns;
 	s->is_leaving = true;
 	if (s->child != 0) {
-		signal_child(s, SUPERVISOR_LEAVE);
+		supervisor_signal(s, SUPERVISOR_LEAVE);
 		return;
 	}
 	s->is_over = true;
@@ -74,7 +62,7 @@ on_relay(struct loop *loop, void *arg, int signo, uint64_t now_ns)
 	(void)now_ns;
 	/* Before it watches for them they would end it. */
 	if (s->child != 0 && s->is_serving)
-		signal_child(s, signo);
+		supervisor_signal(s, signo);
 }
 
 /* ---- timers ------------------------------------------------------------ */
@@ -99,7 +87,7 @@ on_check(struct loop *loop, void *arg, uint64_t now_ns)
 		return;
 	/* First, for writing the line may have to wait for a disk. */
 	s->is_killed = true;
-	signal_child(s, SIGKILL);
+	supervisor_signal(s, SIGKILL);
 	log_line(LOG_LEVEL_ERROR, "hangs", "inc=%llu",
 	    (unsigned long long)atomic_load(&s->page->incarnation));
 }

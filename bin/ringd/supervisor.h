@@ -156,6 +156,10 @@ RK_MUST_CHECK int supervisor_attend(struct supervisor *s, struct loop *loop,
 /* At the child, as it is now.  For supervisor.c. */
 void supervisor_look(const struct supervisor *s, struct supervisor_look *out);
 
+/* To the child, and never to a process that merely has its number.  For
+ * supervisor.c. */
+void supervisor_signal(const struct supervisor *s, int signo);
+
 /* SIGCHLD came: if the child has ended, all that follows.  For supervisor.c. */
 void supervisor_reap(struct supervisor *s, uint64_t now_ns);
 

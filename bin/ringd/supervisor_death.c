@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What follows from the end of a child. */
+/* What follows from the end of a child, and what may end it. */
 #include <sys/wait.h>
 
 #include <unistd.h>
@@ -20,6 +20,17 @@ takes_conf(struct supervisor *s)
 
 	s->plan.conf = ringd_confs_get(s->plan.confs, before);
 	return s->plan.conf != before;
+}
+
+/* It is there, or a zombie: nobody else has its number. */
+void
+supervisor_signal(const struct supervisor *s, int signo)
+{
+	siginfo_t end = { .si_pid = 0 };
+
+	if (waitid(P_PID, (id_t)s->child, &end, WEXITED | WNOHANG | WNOWAIT) ==
+	    0)
+		kill(s->child, signo);
 }
 
 /* First of all that follows from a death: the others wait for it. */

@@ -362,98 +362,6 @@ test_session_outlived_needs_a_fresh_echo(void)
 	CHECK(handshake_believes(&h, 1, 0));
 }
 
-/* ---- obituaries -------------------------------------------------------- */
-
-static bool
-is_buried(uint64_t incarnation)
-{
-	return session_bury(h.nodes[1].s, 0, incarnation, h.now_ns);
-}
-
-static void
-test_session_nothing_of_a_buried_life_is_believed(void)
-{
-	struct handshake_packet data, hello;
-	uint64_t dead;
-
-	two_nodes_that_believe_each_other();
-	dead = h.nodes[0].incarnation;
-	data = handshake_data(&h, 0, 1); /* it comes by a slower link */
-	land_all();
-	CHECK(is_buried(dead));
-	session_assert(h.nodes[1].s);
-
-	CHECK(!handshake_believes(&h, 1, 0));
-	CHECK_EQ(handshake_arrive(&h, &data), SESSION_REFUSED_SESSION);
-	/* It would still echo what it is asked. */
-	handshake_run(&h, 50 * MS);
-	CHECK(!handshake_believes(&h, 1, 0));
-
-	/* A HELLO of its own, held back. */
-	hello = data;
-	hello.header.kind = SESSION_HELLO;
-	hello.hello = (struct session_hello){
-		.incarnation = dead, .challenge = 5, .ciphers = 1
-	};
-	CHECK_EQ(handshake_arrive(&h, &hello), SESSION_REFUSED_INCARNATION);
-}
-
-/* As of a machine that is set back to when that life was not over. */
-static void
-test_session_buried_life_that_is_back_is_told(void)
-{
-	uint64_t dead;
-
-	two_nodes_that_believe_each_other();
-	dead = h.nodes[0].incarnation;
-	CHECK(is_buried(dead));
-	h.nodes[0].incarnation--;
-	handshake_boot(&h, 0);
-	handshake_run(&h, 50 * MS);
-	CHECK(!handshake_believes(&h, 1, 0));
-	CHECK_EQ(h.nodes[0].outlived_by, dead + 1);
-
-	h.nodes[0].incarnation = dead + 1;
-	handshake_boot(&h, 0);
-	handshake_run(&h, 50 * MS);
-	CHECK(handshake_believes(&h, 1, 0));
-
-	/* Of a later life it is told that one. */
-	h.nodes[0].incarnation = dead - 1;
-	handshake_boot(&h, 0);
-	handshake_run(&h, 50 * MS);
-	CHECK_EQ(h.nodes[0].outlived_by, dead + 2);
-}
-
-static void
-test_session_next_life_is_believed_after_an_obituary(void)
-{
-	uint64_t dead;
-
-	two_nodes_that_believe_each_other();
-	dead = h.nodes[0].incarnation;
-	CHECK(is_buried(dead));
-	handshake_boot(&h, 0);
-	handshake_run(&h, 20 * MS);
-	CHECK(handshake_believes(&h, 1, 0));
-
-	/* Somebody plays the obituary again. */
-	CHECK(!is_buried(dead));
-	CHECK(handshake_believes(&h, 1, 0));
-	CHECK(is_buried(h.nodes[0].incarnation));
-}
-
-static void
-test_session_obituary_of_another_life_is_nothing(void)
-{
-	two_nodes_that_believe_each_other();
-	CHECK(!is_buried(h.nodes[0].incarnation - 1));
-	CHECK(!is_buried(h.nodes[0].incarnation + 1));
-	CHECK(handshake_believes(&h, 1, 0));
-	/* Nor of one that was never heard. */
-	CHECK(!session_bury(h.nodes[1].s, 2, 1, h.now_ns));
-}
-
 static void
 test_session_sender_set_back_to_a_snapshot_learns_it(void)
 {
@@ -691,11 +599,6 @@ main(int argc, char **argv)
 		CHECK_TEST(test_session_echo_serves_once),
 		CHECK_TEST(test_session_older_incarnation_is_refused),
 		CHECK_TEST(test_session_outlived_needs_a_fresh_echo),
-		CHECK_TEST(test_session_nothing_of_a_buried_life_is_believed),
-		CHECK_TEST(test_session_buried_life_that_is_back_is_told),
-		CHECK_TEST(
-		    test_session_next_life_is_believed_after_an_obituary),
-		CHECK_TEST(test_session_obituary_of_another_life_is_nothing),
 		CHECK_TEST(
 		    test_session_sender_set_back_to_a_snapshot_learns_it),
 		CHECK_TEST(
