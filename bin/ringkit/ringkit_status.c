@@ -131,6 +131,8 @@ show_link(struct summary *sum, const struct ask_line *line)
 		out_put_string(&sum->rest, "  active");
 	if (is(line, "state", "up") && is(line, "good", "no"))
 		out_put_string(&sum->rest, "  poor");
+	if (is(line, "state", "up") && is(line, "mcast_out", "copies"))
+		out_put_string(&sum->rest, "  does not hear the group");
 	put_word(&sum->rest, line, "rtt_us", "  round trip us ");
 	put_word(&sum->rest, line, "mtu", "  mtu ");
 }
@@ -142,6 +144,9 @@ show_local(struct summary *sum, const struct ask_line *line)
 	put_word(&sum->rest, line, "addr", "  ");
 	put_word(&sum->rest, line, "state", "  ");
 	put_word(&sum->rest, line, "interface", "  ");
+	put_word(&sum->rest, line, "group", "  group ");
+	if (is(line, "joined", "no"))
+		out_put_string(&sum->rest, "  not joined");
 }
 
 /* The formulas as in DESIGN.md of ringd, 7.2, with what they work on. */
