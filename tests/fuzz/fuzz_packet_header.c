@@ -11,6 +11,7 @@
 #include "libcommon/base/num.h"
 #include "libcommon/base/rdbuf.h"
 
+#include "bin/ringd/mcast.h"
 #include "bin/ringd/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -90,6 +91,22 @@ bury(struct session *s, uint32_t peer, const uint8_t *bytes, uint64_t now_ns)
 }
 
 static enum session_refusal
+report(const uint8_t *bytes)
+{
+	struct mcast_report report;
+	uint8_t again[MCAST_REPORT_BYTES];
+	static const uint8_t reserved[7];
+
+	if (!mcast_report_get(bytes, sizeof again, &report))
+		return SESSION_REFUSED_MALFORMED;
+	mcast_report_put(&report, again);
+	ENSURE(again[0] == bytes[0]);
+	ENSURE(memcmp(again + 1, reserved, sizeof reserved) == 0);
+	ENSURE(memcmp(again + 8, bytes + 8, sizeof again - 8) == 0);
+	return SESSION_OK;
+}
+
+static enum session_refusal
 hear(struct session *s, const uint8_t *bytes, size_t len, uint64_t now_ns,
     uint32_t *peer)
 {
@@ -118,6 +135,8 @@ hear(struct session *s, const uint8_t *bytes, size_t len, uint64_t now_ns,
 		return session_pass(s, *peer, &header) == 0
 		    ? SESSION_REFUSED_INCARNATION
 		    : SESSION_OK;
+	if (header.kind == SESSION_REPORT)
+		return report(bytes + SESSION_HEADER_BYTES);
 	if (!get_hello(bytes + SESSION_HEADER_BYTES,
 		len - SESSION_OVERHEAD_BYTES, &hello))
 		return SESSION_REFUSED_MALFORMED;
