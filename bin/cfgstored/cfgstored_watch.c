@@ -16,6 +16,7 @@
 #include "bin/cfgstored/cfgstored.h"
 #include "bin/cfgstored/cfgstored_filter.h"
 #include "bin/cfgstored/cfgstored_item.h"
+#include "bin/cfgstored/cfgstored_place.h"
 #include "bin/cfgstored/kv_past.h"
 
 enum {
@@ -39,12 +40,11 @@ struct sub {
 	bool is_shut_told;       /* the last of away and here */
 	enum replica_state told; /* the state of the last away */
 	bool is_resumed;         /* READY comes behind what was missed */
+	bool is_gap_due;         /* what it was told is not what is here */
+	bool is_waiting;         /* until the state is as far as it was */
 	/* SNAPSHOT: of the state that is told; else: told up to here. */
-	uint64_t rev;
-	/* Where in the next revision: behind this one; NULL: at its start. */
-	const struct kv_version *at;
-	uint64_t at_rev;
-	/* SNAPSHOT: the last key told; else that of at. */
+	struct cfgstored_place place;
+	/* SNAPSHOT: the last key told. */
 	size_t key_len;
 	uint8_t key[KV_KEY_BYTES_MAX];
 	struct cfgstored_filter filter;
@@ -54,6 +54,7 @@ struct cfgstored_watches {
 	struct sub subs[SUBS];
 	uint32_t top; /* all in use are below */
 	uint32_t count;
+	uint64_t safe_rev; /* seen, and durable: in every later state */
 };
 
 struct cfgstored_watches *
@@ -156,9 +157,8 @@ static void
 begin_snapshot(struct sub *sub, const struct kv *kv)
 {
 	sub->stage = STAGE_SNAPSHOT;
-	sub->rev = kv_rev(kv);
 	sub->key_len = 0;
-	sub->at = NULL;
+	cfgstored_place_begin(&sub->place, &sub->place.of, kv_rev(kv));
 }
 
 static bool
@@ -170,6 +170,7 @@ send_gap(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 	cfgstored_put_number(&out, "compacted", kv_past_from(kv));
 	if (!offer(sub, &out))
 		return false;
+	sub->is_gap_due = false;
 	begin_snapshot(sub, kv);
 	return true;
 }
@@ -178,7 +179,7 @@ static bool
 pump_snapshot(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 {
 	const struct kv_version *page[PAGE];
-	const struct kv_past_query query = { .rev = sub->rev,
+	const struct kv_past_query query = { .rev = sub->place.rev,
 		.prefix = sub->filter.prefix,
 		.prefix_len = sub->filter.prefix_len,
 		.after = sub->key_len > 0 ? sub->key : NULL,
@@ -207,7 +208,7 @@ pump_ready(struct cfgstored *d, struct sub *sub)
 	struct text out;
 
 	begin(d, sub, &out, "ready");
-	cfgstored_put_number(&out, "rev", sub->rev);
+	cfgstored_put_number(&out, "rev", sub->place.rev);
 	if (!offer(sub, &out))
 		return false;
 	sub->stage = STAGE_LIVE;
@@ -285,62 +286,15 @@ send_change(struct cfgstored *d, const struct sub *sub, const struct kv *kv,
 	return offer(sub, &out);
 }
 
-/*
- * The version that comes next; false: its place in the history is lost.  at
- * may be another by now, if the state was made anew.
- */
-static bool
-find_place(
-    const struct sub *sub, const struct kv *kv, const struct kv_version **out)
-{
-	const struct kv_version *v = sub->at;
-	struct kv_about about;
-	uint8_t key[KV_KEY_BYTES_MAX];
-
-	if (v == NULL) {
-		*out = kv_since(kv, sub->rev);
-		return true;
-	}
-	if (!kv_is_kept(v, sub->at_rev))
-		return false;
-	kv_about(v, &about);
-	kv_key(kv, v, key);
-	if (about.key_len != sub->key_len ||
-	    memcmp(key, sub->key, sub->key_len) != 0)
-		return false;
-	*out = kv_newer(kv, v);
-	return true;
-}
-
-/* Told, or nothing for this watcher. */
-static void
-pass(struct sub *sub, const struct kv *kv, const struct kv_version *v)
-{
-	const struct kv_version *next = kv_newer(kv, v);
-	struct kv_about about, other;
-
-	kv_about(v, &about);
-	sub->at = v;
-	sub->at_rev = about.rev;
-	sub->key_len = about.key_len;
-	kv_key(kv, v, sub->key);
-	if (next != NULL)
-		kv_about(next, &other);
-	/* All of its revision has been told. */
-	if (next == NULL || other.rev != about.rev)
-		sub->rev = about.rev;
-}
-
 static bool
 pump_live(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 {
 	const struct kv_version *v;
 	uint64_t looked = 0;
 
-	if (sub->rev >= kv_rev(kv))
+	if (sub->place.rev >= kv_rev(kv))
 		return false;
-	/* What happened is there, even if not all that was replaced is. */
-	if (sub->rev < kv_compacted(kv) || !find_place(sub, kv, &v))
+	if (!cfgstored_place_next(&sub->place, kv, &v))
 		return send_gap(d, sub, kv);
 	for (; v != NULL && looked < SCAN_MAX; looked++) {
 		if (!has_queue(sub))
@@ -348,12 +302,11 @@ pump_live(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 		if (cfgstored_filter_has(&sub->filter, kv, v) &&
 		    !send_change(d, sub, kv, v))
 			return false;
-		pass(sub, kv, v);
+		cfgstored_place_pass(&sub->place, kv, v);
 		v = kv_newer(kv, v);
 	}
-	/* Of a revision that changed no key there is no version. */
 	if (v == NULL)
-		sub->rev = kv_rev(kv);
+		cfgstored_place_end(&sub->place, kv);
 	return true;
 }
 
@@ -389,15 +342,17 @@ tell_openness(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 static bool
 pump_once(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 {
-	if (!has_queue(sub))
+	if (!has_queue(sub) || sub->is_waiting)
 		return false;
+	if (sub->is_gap_due)
+		return send_gap(d, sub, kv);
 	switch (sub->stage) {
 	case STAGE_SNAPSHOT:
-		if (sub->rev < kv_past_from(kv))
+		if (sub->place.rev < kv_past_from(kv))
 			return send_gap(d, sub, kv);
 		return pump_snapshot(d, sub, kv);
 	case STAGE_READY:
-		if (sub->is_resumed && sub->rev < kv_rev(kv))
+		if (sub->is_resumed && sub->place.rev < kv_rev(kv))
 			return pump_live(d, sub, kv);
 		return pump_ready(d, sub);
 	case STAGE_LIVE:
@@ -406,22 +361,51 @@ pump_once(struct cfgstored *d, struct sub *sub, const struct kv *kv)
 	return false;
 }
 
+static struct cfgstored_place_state
+get_state(const struct cfgstored *d, const struct kv *kv)
+{
+	return (struct cfgstored_place_state){ .run = d->cfg.run,
+		.generation = kv_generation(kv) };
+}
+
+/* Is what it was told still what is here?  A key of the snapshot is not. */
+static void
+follow(struct sub *sub, const struct cfgstored_place_look *look)
+{
+	const enum cfgstored_place_verdict verdict =
+	    cfgstored_place_follow(&sub->place, look);
+
+	sub->is_waiting = verdict == CFGSTORED_PLACE_WAITS;
+	if (verdict == CFGSTORED_PLACE_LOST ||
+	    (verdict == CFGSTORED_PLACE_MOVED && sub->stage == STAGE_SNAPSHOT))
+		sub->is_gap_due = true;
+}
+
 void
 cfgstored_watch_pump(struct cfgstored *d)
 {
 	const struct kv *kv = cfgstored_kv(d);
+	struct cfgstored_place_look look = { .kv = kv,
+		.safe_rev = d->watches->safe_rev };
 
 	if (kv == NULL)
 		return;
+	look.of = get_state(d, kv);
+	look.is_complete = replica_staleness_ns(d->replica, d->now_ns) == 0;
 	for (uint32_t i = 0; i < d->watches->top; i++) {
 		struct sub *sub = &d->watches->subs[i];
 
 		if (sub->client == NULL)
 			continue;
+		follow(sub, &look);
 		while (pump_once(d, sub, kv))
 			;
 		tell_openness(d, sub, kv);
 	}
+	/* Only now: those above were told of what was here before. */
+	if (replica_is_durable(d->replica))
+		d->watches->safe_rev =
+		    num_max(d->watches->safe_rev, kv_rev(kv));
 }
 
 /* ---- the verb ---------------------------------------------------------- */
@@ -490,17 +474,15 @@ static void
 begin_sub(struct cfgstored *d, struct sub *sub, const struct wish *wish)
 {
 	const struct kv *kv = cfgstored_kv(d);
+	const struct cfgstored_place_state of = get_state(d, kv);
 
 	sub->stage = STAGE_SNAPSHOT;
-	sub->at = NULL;
 	sub->key_len = 0;
-	sub->is_shut_told = false;
+	sub->is_shut_told = sub->is_gap_due = sub->is_waiting = false;
 	sub->is_resumed = wish->has_since;
-	sub->rev = kv_rev(kv);
-	if (wish->has_since) {
-		sub->stage = STAGE_READY;
-		sub->rev = wish->since;
-	} else if (!wish->has_snapshot)
+	cfgstored_place_begin(
+	    &sub->place, &of, wish->has_since ? wish->since : kv_rev(kv));
+	if (wish->has_since || !wish->has_snapshot)
 		sub->stage = STAGE_READY;
 }
 

@@ -72,6 +72,7 @@ void
 kv_clear(struct kv *kv)
 {
 	kv_table_init(kv);
+	kv->generation++;
 	kv->limits = kv->cfg.room;
 	kv->rev = kv->compacted = kv->turn = 0;
 	kv->lease_count = kv->author_count = 0;
@@ -182,6 +183,12 @@ kv_last_below(
 		kv_table_compare(kv, &kv->versions[idx], key, key_len) != 0))
 		idx = kv->versions[idx].older;
 	return version_at(kv, idx);
+}
+
+uint64_t
+kv_generation(const struct kv *kv)
+{
+	return kv->generation;
 }
 
 uint64_t

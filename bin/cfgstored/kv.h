@@ -134,6 +134,8 @@ bool kv_is_kept(const struct kv_version *version, uint64_t rev);
 const struct kv_version *kv_last_below(
     const struct kv *kv, const void *key, size_t key_len, uint64_t rev);
 
+/* How often it was emptied: versions of an earlier generation are gone. */
+uint64_t kv_generation(const struct kv *kv);
 uint64_t kv_rev(const struct kv *kv);
 uint64_t kv_compacted(const struct kv *kv);
 /* The lowest revision at which every key is known as it was then. */

@@ -59,6 +59,7 @@ struct kv_author_row {
 struct kv {
 	struct kv_config cfg;
 	struct kv_limits limits;
+	uint64_t generation;
 	uint64_t rev;
 	uint64_t compacted;
 	uint64_t floor; /* below it something replaced was not held */

@@ -424,6 +424,12 @@ replica_kv(const struct replica *r)
 	return r->kv;
 }
 
+bool
+replica_is_durable(const struct replica *r)
+{
+	return r->applied <= r->acked;
+}
+
 void
 replica_status(const struct replica *r, struct replica_status *out)
 {

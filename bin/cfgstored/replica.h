@@ -326,6 +326,9 @@ uint64_t replica_deadline_ns(const struct replica *r);
 /* The state as applied, for reading; NULL: there is none to be read now. */
 const struct kv *replica_kv(const struct replica *r);
 
+/* All that was applied is acknowledged on disk: in every later state, too. */
+bool replica_is_durable(const struct replica *r);
+
 /* Forgets history up to rev, here only; while there is a state to be read. */
 void replica_compact(struct replica *r, uint64_t rev);
 
