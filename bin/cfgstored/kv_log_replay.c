@@ -78,6 +78,17 @@ is_chain_start(const struct kv_log_file *file)
 	    frame.is_first;
 }
 
+/* One is made only when the one before it is about to be used. */
+static bool
+is_any_missing(struct kv_log_replay *replay)
+{
+	for (size_t i = replay->used; i < replay->count; i++)
+		if (replay->files[i].serial != replay->files[i - 1].serial + 1)
+			return is_bad(replay, replay->files[i].serial,
+			    "the one before it is missing");
+	return false;
+}
+
 /* Behind the last that was used there may be some that never were. */
 static bool
 find_used(struct kv_log_replay *replay)
@@ -90,7 +101,7 @@ find_used(struct kv_log_replay *replay)
 		if (is_bad_file(replay, file))
 			return false;
 		if (file->found.batches > 0)
-			return true;
+			return !is_any_missing(replay);
 		replay->used--;
 	}
 	if (replay->count == 0 || replay->files[0].serial == 1)

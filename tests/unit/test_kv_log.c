@@ -324,6 +324,21 @@ test_log_short_and_missing_files_are_bad(void)
 		}
 }
 
+/* There is a spare only of who had taken the one before it into use. */
+static void
+test_log_lost_newest_is_missed_by_the_spare(void)
+{
+	logworld_init(&world, 4, true);
+	while (world.count < 3) {
+		logworld_play(&world);
+		logworld_write(&world);
+	}
+	logworld_spare(&world);
+	CHECK_EQ(world.count, 4);
+	CHECK_EQ(health_without(3, 0), KV_LOG_GOOD);
+	CHECK_EQ(health_without(2, 0), KV_LOG_BAD);
+}
+
 /* ---- order ------------------------------------------------------------- */
 
 static void
@@ -403,6 +418,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_log_no_spoilt_byte_passes),
 		CHECK_TEST(test_log_no_stale_block_passes),
 		CHECK_TEST(test_log_short_and_missing_files_are_bad),
+		CHECK_TEST(test_log_lost_newest_is_missed_by_the_spare),
 		CHECK_TEST(test_log_order_is_checked),
 	};
 
