@@ -135,6 +135,12 @@ struct cfgstored {
 	int disk_slot, lend_slot;
 	bool is_lend_asked; /* for a chunk */
 	bool is_backlog_lost;
+	/* Of something that the log cannot do without. */
+	enum cfgstored_refusal {
+		CFGSTORED_REFUSAL_NONE,
+		CFGSTORED_REFUSAL_DUE, /* to be told the replica */
+		CFGSTORED_REFUSAL_TOLD,
+	} refusal;
 	bool is_room_due; /* the replica is to be told how much it has */
 	bool is_unsaved;  /* a snapshot could not be begun: */
 	struct kv_tip unsaved;

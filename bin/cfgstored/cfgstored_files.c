@@ -20,11 +20,28 @@ fail(const char *what, int rc)
 	log_line(LOG_LEVEL_ERROR, "disk-failed", "what=%s errno=%d", what, -rc);
 }
 
+/*
+ * The disk and the replica are not of one mind of what comes next: with this
+ * missing, nothing that follows may be written.  Told behind this step.
+ */
+static void
+note_refusal(struct cfgstored *d, int rc)
+{
+	if (rc != -EINVAL || d->refusal != CFGSTORED_REFUSAL_NONE)
+		return;
+	fail("refused", rc);
+	d->refusal = CFGSTORED_REFUSAL_DUE;
+}
+
 static void
 give(struct cfgstored *d, const struct cfgstored_backlog_item *item)
 {
-	int rc = cfgstored_backlog_give(&d->backlog, d->disk, item);
+	int rc;
 
+	if (d->refusal != CFGSTORED_REFUSAL_NONE)
+		return;
+	rc = cfgstored_backlog_give(&d->backlog, d->disk, item);
+	note_refusal(d, rc);
 	/* Of a failed disk the replica hears by its event. */
 	if (rc == -ENOSPC) {
 		fail("backlog", rc);
@@ -323,6 +340,7 @@ run_backlog(struct cfgstored *d)
 	if (rc < 0 && !d->is_backlog_lost)
 		fail("log", rc);
 	d->is_backlog_lost = rc < 0;
+	note_refusal(d, rc);
 }
 
 static void
@@ -350,6 +368,12 @@ void
 cfgstored_files_turn(struct cfgstored *d)
 {
 	run_backlog(d);
+	if (d->refusal == CFGSTORED_REFUSAL_DUE) {
+		struct replica_input in = { .kind = REPLICA_IN_FAILED };
+
+		d->refusal = CFGSTORED_REFUSAL_TOLD;
+		cfgstored_step(d, &in);
+	}
 	if (d->is_unsaved) {
 		struct replica_input in = { .kind = REPLICA_IN_UNSAVED,
 			.tip = d->unsaved };

@@ -127,6 +127,8 @@ make_replica(struct cfgstored *d)
 	d->state = REPLICA_AWAY;
 	d->is_reload_due = d->is_unsaved = false;
 	d->again.is_due = d->again.is_known = false;
+	d->refusal = CFGSTORED_REFUSAL_NONE;
+	d->is_backlog_lost = false;
 	d->is_room_due = true;
 	d->ring_inc = 0;
 }

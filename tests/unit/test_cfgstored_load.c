@@ -11,6 +11,7 @@
 #include "libcommon/os/serve.h"
 
 #include "bin/cfgstored/cfgstored.h"
+#include "bin/cfgstored/replica_internal.h"
 #include "tests/unit/check.h"
 
 enum { WHY_BYTES = 512, RELOADS = 3 };
@@ -102,6 +103,28 @@ test_load_counts_each_replica(void)
 	end(&second);
 }
 
+/* ---- files ------------------------------------------------------------- */
+
+/* What the disk will not have is missing for good: nobody may believe it. */
+static void
+test_load_breaks_when_files_refuse(void)
+{
+	const struct replica_effect stray = { .kind = REPLICA_OUT_APPEND,
+		.append = { .tip = { .index = 7 }, .bytes = "x", .len = 1 } };
+	const struct replica_effect found = { .kind = REPLICA_OUT_FOUND };
+
+	if (!begin(&first))
+		return;
+	cfgstored_files_do(&first, &stray);
+	CHECK(!first.replica->is_failed);
+	/* Not a part of what was to be all of it. */
+	cfgstored_files_do(&first, &found);
+	CHECK_EQ(cfgstored_disk_found_empty(first.disk), 0);
+	cfgstored_files_turn(&first);
+	CHECK(first.replica->is_failed);
+	end(&first);
+}
+
 /* ---- requests ---------------------------------------------------------- */
 
 /* Of a client that is gone: all that is seen of it is whether it is free. */
@@ -166,6 +189,7 @@ main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_load_counts_each_replica),
+		CHECK_TEST(test_load_breaks_when_files_refuse),
 		CHECK_TEST(test_load_leaves_nobody_waiting),
 		CHECK_TEST(test_load_refuses_until_it_is_made),
 	};
