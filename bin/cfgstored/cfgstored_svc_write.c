@@ -22,6 +22,7 @@ struct write {
 	const char *mistake; /* of the request; NULL: none yet */
 	struct kv_part condition, change, grant;
 	bool has_condition, has_grant;
+	uint64_t lease; /* that it may attach keys to, as was found; 0 */
 	struct cfgstored_once once;
 };
 
@@ -115,6 +116,9 @@ may_use_lease(const struct write *w, uint64_t id)
 	const struct kv *kv = cfgstored_kv(w->d);
 	const struct kv_version *v = kv != NULL ? kv_lease_key(kv, id) : NULL;
 
+	/* All there is: no need to look at each. */
+	if (acl_may_use_prefix(conf, peer, CLUSTER_RIGHT_CFG_WRITE, "", 0))
+		return true;
 	for (; v != NULL; v = kv_lease_key_after(kv, v)) {
 		uint8_t key[KV_KEY_BYTES_MAX];
 		struct kv_about about;
@@ -129,9 +133,24 @@ may_use_lease(const struct write *w, uint64_t id)
 	return acl_may_use_some(conf, peer, CLUSTER_RIGHT_CFG_WRITE);
 }
 
+/*
+ * A key that others may not change would keep them from renewing, and it would
+ * end with what is theirs: so only who could do that himself.
+ */
+static bool
+may_attach(struct write *w, uint64_t id)
+{
+	if (id == 0 || id == KV_LEASE_GRANTED || id == w->lease)
+		return true;
+	if (!may_use_lease(w, id))
+		return false;
+	w->lease = id;
+	return true;
+}
+
 /* A condition tells of what is there, so it needs the right to read. */
 static bool
-may(const struct write *w, const struct kv_part *part)
+may(struct write *w, const struct kv_part *part)
 {
 	const struct cluster_conf *conf = w->d->serve->conf;
 	const struct unixsock_peer *peer = svc_client_peer(w->req->client);
@@ -144,8 +163,9 @@ may(const struct write *w, const struct kv_part *part)
 		    part->key, part->key_len);
 	case KV_PUT:
 	case KV_DEL:
-		return acl_may_use_key(conf, peer, CLUSTER_RIGHT_CFG_WRITE,
-		    part->key, part->key_len);
+		return may_attach(w, part->lease) &&
+		    acl_may_use_key(conf, peer, CLUSTER_RIGHT_CFG_WRITE,
+			part->key, part->key_len);
 	case KV_DEL_PREFIX:
 		return acl_may_use_prefix(conf, peer, CLUSTER_RIGHT_CFG_WRITE,
 		    part->key, part->key_len);
@@ -229,7 +249,10 @@ look_at_once(struct write *w)
 	}
 	switch (cfgstored_once_look(kv, &w->once)) {
 	case CFGSTORED_ONCE_GOES:
-		return true;
+		if (may_attach(w, w->once.client))
+			return true;
+		cfgstored_svc_denied(req, "this client");
+		return false;
 	case CFGSTORED_ONCE_OLD:
 		cfgstored_svc_misused(req, "seq: a later one was done");
 		return false;

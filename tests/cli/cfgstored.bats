@@ -640,6 +640,19 @@ put key=c len=0
 	as 4001 'del prefix=a' | grep '^err code=denied n=77 '
 	as 4002 'lease ttl=1m' | grep '^err code=denied n=77 '
 	as 4001 'init yes=yes' | grep '^err code=denied n=77 '
+	# A key at a lease is a part of it.
+	local lease
+	lease=$(c 1 'lease ttl=1h' | word lease)
+	set_key 1 b secret "lease=$lease" | grep -q '^ok'
+	as 4001 "renew lease=$lease" | grep '^err code=denied n=77 '
+	as 4001 "set key=app/a lease=$lease len=1\\nx" |
+		grep '^err code=denied n=77 '
+	as 4001 "set key=app/a client=$lease seq=1 len=1\\nx" |
+		grep '^err code=denied n=77 '
+	lease=$(as 4001 'set key=app/a ttl=1h len=1\nx' | word lease)
+	as 4001 "set key=app/b lease=$lease len=1\\nx" | grep '^ok'
+	as 4001 "set key=app/c client=$lease seq=1 len=1\\nx" | grep '^ok'
+	as 4001 "renew lease=$lease" | grep '^ok'
 }
 
 @test "a stopped node does not hold up the others, and is current afterwards" {
