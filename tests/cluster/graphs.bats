@@ -91,7 +91,7 @@ last_ms()
 		date -f - +%s%3N | sort -n | tail -n 1
 }
 
-# rests SINCE_MS WAY...: in time, and for good.
+# rests SINCE_MS WAY...: for good; and in time, or $late says so.
 rests()
 {
 	local since=$1 before took end=$((SECONDS + 60))
@@ -115,7 +115,7 @@ rests()
 	}
 	took=$(($(last_ms) - since))
 	echo "# lost ways $*: at rest after $took ms: $wrong" >&3
-	[ "$took" -lt "${GRAPH_MS:-2000}" ]
+	[ "$took" -lt "${GRAPH_MS:-2000}" ] || late=yes
 }
 
 # ---- lives ------------------------------------------------------------------
@@ -169,6 +169,28 @@ becomes()
 	rests "$since" "$@"
 }
 
+# life FIRST NEXT...: graphs, each a list of ways, one after the other.  The
+# best of three counts; and a ringd that was kept from running for so long that
+# it found out takes as long as it takes.
+# shellcheck disable=SC2086 # lists
+life()
+{
+	local try graph
+	for try in 1 2 3; do
+		late=no
+		if [ "$1" ]; then
+			begins $1
+		else
+			whole
+		fi
+		for graph in "${@:2}"; do
+			becomes $graph
+		done
+		[ "$late" = yes ] || return 0
+	done
+	grep -h '^paused ' log?.ringd
+}
+
 # ways FROM TO: of all FROM (1,2) to all TO (3,4), as words.
 ways()
 {
@@ -180,32 +202,21 @@ ways()
 	done
 }
 
-# shellcheck disable=SC2046 # lists, here and below
 @test "a whole ring loses ways, and keeps what is left" {
-	whole
-	becomes '1>5'
-	whole
-	becomes '1>2' '2>3' '3>4' '4>5' '5>1'
-	whole
-	becomes $(ways 3 1,2,4,5)
-	whole
-	becomes $(ways 1,2 3,4,5)
+	life '' '1>5'
+	life '' '1>2 2>3 3>4 4>5 5>1'
+	life '' "$(ways 3 1,2,4,5)"
+	life '' "$(ways 1,2 3,4,5)"
 }
 
-# shellcheck disable=SC2046 # lists
 @test "nodes that start where ways are missing" {
-	begins $(ways 1,2,4,5 3)
-	begins $(ways 2 3,4,5) $(ways 3 4,5) '4>5'
-	begins '1>2' '3>2' '3>4' '5>4'
+	life "$(ways 1,2,4,5 3)"
+	life "$(ways 2 3,4,5) $(ways 3 4,5) 4>5"
+	life '1>2 3>2 3>4 5>4'
 }
 
-# shellcheck disable=SC2046 # lists
 @test "ways that are lost, and others that come back" {
-	whole
-	becomes '2>4'
-	becomes '2>4' '1>3' '5>1'
-	begins '1>5'
-	becomes '1>2'
-	begins $(ways 4,5 1,2,3)
-	becomes
+	life '' '2>4' '2>4 1>3 5>1'
+	life '1>5' '1>2'
+	life "$(ways 4,5 1,2,3)" ''
 }

@@ -53,8 +53,9 @@ started_ms()
 	printf '%s\n' "${stamps[@]}" | date -f - +%s%3N | sort -n | tail -n 1
 }
 
-# begins N: so many come together in time; the best of three times counts, for
-# a machine that does other things takes longer.
+# begins N: so many come together in time.  The best of three times counts; and
+# ringds that were kept from running for so long that they found out take as
+# long as they take.
 begins()
 {
 	local i try all
@@ -65,6 +66,7 @@ begins()
 		formed "$(started_ms "${all[@]}")" "${all[@]}"
 		echo "# $1 ringds: one ring $took ms after the last start" >&3
 		[ "$took" -ge "${MANY_MS:-2000}" ] || return 0
+		! { [ $try = 3 ] && cat log* | grep '^paused '; } || return 0
 		kill -KILL "${PID[@]}"
 		for i in "${all[@]}"; do
 			ends "$i" 137
