@@ -66,6 +66,64 @@ sim_graph_numbered(uint64_t number)
 	}
 }
 
+/* The pairs of the graph when node i is called name[i]. */
+static uint64_t
+renamed(const struct sim_graph *graph, const uint32_t *name)
+{
+	uint32_t pair_of[GRAPH_MOST][GRAPH_MOST], pair = 0;
+	uint64_t pairs = 0;
+
+	for (uint32_t i = 0; i < graph->count; i++)
+		for (uint32_t j = i + 1; j < graph->count; j++)
+			pair_of[i][j] = pair_of[j][i] = pair++;
+	for (uint32_t i = 0; i < graph->count; i++)
+		for (uint32_t j = i + 1; j < graph->count; j++)
+			if (graph->ways & way(graph, i, j))
+				pairs |= UINT64_C(1)
+				    << pair_of[name[i]][name[j]];
+	return pairs;
+}
+
+static void
+swap(uint32_t *a, uint32_t *b)
+{
+	uint32_t kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+/* The next order of the names; false behind the last. */
+static bool
+rename_next(uint32_t *name, uint32_t count)
+{
+	uint32_t i = count - 1, j = count - 1;
+
+	while (i > 0 && name[i - 1] > name[i])
+		i--;
+	if (i == 0)
+		return false;
+	while (name[j] < name[i - 1])
+		j--;
+	swap(&name[i - 1], &name[j]);
+	for (j = count - 1; i < j; i++, j--)
+		swap(&name[i], &name[j]);
+	return true;
+}
+
+bool
+sim_graph_is_first(uint64_t number)
+{
+	struct sim_graph graph = sim_graph_numbered(number);
+	uint32_t name[GRAPH_MOST] = { 0, 1, 2, 3, 4, 5 };
+	uint64_t pairs = renamed(&graph, name);
+
+	while (rename_next(name, graph.count))
+		if (renamed(&graph, name) < pairs)
+			return false;
+	return true;
+}
+
 struct sim_graph
 sim_graph_draw(uint64_t seed, struct sim_graph_life *life)
 {

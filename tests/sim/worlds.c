@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Long runs of worlds that make check only samples.
  *
- *	worlds graphs [--first N] [--count N] [--stop] [--trace]
+ *	worlds graphs [--first N] [--count N] [--apart] [--stop] [--trace]
  *	worlds ways   [--first N] [--count N] [--stop] [--trace]
  *	worlds calm   [--first S] [--count N] [--minutes M] [--stop] [--trace]
  *	worlds flaps  [--first S] [--count N] [--minutes M] [--stop] [--trace]
  *
- * graphs: all symmetric connectivity graphs on 3 to 6 nodes, in order.
+ * graphs: all symmetric connectivity graphs on 3 to 6 nodes, in order; with
+ * --apart one of those that differ by the names of their nodes.
  * ways: random asymmetric ones, by seed, that change.  calm: seeds of worlds
  * in which nothing happens that may cost a view, M virtual minutes each.
  * flaps: seeds of worlds in which something flaps, even: the way between two
@@ -32,7 +33,7 @@ struct worlds {
 	const char *kind;
 	uint64_t first, count, minutes;
 	enum sim_story story;
-	bool is_stopping;
+	bool is_stopping, is_apart;
 };
 
 static struct worlds worlds = { .count = UINT64_MAX, .minutes = 60 };
@@ -100,6 +101,8 @@ take_options(char **argv)
 			worlds.story = SIM_STORY_PACKETS;
 		else if (strcmp(*argv, "--stop") == 0)
 			worlds.is_stopping = true;
+		else if (strcmp(*argv, "--apart") == 0)
+			worlds.is_apart = true;
 		else if (strcmp(*argv, "--first") == 0)
 			number = &worlds.first;
 		else if (strcmp(*argv, "--count") == 0)
@@ -144,6 +147,8 @@ run_all(void (*live)(struct sim *))
 		if (live == live_graph &&
 		    worlds_number >= 2 * (uint64_t)SIM_GRAPHS)
 			break;
+		if (worlds.is_apart && !sim_graph_is_first(worlds_number / 2))
+			continue;
 		ran++;
 		passed += run_one(sim, live);
 		events += sim->events;
