@@ -130,9 +130,9 @@ sends_to_group() # I LINK
 	hears 2 3 0 copies
 	hears 1 2 0 group
 	hears 3 1,2 0 group
-	"$RINGKIT_BIN/ringkit" status --rundir run1 >status || :
-	grep '^link   node 3 .*does not hear the group' status
-	grep '^local  .* group 239.77.0.9:5499' status
+	"$RINGKIT_BIN/ringkit" status --rundir run1 >told || :
+	grep '^link   node 3 .*does not hear the group' told
+	grep '^local  .* group 239.77.0.9:5499' told
 	sends_to_group 3 0
 	load_undisturbed
 
