@@ -2,7 +2,9 @@
 /* What is asked of the store, in its words.
  *
  * Each request stands in what is sent as a whole or not at all; when there is
- * no room it is as if it had been sent and not answered.
+ * no room it is as if it had been sent and not answered.  What changes anything
+ * is asked for on disk, whatever the store's own way is: who loses power must
+ * not come back and grant again what is held.
  */
 #include <string.h>
 
@@ -10,6 +12,8 @@
 #include "libcommon/base/text.h"
 
 #include "bin/ringlock/lock_internal.h"
+
+#define ON_DISK " durability=disk"
 
 /* ---- sending ----------------------------------------------------------- */
 
@@ -60,7 +64,7 @@ end_txn(struct lock *lock, const struct text *body, const char *tag)
 
 	begin(lock, &text);
 	text_put(&text, tag);
-	put_number(&text, " txn len=", body->len);
+	put_number(&text, " txn" ON_DISK " len=", body->len);
 	text_put_char(&text, '\n');
 	text_put_bytes(&text, body->bytes, body->len);
 	text_put_char(&text, '\n');
@@ -109,7 +113,7 @@ lock_ask_lease(struct lock *lock)
 
 	begin(lock, &text);
 	put_number(&text, "#l lease ttl=", lock->cfg.ttl_ns / LOCK_MS_NS);
-	text_put(&text, "ms\n");
+	text_put(&text, "ms" ON_DISK "\n");
 	end(lock, &text);
 	lock->asked_ns[LOCK_ASKED_LEASE] = lock->now_ns;
 }
@@ -127,7 +131,7 @@ lock_ask_renewal(struct lock *lock)
 	begin(lock, &text);
 	put_number(&text, "#r", i);
 	put_number(&text, " renew lease=", lock->lease);
-	text_put_char(&text, '\n');
+	text_put(&text, ON_DISK "\n");
 	end(lock, &text);
 	lock->asked_ns[LOCK_ASKED_RENEWAL + i] = lock->now_ns;
 }
@@ -139,7 +143,7 @@ lock_ask_release(struct lock *lock)
 
 	begin(lock, &text);
 	put_number(&text, "#x release lease=", lock->lease);
-	text_put_char(&text, '\n');
+	text_put(&text, ON_DISK "\n");
 	end(lock, &text);
 	lock->asked_ns[LOCK_ASKED_RELEASE] = lock->now_ns;
 }

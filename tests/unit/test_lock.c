@@ -36,14 +36,14 @@ test_lock_is_asked_for(void)
 	lockworld_open_all(&c);
 	CHECK_STR(lockworld_sent(&c),
 	    "#w watch id=1 snapshot=yes prefix=lock/a/\n#s status\n"
-	    "#l lease ttl=15000ms\n");
+	    "#l lease ttl=15000ms durability=disk\n");
 	lockworld_tell(&c, "#w ok id=1");
 	lockworld_tell(&c, "#s ok view=1.7");
 	lockworld_tell(&c, "#l ok lease=3 ttl_ms=15000");
 	CHECK_STR(lockworld_sent(&c), "");
 	lockworld_tell(&c, "ev 1 ready rev=3");
 	CHECK_STR(lockworld_sent(&c),
-	    "#t txn len=131\n"
+	    "#t txn durability=disk len=131\n"
 	    "if key=lock/a/slot/0 absent=yes\n"
 	    "if key=lock/a/slots absent=yes\n"
 	    "put key=lock/a/slots len=1\n1\n"
@@ -68,7 +68,7 @@ test_lock_deadline_counts_from_before_the_renewal(void)
 	hold(&c, &cfg);
 	CHECK_EQ(lock_deadline_ns(c.lock), lockworld_now_ns + 5 * S / 3);
 	lockworld_pass(&c, 5 * S / 3);
-	CHECK_STR(lockworld_sent(&c), "#r0 renew lease=3\n");
+	CHECK_STR(lockworld_sent(&c), "#r0 renew lease=3 durability=disk\n");
 	sent_ns = lockworld_now_ns;
 	lockworld_now_ns += 2 * S;
 	lockworld_tell(&c, "#r0 ok renewals=1 ttl_ms=15000");
@@ -98,7 +98,7 @@ test_lock_is_lost_by_time(void)
 	(void)lockworld_sent(&c);
 	lock_work_empty(c.lock, false, lockworld_now_ns);
 	lockworld_pull(&c);
-	CHECK_STR(lockworld_sent(&c), "#x release lease=3\n");
+	CHECK_STR(lockworld_sent(&c), "#x release lease=3 durability=disk\n");
 	lockworld_tell(&c, "#x ok n=1");
 	CHECK_STR(lockworld_seen(&c), "end ");
 	CHECK_EQ(c.code, 122);
@@ -173,7 +173,8 @@ test_lock_is_not_lost_for_less(void)
 		lockworld_pass(&c, 2 * S);
 		CHECK_STR(lockworld_seen(&c), "");
 		/* And it is renewed. */
-		CHECK(strstr(lockworld_sent(&c), "renew lease=3\n") != NULL);
+		CHECK(strstr(lockworld_sent(&c),
+			  "renew lease=3 durability=disk\n") != NULL);
 		lockworld_tell(&c, "#r0 ok");
 		lockworld_tell(&c, "#r1 ok");
 		CHECK_EQ(c.kill_ns > lockworld_now_ns + 10 * S, 1);
@@ -194,7 +195,8 @@ test_lock_outlives_a_connection(void)
 	lockworld_pull(&c);
 	lockworld_pass(&c, 2 * S);
 	lockworld_open_all(&c);
-	CHECK(strstr(lockworld_sent(&c), "#r0 renew lease=3\n") != NULL);
+	CHECK(strstr(lockworld_sent(&c),
+		  "#r0 renew lease=3 durability=disk\n") != NULL);
 	/* The replica behind the new connection does not know us yet. */
 	lockworld_tell(&c, "ev 1 ready rev=5");
 	CHECK_STR(lockworld_seen(&c), "");
@@ -220,7 +222,7 @@ test_lock_signal_before_it_starts_nothing(void)
 	/* While the slot is being granted. */
 	lock_signal(c.lock, LOCK_SIGNAL_END, 15, lockworld_now_ns);
 	lockworld_pull(&c);
-	CHECK_STR(lockworld_sent(&c), "#x release lease=3\n");
+	CHECK_STR(lockworld_sent(&c), "#x release lease=3 durability=disk\n");
 	lockworld_tell(&c, "#t ok rev=7");
 	lockworld_tell(
 	    &c, "ev 1 put key=lock/a/slot/0 rev=7 lease=3 len=0\n\n");
@@ -306,7 +308,7 @@ test_lock_release_is_awaited_for_the_lease_at_most(void)
 	lockworld_pull(&c);
 	lock_work_empty(c.lock, false, lockworld_now_ns);
 	lockworld_pull(&c);
-	CHECK_STR(lockworld_sent(&c), "#x release lease=3\n");
+	CHECK_STR(lockworld_sent(&c), "#x release lease=3 durability=disk\n");
 	lockworld_pass(&c, 14 * S);
 	CHECK(!c.is_over);
 	lockworld_pass(&c, S);
@@ -334,7 +336,7 @@ test_lock_waits_its_turn(void)
 	(void)lockworld_sent(&c);
 	lockworld_tell(&c, "ev 1 ready rev=7");
 	CHECK_STR(lockworld_sent(&c),
-	    "#q txn len=69\nif key=lock/a/slots rev=5\n"
+	    "#q txn durability=disk len=69\nif key=lock/a/slots rev=5\n"
 	    "put key=lock/a/wait/2/30 lease=30 len=2\nme\n\n");
 	lockworld_tell(&c, "#q ok rev=31");
 	lockworld_tell(
