@@ -68,6 +68,7 @@ struct lock {
 	uint64_t heard_ns;
 	uint64_t start_ns;
 	uint64_t retry_ns; /* no request before */
+	uint64_t seen_ns;  /* a slot of ours, in the watch alone; 0: none */
 	char view[LOCK_VIEW_BYTES];
 	/* The lease; 0: none. */
 	uint64_t lease;

@@ -29,18 +29,39 @@ is_agreed(struct lock *lock)
 	return false;
 }
 
-/* Another answer than the last one may have told us of, or an event. */
+/* The slot that the keys say is ours, or slots: none. */
+static uint64_t
+find_own_slot(const struct lock *lock)
+{
+	uint64_t i = 0;
+
+	if (lock->lease == 0 || !lock->keys.is_whole)
+		return lock->cfg.slots;
+	while (i < lock->cfg.slots &&
+	    (lock->keys.slot[i].rev == 0 ||
+		lock->keys.slot[i].lease != lock->lease))
+		i++;
+	return i;
+}
+
+/*
+ * The answer that granted it never came.  What the watch tells may not be on
+ * disk yet; a renewal is, when it is answered, and all that stands before it.
+ */
 static bool
 found_own_slot(struct lock *lock)
 {
-	for (uint64_t i = 0; i < lock->cfg.slots; i++) {
-		if (lock->keys.slot[i].rev == 0 ||
-		    lock->keys.slot[i].lease != lock->lease)
-			continue;
-		lock_take(lock, i, lock->keys.slot[i].rev);
-		return true;
+	uint64_t slot = find_own_slot(lock);
+
+	if (slot == lock->cfg.slots) {
+		lock->seen_ns = 0;
+		return false;
 	}
-	return false;
+	if (lock->seen_ns == 0)
+		lock->seen_ns = lock->renew_ns = lock->now_ns;
+	else if (lock->until_ns >= lock->seen_ns + lock->cfg.ttl_ns)
+		lock_take(lock, slot, lock->keys.slot[slot].rev);
+	return true;
 }
 
 /* Nobody is known to stand before us, yet we do not know of everybody. */
@@ -89,11 +110,8 @@ lock_seek(struct lock *lock)
 	    lock_is_asked(lock, LOCK_ASKED_PLACE) ||
 	    lock_is_asked(lock, LOCK_ASKED_SLOT);
 
-	if (!lock->is_open)
-		return;
-	if (lock->lease != 0 && lock->keys.is_whole && found_own_slot(lock))
-		return;
-	if (is_waiting || lock->now_ns < lock->retry_ns)
+	if (!lock->is_open || is_waiting || found_own_slot(lock) ||
+	    lock->now_ns < lock->retry_ns)
 		return;
 	if (lock->lease == 0) {
 		lock_ask_lease(lock);

@@ -234,6 +234,38 @@ test_lock_signal_before_it_starts_nothing(void)
 	lockworld_destroy(&c);
 }
 
+/* What the watch tells may not be on disk; what a renewal follows is. */
+static void
+test_lock_slot_that_was_only_seen_is_confirmed(void)
+{
+	struct lock_config cfg = lockworld_config();
+	struct contender c;
+	uint64_t sent_ns;
+
+	lockworld_create(&c, &cfg);
+	lockworld_open_all(&c);
+	lockworld_tell(&c, "#l ok lease=3 ttl_ms=15000");
+	lockworld_tell(&c, "ev 1 ready rev=3");
+	lockworld_pass(&c, 5 * S / 3);
+	(void)lockworld_sent(&c); /* a first renewal, too */
+	lockworld_pass(&c, MS);
+	lockworld_tell(
+	    &c, "ev 1 put key=lock/a/slot/0 rev=7 lease=3 len=0\n\n");
+	lockworld_tell(&c, "#t no code=unknown n=75");
+	CHECK_STR(lockworld_sent(&c), "#r1 renew lease=3 durability=disk\n");
+	sent_ns = lockworld_now_ns;
+	lockworld_pass(&c, MS);
+	/* That one was asked for before. */
+	lockworld_tell(&c, "#r0 ok renewals=1 ttl_ms=15000");
+	CHECK(!c.is_held);
+	lockworld_tell(&c, "#r1 ok renewals=1 ttl_ms=15000");
+	CHECK(c.is_held);
+	CHECK_EQ(c.token, 7);
+	CHECK_EQ(c.kill_ns, sent_ns + 14 * S);
+	CHECK_STR(lockworld_sent(&c), "");
+	lockworld_destroy(&c);
+}
+
 static void
 test_lock_end_decides_what_is_given_back(void)
 {
@@ -377,6 +409,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_lock_is_not_lost_for_less),
 		CHECK_TEST(test_lock_outlives_a_connection),
 		CHECK_TEST(test_lock_signal_before_it_starts_nothing),
+		CHECK_TEST(test_lock_slot_that_was_only_seen_is_confirmed),
 		CHECK_TEST(test_lock_end_decides_what_is_given_back),
 		CHECK_TEST(test_lock_that_was_late_is_lost_however_it_ended),
 		CHECK_TEST(test_lock_release_is_awaited_for_the_lease_at_most),
