@@ -19,6 +19,9 @@ enum {
 	EX_TERM = 128 + 15,
 };
 
+/* The daemon itself gives up after 30 s, and says so. */
+#define FORGOTTEN_NS (35 * LOCK_S_NS)
+
 const char *
 lock_name_is_wrong(const char *name)
 {
@@ -182,6 +185,16 @@ silent_ns(const struct lock *lock)
 	return num_max(asked_ns, lock->heard_ns) + lock->cfg.answer_ns;
 }
 
+/* It speaks, so it lives, and does not know any more what it owes. */
+static bool
+is_forgotten(const struct lock *lock)
+{
+	uint64_t asked_ns = lock_ask_oldest_ns(lock);
+
+	return asked_ns != UINT64_MAX &&
+	    lock->heard_ns >= asked_ns + FORGOTTEN_NS;
+}
+
 static void
 forget_answers(struct lock *lock)
 {
@@ -191,7 +204,7 @@ forget_answers(struct lock *lock)
 static void
 look_at_silence(struct lock *lock)
 {
-	if (lock->now_ns < silent_ns(lock))
+	if (lock->now_ns < silent_ns(lock) && !is_forgotten(lock))
 		return;
 	if (lock->phase == LOCK_PHASE_SEEK &&
 	    (lock->cfg.is_try || !lock->has_joined)) {

@@ -208,6 +208,42 @@ test_lock_outlives_a_connection(void)
 	lockworld_destroy(&c);
 }
 
+/* The daemon answers everything but that the slot was asked for. */
+static void
+test_lock_answer_that_is_forgotten_is_asked_for_anew(void)
+{
+	struct lock_config cfg = lockworld_config();
+	struct contender c;
+	uint64_t start_ns = lockworld_now_ns;
+
+	lockworld_create(&c, &cfg);
+	lockworld_open_all(&c);
+	lockworld_tell(&c, "#w ok id=1");
+	lockworld_tell(&c, "#l ok lease=3 ttl_ms=15000");
+	lockworld_tell(&c, "ev 1 ready rev=3");
+	CHECK(strstr(lockworld_sent(&c), "#t txn ") != NULL);
+	while (lockworld_now_ns < start_ns + 35 * S - MS) {
+		uint64_t due_ns =
+		    num_min(lock_deadline_ns(c.lock), start_ns + 35 * S - MS);
+
+		lockworld_pass(&c, due_ns - lockworld_now_ns);
+		lockworld_tell(&c, "#r0 ok renewals=1 ttl_ms=15000");
+	}
+	CHECK_STR(lockworld_seen(&c), "");
+	CHECK(strstr(lockworld_sent(&c), "#t ") == NULL);
+	lockworld_now_ns += MS;
+	lockworld_tell(&c, "ev 1 put key=lock/a/wait/0/9 rev=9 len=0\n\n");
+	CHECK_STR(lockworld_seen(&c), "reconnect ");
+	lock_closed(c.lock, "dropped", lockworld_now_ns);
+	lockworld_pull(&c);
+	lockworld_open_all(&c);
+	lockworld_tell(&c, "ev 1 ready rev=9");
+	CHECK(strstr(lockworld_sent(&c), "#t txn ") != NULL);
+	lockworld_tell(&c, "#t ok rev=10");
+	CHECK_STR(lockworld_seen(&c), "held ");
+	lockworld_destroy(&c);
+}
+
 static void
 test_lock_signal_before_it_starts_nothing(void)
 {
@@ -408,6 +444,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_lock_is_lost_when_the_store_says_so),
 		CHECK_TEST(test_lock_is_not_lost_for_less),
 		CHECK_TEST(test_lock_outlives_a_connection),
+		CHECK_TEST(
+		    test_lock_answer_that_is_forgotten_is_asked_for_anew),
 		CHECK_TEST(test_lock_signal_before_it_starts_nothing),
 		CHECK_TEST(test_lock_slot_that_was_only_seen_is_confirmed),
 		CHECK_TEST(test_lock_end_decides_what_is_given_back),
