@@ -200,6 +200,14 @@ put_place_key(const struct lock *lock, struct text *body, const char *verb)
 	text_put_u64(body, lock->lease);
 }
 
+/* Put again, a place would have a revision that only some know of. */
+static void
+put_if_no_place(const struct lock *lock, struct text *body)
+{
+	put_place_key(lock, body, "if key=");
+	text_put(body, " absent=yes\n");
+}
+
 /* Where put_slots is going to change their number. */
 static void
 put_none_held(const struct lock *lock, struct text *body)
@@ -218,6 +226,7 @@ lock_ask_place(struct lock *lock)
 	struct text body;
 
 	text_init(&body, lock->body, sizeof lock->body);
+	put_if_no_place(lock, &body);
 	put_none_held(lock, &body);
 	put_slots(lock, &body);
 	put_place_key(lock, &body, "put key=");

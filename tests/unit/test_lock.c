@@ -404,7 +404,9 @@ test_lock_waits_its_turn(void)
 	(void)lockworld_sent(&c);
 	lockworld_tell(&c, "ev 1 ready rev=7");
 	CHECK_STR(lockworld_sent(&c),
-	    "#q txn durability=disk len=69\nif key=lock/a/slots rev=5\n"
+	    "#q txn durability=disk len=104\n"
+	    "if key=lock/a/wait/2/30 absent=yes\n"
+	    "if key=lock/a/slots rev=5\n"
 	    "put key=lock/a/wait/2/30 lease=30 len=2\nme\n\n");
 	lockworld_tell(&c, "#q ok rev=31");
 	lockworld_tell(
@@ -434,6 +436,35 @@ test_lock_waits_its_turn(void)
 	lockworld_destroy(&c);
 }
 
+/* Its revision is that of its creation, also when that went unanswered. */
+static void
+test_lock_place_is_put_once(void)
+{
+	struct lock_config cfg = lockworld_config();
+	struct contender c;
+
+	lockworld_create(&c, &cfg);
+	lockworld_open_all(&c);
+	lockworld_tell(&c, "#l ok lease=30 ttl_ms=15000");
+	lockworld_tell(
+	    &c, "ev 1 exists key=lock/a/slot/0 rev=5 lease=2 len=0\n\n");
+	lockworld_tell(&c, "ev 1 exists key=lock/a/slots rev=5 len=1\n1\n");
+	lockworld_tell(&c, "ev 1 ready rev=5");
+	(void)lockworld_sent(&c);
+	lockworld_tell(&c, "#q no code=unknown n=75");
+	lockworld_pass(&c, S / 10);
+	CHECK(strstr(lockworld_sent(&c),
+		  "if key=lock/a/wait/0/30 absent=yes\n") != NULL);
+	lockworld_tell(&c, "#q no code=conflict at=1 rev=31");
+	lockworld_tell(
+	    &c, "ev 1 put key=lock/a/wait/0/30 rev=31 lease=30 len=0\n\n");
+	/* It came between the two. */
+	lockworld_tell(&c, "ev 1 put key=lock/a/wait/0/32 rev=32 len=0\n\n");
+	lockworld_tell(&c, "ev 1 del key=lock/a/slot/0 rev=40 why=released");
+	CHECK(strstr(lockworld_sent(&c), "#t txn ") != NULL);
+	lockworld_destroy(&c);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -452,6 +483,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_lock_that_was_late_is_lost_however_it_ended),
 		CHECK_TEST(test_lock_release_is_awaited_for_the_lease_at_most),
 		CHECK_TEST(test_lock_waits_its_turn),
+		CHECK_TEST(test_lock_place_is_put_once),
 	};
 
 	lockworld_now_ns = 1000 * S;
