@@ -162,6 +162,11 @@ check_modes(void)
 		options.lock.ignores_loss))
 		return opt_usage(
 		    &program, "--on-stuck and --kill-on-loss need a command");
+	/* It would end with the lease what is to go on without. */
+	if (options.lock.ignores_loss &&
+	    options.on_stuck == RINGLOCK_STUCK_WATCHDOG)
+		return opt_usage(&program,
+		    "only one of --kill-on-loss=no and --on-stuck=watchdog");
 	return 0;
 }
 

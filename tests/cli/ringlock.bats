@@ -29,6 +29,7 @@ teardown() { lock_stop; }
 		"--holder --list" "--holder a true" "--for-pid 1 a true" \
 		"--contain a" "--kill-on-loss maybe a true" \
 		"--kill-on-loss no a" "--on-stuck panic a true" \
+		"--kill-on-loss no --on-stuck watchdog a true" \
 		"--on-stuck reboot a" "--for-pid 99999999999 a"; do
 		eval "run --separate-stderr -64 ringlock $args"
 		[ -z "$output" ]
