@@ -104,32 +104,33 @@ on_ready(struct cfgstore_follow *follow, struct cfgstore_news *news)
 }
 
 /*
- * Of a revision of which a part was told before the connection was lost: is
- * this that part?
+ * Each connection begins with the first change of a revision, and they are in
+ * the same order.
  */
 static bool
-is_known(struct cfgstore_follow *follow, uint64_t rev)
+is_told(struct cfgstore_follow *follow, uint64_t rev)
 {
-	if (rev != follow->skip_rev || follow->skip_count == 0)
-		return false;
-	follow->skip_count--;
-	return true;
+	if (rev != follow->part_rev) {
+		follow->part_rev = rev;
+		follow->part_count = 0;
+	}
+	follow->part_count++;
+	if (rev == follow->told_rev && follow->part_count <= follow->told_count)
+		return true;
+	follow->told_rev = rev;
+	follow->told_count = follow->part_count;
+	return false;
 }
 
 static enum cfgstore_step
 on_change(
     struct cfgstore_follow *follow, struct cfgstore_news *news, uint64_t rev)
 {
-	bool is_told = is_known(follow, rev);
+	bool is_known = is_told(follow, rev);
 
-	if (news->is_partial) {
-		follow->part_count += 1;
-		follow->part_rev = rev;
-	} else {
-		follow->part_rev = follow->part_count = 0;
+	if (!news->is_partial)
 		follow->rev = rev;
-	}
-	return is_told ? CFGSTORE_ON : tell(follow, news);
+	return is_known ? CFGSTORE_ON : tell(follow, news);
 }
 
 static void
@@ -165,7 +166,7 @@ on_event(struct cfgstore_follow *follow, struct ask_line *line)
 		return on_change(follow, &news, rev);
 	case CFGSTORE_GAP:
 		follow->is_filling = true;
-		follow->skip_count = 0;
+		follow->told_rev = follow->told_count = 0;
 		return tell(follow, &news);
 	case CFGSTORE_AWAY:
 	case CFGSTORE_HERE:

@@ -80,10 +80,11 @@ struct cfgstore_follow {
 	bool is_down;       /* and said so */
 	bool is_pinging;
 	bool has_rev;
-	uint64_t rev;      /* of the last that was whole */
-	uint64_t part_rev; /* and of which only a part was told … */
-	uint64_t part_count;
-	uint64_t skip_rev, skip_count; /* … which is not told again */
+	uint64_t rev; /* of the last that was whole */
+	/* How many of a revision's changes came over this connection, how many
+	 * were told, over whichever: those are not told again. */
+	uint64_t part_rev, part_count;
+	uint64_t told_rev, told_count;
 	uint64_t seq;
 	uint64_t line_count; /* since the clock was read */
 	uint64_t backoff_ns, deadline_ns;

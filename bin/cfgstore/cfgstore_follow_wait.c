@@ -75,8 +75,6 @@ subscribe(struct cfgstore_follow *follow)
 		return cfgstore_follow_end(follow, EXITCODE_DATA);
 	}
 	follow->is_subscribed = follow->is_pinging = false;
-	follow->skip_rev = follow->part_rev;
-	follow->skip_count = follow->part_count;
 	follow->part_rev = follow->part_count = 0;
 	follow->ping_ns = UINT64_MAX;
 	follow->answer_ns = ask_deadline_ns();

@@ -257,6 +257,56 @@ follows_to_the_end()
 	run -69 follows_to_the_end cfgstore watch --no-reconnect
 }
 
+# A daemon of one connection that answers so once it was asked; then it goes.
+answers_when_asked() # LINE...
+{
+	rm -f cfg.sock
+	: >asked
+	# shellcheck disable=SC2094 # it is only looked at
+	{
+		echo "$greeting"
+		await test -s asked
+		[ $# = 0 ] || printf '%s\n' "$@"
+	} | nc -lU cfg.sock >asked 2>/dev/null 3>&- &
+	FAKE=$!
+	await test -s asked
+}
+goes()
+{
+	kill "$FAKE"
+	wait "$FAKE" || :
+}
+
+@test "a change is told once, however often connections end within it" {
+	local a b
+	a=$'ev 1 put key=a rev=2 prev=0 by=1 more=yes len=1\nx'
+	b=$'ev 1 put key=b rev=2 prev=0 by=1 more=yes len=1\ny'
+	answers 'ok id=1' 'ev 1 ready rev=1' "$a"
+	cfgstore watch -o event,key,rev >told 2>err 3>&- &
+	FOLLOWER=$!
+	await grep -q a told
+	goes
+	answers_when_asked 'err code=away n=69 msg=no' # of a daemon that begins
+	wait "$FAKE" # the client went
+	answers_when_asked 'ok id=1' "$a" "$b"
+	await grep -q b told
+	goes
+	answers_when_asked 'ok id=1' # it ends before it says anything
+	goes
+	answers_when_asked 'ok id=1' "$a" "$b" \
+		$'ev 1 put key=c rev=2 prev=0 by=1 len=1\nz' 'ev 1 ready rev=2' \
+		$'ev 1 put key=a rev=3 prev=2 by=1 len=1\nz'
+	await grep -q 3 told
+	kill "$FOLLOWER"
+	grep -q since=1 asked
+	diff - <(grep put told | awk '{ print $1, $2, $3 }') <<-END
+		put a 2
+		put b 2
+		put c 2
+		put a 3
+	END
+}
+
 # ---- refusals ---------------------------------------------------------------
 
 @test "every refusal has its code and its words" {
