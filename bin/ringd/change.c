@@ -371,6 +371,12 @@ change_member(const struct change *c, uint32_t i, struct change_member *out)
 }
 
 bool
+change_is_own(const struct change *c)
+{
+	return change_same(&c->id, &c->asked);
+}
+
+bool
 change_is_current(const struct change *c)
 {
 	return c->is_current;

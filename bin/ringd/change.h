@@ -133,6 +133,10 @@ struct change_member {
 bool change_member(
     const struct change *c, uint32_t i, struct change_member *out);
 
+/* The latest change is this node's last proposal: not when that was never
+ * ordered, or came second. */
+bool change_is_own(const struct change *c);
+
 /* A change is under way, proposed by anybody. */
 bool change_is_current(const struct change *c);
 

@@ -304,7 +304,7 @@ ringd_change_answer(struct ringd *r, struct svc_client *client, const char *tag)
 		svc_err(client, tag, r->change->code, "%s", r->change->words);
 		return;
 	}
-	if (outcome != CHANGE_BUSY)
+	if (change_is_own(r->change->core))
 		for (; change_member(r->change->core, items, &member); items++)
 			put_member(r, client, tag, &member);
 	if (outcome != CHANGE_COMMITTED)

@@ -140,10 +140,9 @@ on_result(struct node *n, const struct change_effect *effect)
 	n->is_asked = false;
 	n->answered++;
 	w.outcomes[effect->outcome]++;
-	if (deed != NULL)
-		CHECK_EQ(deed->is_committed, is_committed);
-	else
-		CHECK(!is_committed);
+	CHECK_EQ(deed != NULL && deed->is_committed, is_committed);
+	/* What members say is of this proposal, or is not shown. */
+	CHECK_EQ(change_is_own(n->c), deed != NULL);
 	for (uint32_t i = 0; change_member(n->c, i, &member); i++) {
 		if (is_committed)
 			CHECK_EQ(member.ballot, CHANGE_FOR);
