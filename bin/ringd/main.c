@@ -138,6 +138,7 @@ open_disk(void)
 	reload_file.node = ringd.conf->nodes[ringd.conf->self].id;
 	keyfile = (struct ringd_keyfile){ .path = serve.conf->key_file,
 		.node = reload_file.node };
+	ringd_keyfile_sweep(&keyfile);
 	ringd.disk.work = work;
 	rc = ringd_disk_start(&ringd.disk);
 	if (rc < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Runs in the writer process, but for the text.  What lies beside the file is
- * never taken for it by anybody: a crash leaves it there, and the next change
- * overwrites it.
+ * never taken for it by anybody: a crash leaves it there, and the next start
+ * removes it, while it has the state folder, so that no other writer lives.
  */
 #include "bin/ringd/ringd_keyfile.h"
 
@@ -314,6 +314,16 @@ finish(struct ringd_keyfile *file, bool is_applied, struct text *out)
 	if (rc < 0)
 		complain(file, strerror(-rc), out);
 	return rc == 0;
+}
+
+/* What stays, for the folder is not ours to write in, is not ours either. */
+void
+ringd_keyfile_sweep(const struct ringd_keyfile *file)
+{
+	struct paths paths;
+
+	if (find_paths(file, &paths) == 0)
+		(void)unlink(paths.fresh);
 }
 
 size_t

@@ -59,6 +59,9 @@ struct ringd_keyfile {
 	bool is_prepared; /* there is something beside it */
 };
 
+/* At a start: removes what a crash left beside it, for it has keys in it. */
+void ringd_keyfile_sweep(const struct ringd_keyfile *file);
+
 /* A ringd_disk_fn; arg is a struct ringd_keyfile. */
 size_t ringd_keyfile_work(void *arg, void *bytes, size_t len);
 

@@ -196,13 +196,17 @@ stage()
 	rotate 1
 	# The supervisor lives on: under the new key its word is believed, and
 	# so is the ring it starts.
+	: >keys2/key.new.2 # as a crash within a rotation leaves it
+	: >keys3/key.new.3
 	crash 2
 	appears log1 'view-transitional .* left=2 reason=proof'
 	together 1,2,3
 	holds 2 2
+	[ ! -e keys2/key.new.2 ]
 	slay 3
 	begin 3
 	together 1,2,3
+	[ ! -e keys3/key.new.3 ]
 	# Whoever comes with the old one is nobody.
 	slay 3
 	together 1,2

@@ -183,6 +183,23 @@ test_ringd_keys_file_changes_once(void)
 	CHECK(!is_beside());
 }
 
+/* It has keys in it, and nobody would look for it. */
+static void
+test_ringd_keys_file_is_swept_around(void)
+{
+	struct ringd_keyfile_job job = make_job(RINGD_KEYS_INSTALL, 2);
+
+	write_file("1 " HEX_A "\n", 0400);
+	CHECK(work(job, RINGD_KEYFILE_PREPARE));
+	file.is_prepared = false; /* it crashed */
+	CHECK(is_beside());
+	ringd_keyfile_sweep(&file);
+	CHECK(!is_beside());
+	expect_file("1 " HEX_A "\n");
+	ringd_keyfile_sweep(&file);
+	expect_file("1 " HEX_A "\n");
+}
+
 static void
 test_ringd_keys_file_says_why_not(void)
 {
@@ -368,6 +385,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(test_ringd_keys_edit_keeps_all_but_the_keys),
 	CHECK_TEST(test_ringd_keys_file_changes_when_it_is_applied),
 	CHECK_TEST(test_ringd_keys_file_changes_once),
+	CHECK_TEST(test_ringd_keys_file_is_swept_around),
 	CHECK_TEST(test_ringd_keys_file_says_why_not),
 	CHECK_TEST(test_ringd_keys_file_may_be_a_link),
 	CHECK_TEST(test_ringd_keys_keyring_follows),
