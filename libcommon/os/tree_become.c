@@ -88,6 +88,7 @@ tree_become(int fd, const struct tree_command *command, int keeper_fd)
 	int rc = 0;
 
 	setpgid(0, 0);
+	/* Forgotten when what is executed gains privileges by that. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* It may have died before that. */
 	if (child_ends_by(keeper_fd, 0))
