@@ -48,6 +48,7 @@ struct feed {
 	const char *trouble;
 	bool is_calling;
 	bool is_drained;
+	bool is_blocked; /* the socket takes no more for now */
 	struct word word;
 	struct word greeting;
 	char greeting_line[GREETING_BYTES];
@@ -130,7 +131,7 @@ connect_now(struct feed *feed, uint64_t now_ns)
 	}
 	feed->fd = fd;
 	feed->state = FEED_UNGREETED;
-	feed->is_drained = false;
+	feed->is_drained = feed->is_blocked = false;
 	feed->in_start = feed->in_end = 0;
 	feed->out_start = feed->out_len = 0;
 }
@@ -163,19 +164,31 @@ lose(struct feed *feed, const char *why, uint64_t now_ns)
 	feed->cfg.closed(feed->cfg.arg, feed, why, now_ns);
 }
 
+static bool
+has_to_write(const struct feed *feed)
+{
+	return feed->fd >= 0 && feed->out_len > 0 && !feed->is_blocked;
+}
+
+/* At once if this turn's flush had been before there was something to write. */
 static uint64_t
-retry_deadline(const void *arg)
+get_deadline_ns(const void *arg)
 {
 	const struct feed *feed = arg;
 
+	if (has_to_write(feed))
+		return 0;
 	return feed->state == FEED_APART ? feed->retry_ns : UINT64_MAX;
 }
 
 static void
-on_retry(struct loop *loop, void *arg, uint64_t now_ns)
+on_deadline(struct loop *loop, void *arg, uint64_t now_ns)
 {
+	struct feed *feed = arg;
+
 	(void)loop;
-	connect_now(arg, now_ns);
+	if (feed->state == FEED_APART)
+		connect_now(feed, now_ns);
 }
 
 bool
@@ -213,14 +226,17 @@ feed_stop(struct feed *feed)
 static void
 write_some(struct feed *feed)
 {
+	feed->is_blocked = false;
 	while (feed->out_len > 0) {
 		ssize_t n = send(feed->fd, feed->out + feed->out_start,
 		    feed->out_len, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && errno == EAGAIN) {
+			feed->is_blocked = true;
 			break;
+		}
 		if (n < 0) {
 			/* What it sent before it went is read first. */
 			feed->out_len = 0;
@@ -233,7 +249,7 @@ write_some(struct feed *feed)
 	if (feed->out_len == 0)
 		feed->out_start = 0;
 	loop_want(feed->loop, feed->slot,
-	    feed->out_len > 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+	    feed->is_blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
 static void
@@ -243,7 +259,7 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 
 	(void)loop;
 	(void)now_ns;
-	if (feed->fd >= 0 && feed->out_len > 0)
+	if (has_to_write(feed))
 		write_some(feed);
 }
 
@@ -266,8 +282,6 @@ feed_put(struct feed *feed, const void *bytes, size_t len)
 	}
 	memcpy(feed->out + feed->out_start + feed->out_len, bytes, len);
 	feed->out_len += len;
-	/* In case this turn's flush has been. */
-	loop_want(feed->loop, feed->slot, LOOP_READ | LOOP_WRITE);
 	return true;
 }
 
@@ -535,7 +549,7 @@ feed_start(struct feed *feed, struct loop *loop, uint64_t now_ns)
 {
 	ENSURE(feed->state == FEED_STOPPED && feed->loop == NULL);
 	feed->loop = loop;
-	loop_add_timer(loop, retry_deadline, on_retry, feed);
+	loop_add_timer(loop, get_deadline_ns, on_deadline, feed);
 	loop_add_flush(loop, on_flush, feed);
 	connect_now(feed, now_ns);
 }
