@@ -270,7 +270,7 @@ on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 	say(d);
 	if (d->is_reload_due)
 		reload(d);
-	cfgstored_disk_flush(d->disk);
+	cfgstored_files_flush(d);
 	cfgstored_watch_pump(d);
 	if (d->is_resume_due)
 		svc_resume(d->svc);

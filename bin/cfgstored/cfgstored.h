@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "libcommon/base/attr.h"
-#include "libcommon/base/limits.h"
 #include "libcommon/base/word.h"
 #include "libcommon/os/reread.h"
 #include "libcommon/os/svc.h"
@@ -16,6 +15,7 @@
 #include "bin/cfgstored/cfgstored_age.h"
 #include "bin/cfgstored/cfgstored_backlog.h"
 #include "bin/cfgstored/cfgstored_disk.h"
+#include "bin/cfgstored/cfgstored_lazy.h"
 #include "bin/cfgstored/cfgstored_lend.h"
 #include "bin/cfgstored/cfgstored_once.h"
 #include "bin/cfgstored/replica.h"
@@ -131,6 +131,7 @@ struct cfgstored {
 	struct cfgstored_disk *disk;
 	struct cfgstored_disk_found found;
 	struct cfgstored_backlog backlog; /* what the disk does not take yet */
+	struct cfgstored_lazy lazy;
 	struct cfgstored_lend lend;
 	int disk_slot, lend_slot;
 	bool is_lend_asked; /* for a chunk */
@@ -164,7 +165,7 @@ struct cfgstored {
 		uint64_t published, published_bytes;
 		uint64_t appended, appended_bytes;
 		uint64_t writes, reads, syncs, refused, unknown;
-		uint64_t snapshots, reloads, expired;
+		uint64_t flushes, snapshots, reloads, expired;
 	} stats;
 };
 
@@ -219,8 +220,10 @@ void cfgstored_close(struct cfgstored *d);
 /* Of the replica, for the disk: what it is about is one of those kinds. */
 void cfgstored_files_do(
     struct cfgstored *d, const struct replica_effect *effect);
-/* Gives the disk what waits, and has it written. */
+/* Gives the disk what waits. */
 void cfgstored_files_turn(struct cfgstored *d);
+/* At the end of a turn: has it written, unless that may wait. */
+void cfgstored_files_flush(struct cfgstored *d);
 /* When it wants to be called; what is due then. */
 uint64_t cfgstored_files_deadline_ns(const struct cfgstored *d);
 void cfgstored_files_on_time(struct cfgstored *d);

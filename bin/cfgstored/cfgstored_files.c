@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libcommon/base/num.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/log.h"
@@ -63,6 +64,8 @@ append(struct cfgstored *d, const struct replica_effect *effect)
 
 	d->stats.appended++;
 	d->stats.appended_bytes += effect->append.len;
+	cfgstored_lazy_add(
+	    &d->lazy, effect->append.len, effect->append.is_awaited, d->now_ns);
 	give(d, &item);
 }
 
@@ -118,7 +121,8 @@ give_up(struct cfgstored *d)
 uint64_t
 cfgstored_files_deadline_ns(const struct cfgstored *d)
 {
-	return d->again.is_due ? d->again.at_ns : UINT64_MAX;
+	return num_min(cfgstored_lazy_deadline_ns(&d->lazy),
+	    d->again.is_due ? d->again.at_ns : UINT64_MAX);
 }
 
 void
@@ -252,6 +256,8 @@ cfgstored_files_do(struct cfgstored *d, const struct replica_effect *effect)
 	struct cfgstored_backlog_item item = { 0 };
 
 	d->is_room_due = true;
+	if (effect->kind != REPLICA_OUT_APPEND)
+		d->lazy.is_awaited = true;
 	switch (effect->kind) {
 	case REPLICA_OUT_FOUND:
 		item.kind = CFGSTORED_BACKLOG_FOUND;
@@ -389,6 +395,17 @@ cfgstored_files_turn(struct cfgstored *d)
 		cfgstored_step(d, &in);
 	}
 	cfgstored_tell_room(d);
+}
+
+void
+cfgstored_files_flush(struct cfgstored *d)
+{
+	/* A turn without records may have another word for the disk. */
+	if (d->lazy.at_ns != 0 && !cfgstored_lazy_is_due(&d->lazy, d->now_ns))
+		return;
+	d->stats.flushes += d->lazy.at_ns != 0;
+	d->lazy = (struct cfgstored_lazy){ 0 };
+	cfgstored_disk_flush(d->disk);
 }
 
 void

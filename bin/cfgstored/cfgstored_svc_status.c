@@ -262,6 +262,7 @@ fill_stats(const struct cfgstored *d, struct stat *stat)
 		{ "published_bytes", own->published_bytes },
 		{ "appended", own->appended },
 		{ "appended_bytes", own->appended_bytes },
+		{ "flushes", own->flushes },
 		{ "backlogged", d->backlog.waited }, { "writes", own->writes },
 		{ "reads", own->reads }, { "syncs", own->syncs },
 		{ "refused", own->refused }, { "unknown", own->unknown },

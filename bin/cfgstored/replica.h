@@ -189,7 +189,7 @@ enum replica_effect_kind {
 	REPLICA_OUT_PUBLISH, /* refused for its view: no matter */
 	/* For the disk, as cfgstored_disk_… has them. */
 	REPLICA_OUT_FOUND,  /* found_empty */
-	REPLICA_OUT_APPEND, /* append; durable as soon as can be */
+	REPLICA_OUT_APPEND, /* append; durable soon, at once if awaited */
 	REPLICA_OUT_BEGIN,  /* begin: takes over a log */
 	REPLICA_OUT_END,
 	REPLICA_OUT_ABORT,
@@ -261,6 +261,7 @@ struct replica_effect {
 			uint64_t acked;
 			const void *bytes;
 			size_t len;
+			bool is_awaited; /* somebody waits for its fsync */
 		} append;
 		struct {
 			struct kv_tip after;

@@ -440,6 +440,8 @@ void replica_pace_waiting(struct replica *r);
 bool replica_pace_is_gathered(const struct replica *r, uint64_t count);
 void replica_pace_sent(struct replica *r, uint64_t count);
 void replica_pace_view_ended(struct replica *r);
+/* Somebody waits for the disk to have the log up to here. */
+uint64_t replica_pace_awaited(const struct replica *r);
 /* now is more than was told: it is to be told at once. */
 bool replica_pace_is_synced_due(
     struct replica *r, const struct replica_synced *now);

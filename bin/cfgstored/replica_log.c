@@ -570,6 +570,7 @@ next_append(struct replica *r, struct replica_effect *out, uint64_t last)
 	out->append.acked = num_min(r->acked, record.tip.index);
 	out->append.bytes = record.bytes;
 	out->append.len = record.len;
+	out->append.is_awaited = record.tip.index <= replica_pace_awaited(r);
 	return true;
 }
 

@@ -84,17 +84,24 @@ replica_pace_deadline_ns(const struct replica *r)
 
 /* ---- confirmations ----------------------------------------------------- */
 
+uint64_t
+replica_pace_awaited(const struct replica *r)
+{
+	const struct replica_era *era = &r->era;
+
+	if (!era->is_open)
+		return UINT64_MAX;
+	return replica_log_is_save_late(r) ? era->end : era->disk_index;
+}
+
 bool
 replica_pace_is_synced_due(struct replica *r, const struct replica_synced *now)
 {
 	const struct replica_era *era = &r->era;
 	const struct replica_synced *told = &era->told;
 	struct replica_pace *pace = &r->pace;
-	/* Somebody waits for the disk up to here. */
-	uint64_t wanted =
-	    replica_log_is_save_late(r) ? era->end : era->disk_index;
 	bool is_due = now->held != told->held || now->marks != told->marks ||
-	    told->synced < num_min(now->synced, wanted);
+	    told->synced < num_min(now->synced, replica_pace_awaited(r));
 
 	if (!is_due && now->synced != told->synced) {
 		if (pace->idle_ns == 0)

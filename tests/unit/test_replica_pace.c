@@ -26,6 +26,7 @@ static struct {
 	size_t first, end;
 	unsigned published[REPLICA_WIRES];
 	struct kv_tip given; /* to the disk */
+	bool is_awaited;     /* what was given last */
 	unsigned answers, saves;
 } w;
 
@@ -43,6 +44,7 @@ on_effect(const struct replica_effect *effect)
 		    w.message[w.end++ % MESSAGES], bytes, effect->publish.len);
 	} else if (effect->kind == REPLICA_OUT_APPEND) {
 		w.given = effect->append.tip;
+		w.is_awaited = effect->append.is_awaited;
 	} else if (effect->kind == REPLICA_OUT_ANSWER) {
 		CHECK_EQ(effect->answer.code, REPLICA_OK);
 		w.answers++;
@@ -319,6 +321,23 @@ test_pace_confirms_later_what_nobody_waits_for(void)
 	CHECK(replica_deadline_ns(w.r) - w.now_ns > 100 * MS_NS);
 }
 
+/* The disk may take its time for what only memory was asked for. */
+static void
+test_pace_hurries_the_disk_for_who_waits(void)
+{
+	begin(1 << 20);
+	CHECK(w.is_awaited); /* what the epoch began with */
+	propose(REPLICA_IN_MEMORY, false);
+	deliver_all();
+	CHECK(!w.is_awaited);
+	propose(REPLICA_ON_DISK, false);
+	deliver_all();
+	CHECK(w.is_awaited);
+	propose(REPLICA_IN_MEMORY, false);
+	deliver_all();
+	CHECK(!w.is_awaited);
+}
+
 /* The disk is always one behind: there are snapshots all the same. */
 static void
 test_pace_memory_leaves_time_for_snapshots(void)
@@ -353,6 +372,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_pace_does_not_wait_in_vain),
 		CHECK_TEST(test_pace_confirms_at_once_who_is_waited_for),
 		CHECK_TEST(test_pace_confirms_later_what_nobody_waits_for),
+		CHECK_TEST(test_pace_hurries_the_disk_for_who_waits),
 		CHECK_TEST(test_pace_memory_leaves_time_for_snapshots),
 	};
 
