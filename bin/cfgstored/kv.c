@@ -50,6 +50,8 @@ kv_create(struct arena *arena, const struct kv_config *cfg)
 	struct kv_author_row *authors =
 	    arena_take(arena, KV_AUTHORS_MAX * sizeof *authors);
 	struct kv_trail *trail = arena_take(arena, sizeof *trail);
+	uint32_t sums_count = kv_table_sums_wanted(cfg->room.keys);
+	uint32_t *sums = arena_take(arena, sums_count * sizeof *sums);
 
 	ENSURE(cfg->room.keys && cfg->room.bytes && cfg->room.leases);
 	ENSURE(cfg->room.value_bytes <= KV_VALUE_BYTES_MAX);
@@ -62,6 +64,8 @@ kv_create(struct arena *arena, const struct kv_config *cfg)
 		.versions = version,
 		.version_count = versions,
 		.trail = trail,
+		.sums = sums,
+		.sums_mask = sums_count - 1,
 		.leases = leases,
 		.authors = authors };
 	kv_clear(kv);

@@ -28,6 +28,33 @@ chain_len(const struct kv *kv, uint32_t cell)
 	return len;
 }
 
+/* What was found last is still what would be found. */
+static void
+check_trail(const struct kv *kv)
+{
+	const struct kv_trail *trail = kv->trail;
+	const struct kv_version *next;
+
+	if (trail->key_len == 0 || trail->next == KV_NIL)
+		return;
+	next = &kv->versions[trail->next];
+	ENSURE(next->is_current);
+	ENSURE(kv_table_compare(kv, next, trail->key, trail->key_len) >= 0);
+}
+
+/* No more are found than there are. */
+static void
+check_sums(const struct kv *kv)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i <= kv->sums_mask; i++)
+		for (uint32_t at = kv->sums[i]; at != KV_NIL;
+		     at = kv->versions[at].same)
+			ENSURE(++count <= kv->key_count);
+	ENSURE(count == kv->key_count);
+}
+
 /* Cells of all versions that are in use, and those that are free, are all. */
 static size_t
 check_keys(const struct kv *kv, size_t *cells)
@@ -36,6 +63,7 @@ check_keys(const struct kv *kv, size_t *cells)
 	uint64_t bytes = 0;
 	const struct kv_version *last = NULL;
 
+	check_sums(kv);
 	for (uint32_t i = kv->first[0]; i != KV_NIL;
 	     i = kv->versions[i].next[0]) {
 		const struct kv_version *v = &kv->versions[i];
@@ -47,6 +75,9 @@ check_keys(const struct kv *kv, size_t *cells)
 		ENSURE(last == NULL ||
 		    kv_table_compare(kv, last, key, v->key_len) < 0);
 		ENSURE(kv_table_find(kv, key, v->key_len) == i);
+		ENSURE(kv_table_seek(kv, key, v->key_len) == i);
+		ENSURE(v->prev ==
+		    (last == NULL ? KV_NIL : kv_table_idx(kv, last)));
 		last = v;
 		count++;
 		leased += v->lease != 0;
@@ -134,8 +165,10 @@ kv_check(const struct kv *kv)
 {
 	size_t cells = 0, free = kv->version_count - kv->version_fresh;
 	size_t fresh = kv->cell_count - kv->cell_fresh;
-	size_t leased = check_keys(kv, &cells);
+	size_t leased;
 
+	check_trail(kv);
+	leased = check_keys(kv, &cells);
 	check_history(kv, &cells);
 	check_leases(kv, leased);
 	ENSURE(chain_len(kv, kv->cell_free) + fresh == kv->cells_free);

@@ -14,6 +14,16 @@ kv_table_idx(const struct kv *kv, const struct kv_version *version)
 	return (uint32_t)(version - kv->versions);
 }
 
+uint32_t
+kv_table_sums_wanted(uint64_t keys)
+{
+	uint32_t count = 1;
+
+	while (count < keys && count <= KV_NIL / 4)
+		count *= 2;
+	return count;
+}
+
 void
 kv_table_init(struct kv *kv)
 {
@@ -24,6 +34,8 @@ kv_table_init(struct kv *kv)
 	kv->versions_free = kv->version_count;
 	for (size_t i = 0; i < KV_LEVELS; i++)
 		kv->first[i] = KV_NIL;
+	for (size_t i = 0; i <= kv->sums_mask; i++)
+		kv->sums[i] = KV_NIL;
 	kv->trail->key_len = 0;
 	kv->oldest = kv->newest = KV_NIL;
 	kv->key_count = kv->past_count = 0;
@@ -255,11 +267,11 @@ kv_table_free(struct kv *kv, uint32_t idx)
  * has as many as the one before.  A quarter goes one level up.
  */
 static size_t
-levels_of(const uint8_t *key, size_t len)
+levels_of(uint32_t sum)
 {
-	uint32_t sum = crc32c_more(0, key, len) * 0x9e3779b1U;
 	size_t levels = 1;
 
+	sum *= 0x9e3779b1U;
 	while (levels < KV_LEVELS && (sum & 3U << 30) == 0) {
 		sum <<= 2;
 		levels++;
@@ -306,6 +318,14 @@ find_before(
 }
 
 /* What a reader asks for may be longer than any key: that is not kept. */
+static void
+note_key(struct kv_trail *trail, const uint8_t *key, size_t len)
+{
+	trail->key_len = len <= sizeof trail->key ? len : 0;
+	if (trail->key_len > 0)
+		memcpy(trail->key, key, trail->key_len);
+}
+
 static struct kv_trail *
 follow(const struct kv *kv, const uint8_t *key, size_t len)
 {
@@ -315,9 +335,26 @@ follow(const struct kv *kv, const uint8_t *key, size_t len)
 	    memcmp(trail->key, key, len) == 0)
 		return trail;
 	trail->next = find_before(kv, key, len, trail->before);
-	trail->key_len = len <= sizeof trail->key ? len : 0;
-	if (trail->key_len > 0)
-		memcpy(trail->key, key, trail->key_len);
+	note_key(trail, key, len);
+	return trail;
+}
+
+/*
+ * Most keys have one level, and there it is known what is before them: the
+ * trail is not of more levels than its key.
+ */
+static struct kv_trail *
+follow_current(
+    const struct kv *kv, uint32_t idx, const uint8_t *key, size_t levels)
+{
+	const struct kv_version *v = &kv->versions[idx];
+	struct kv_trail *trail = kv->trail;
+
+	if (levels > 1)
+		return follow(kv, key, v->key_len);
+	trail->before[0] = v->prev;
+	trail->next = idx;
+	note_key(trail, key, v->key_len);
 	return trail;
 }
 
@@ -327,24 +364,55 @@ kv_table_seek(const struct kv *kv, const uint8_t *key, size_t len)
 	return follow(kv, key, len)->next;
 }
 
+/* ---- keys by their sums ------------------------------------------------ */
+
+static uint32_t
+sum_of(const uint8_t *key, size_t len)
+{
+	return crc32c_more(0, key, len);
+}
+
 uint32_t
 kv_table_find(const struct kv *kv, const uint8_t *key, size_t len)
 {
-	uint32_t idx = kv_table_seek(kv, key, len);
+	uint32_t idx = kv->sums[sum_of(key, len) & kv->sums_mask];
 
-	if (idx == KV_NIL ||
-	    kv_table_compare(kv, &kv->versions[idx], key, len) != 0)
-		return KV_NIL;
+	while (idx != KV_NIL &&
+	    (kv->versions[idx].key_len != len ||
+		kv_table_compare(kv, &kv->versions[idx], key, len) != 0))
+		idx = kv->versions[idx].same;
 	return idx;
 }
 
-static struct kv_trail *
-follow_version(const struct kv *kv, const struct kv_version *v)
+static void
+sums_add(struct kv *kv, uint32_t idx, uint32_t sum)
 {
-	uint8_t key[KV_KEY_BYTES_MAX];
+	uint32_t *first = &kv->sums[sum & kv->sums_mask];
 
-	kv_table_read(kv, v, 0, v->key_len, key);
-	return follow(kv, key, v->key_len);
+	kv->versions[idx].same = *first;
+	*first = idx;
+}
+
+static void
+sums_remove(struct kv *kv, uint32_t idx, uint32_t sum)
+{
+	uint32_t *link = &kv->sums[sum & kv->sums_mask];
+
+	while (*link != idx) {
+		ENSURE(*link != KV_NIL);
+		link = &kv->versions[*link].same;
+	}
+	*link = kv->versions[idx].same;
+}
+
+/* ---- keys come and go -------------------------------------------------- */
+
+/* What follows it is behind before now. */
+static void
+set_prev(struct kv *kv, uint32_t idx, uint32_t before)
+{
+	if (idx != KV_NIL)
+		kv->versions[idx].prev = before;
 }
 
 /* The trail is still that of this key: what is before it has not changed. */
@@ -352,16 +420,25 @@ void
 kv_table_link(struct kv *kv, uint32_t idx)
 {
 	struct kv_version *v = &kv->versions[idx];
-	struct kv_trail *trail = follow_version(kv, v);
-	size_t levels = levels_of(trail->key, trail->key_len);
+	uint8_t key[KV_KEY_BYTES_MAX];
+	struct kv_trail *trail;
+	uint32_t sum;
+	size_t levels;
 
 	ENSURE(!v->is_current && !v->is_deletion);
+	kv_table_read(kv, v, 0, v->key_len, key);
+	sum = sum_of(key, v->key_len);
+	levels = levels_of(sum);
+	trail = follow(kv, key, v->key_len);
 	for (size_t level = 0; level < levels; level++) {
 		uint32_t *link = link_of(kv, trail->before[level], level);
 
 		v->next[level] = *link;
 		*link = idx;
 	}
+	v->prev = trail->before[0];
+	set_prev(kv, v->next[0], idx);
+	sums_add(kv, idx, sum);
 	trail->next = idx;
 	v->is_current = true;
 	kv->key_count++;
@@ -372,10 +449,16 @@ static void
 unlink_key(struct kv *kv, uint32_t idx)
 {
 	struct kv_version *v = &kv->versions[idx];
-	struct kv_trail *trail = follow_version(kv, v);
-	size_t levels = levels_of(trail->key, trail->key_len);
+	uint8_t key[KV_KEY_BYTES_MAX];
+	struct kv_trail *trail;
+	uint32_t sum;
+	size_t levels;
 
 	ENSURE(v->is_current);
+	kv_table_read(kv, v, 0, v->key_len, key);
+	sum = sum_of(key, v->key_len);
+	levels = levels_of(sum);
+	trail = follow_current(kv, idx, key, levels);
 	ENSURE(trail->next == idx);
 	for (size_t level = 0; level < levels; level++) {
 		uint32_t *link = link_of(kv, trail->before[level], level);
@@ -383,6 +466,8 @@ unlink_key(struct kv *kv, uint32_t idx)
 		ENSURE(*link == idx);
 		*link = v->next[level];
 	}
+	set_prev(kv, v->next[0], v->prev);
+	sums_remove(kv, idx, sum);
 	trail->next = v->next[0];
 	v->is_current = false;
 	kv->key_count--;

@@ -41,6 +41,8 @@ struct kv_version {
 	uint32_t older, newer;           /* in the history, while kept */
 	uint32_t lease_prev, lease_next; /* keys of a lease, while current */
 	uint32_t next[KV_LEVELS];        /* keys, while current; or free */
+	uint32_t prev;                   /* key, while current */
+	uint32_t same; /* current ones whose keys have the same sum */
 };
 
 /* Where the last search came to: those of one key follow each other. */
@@ -79,6 +81,8 @@ struct kv {
 	uint32_t versions_free;
 	uint32_t first[KV_LEVELS];
 	struct kv_trail *trail;
+	uint32_t *sums; /* current ones, by the low bits of their keys' sums */
+	uint32_t sums_mask;
 	uint32_t oldest, newest;
 
 	size_t key_count;
@@ -94,6 +98,8 @@ struct kv {
 
 uint32_t kv_table_idx(const struct kv *kv, const struct kv_version *version);
 
+/* A power of two. */
+uint32_t kv_table_sums_wanted(uint64_t keys);
 /* Gives all memory back, and knows no key. */
 void kv_table_init(struct kv *kv);
 
