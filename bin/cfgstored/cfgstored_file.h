@@ -62,8 +62,11 @@ RK_MUST_CHECK int cfgstored_file_write(struct cfgstored_file *file,
 RK_MUST_CHECK int cfgstored_file_sync(struct cfgstored_file *file);
 /*
  * Between pieces of what is long: others write to this disk, too, and wait for
- * all that was given to it before.  Waits as long again, 5 ms at most.
+ * all that was given to it before.  Waits as long again, 5 ms at most.  What
+ * others wait for is about a piece: a longer one takes all less time, but they
+ * would notice.
  */
+enum { CFGSTORED_FILE_SLOW_BYTES = 256 << 10 };
 RK_MUST_CHECK int cfgstored_file_sync_slowly(struct cfgstored_file *file);
 void cfgstored_file_close(struct cfgstored_file *file);
 

@@ -12,22 +12,20 @@
 
 #include "bin/cfgstored/cfgstored_proc.h"
 
-enum { PIECE_BYTES = 1 << 20, SYNC_BYTES = 2 << 20 };
-
 static int
 fill(struct cfgstored_file *file, const struct kv_log_segment *segment)
 {
-	static uint8_t zeroes[PIECE_BYTES];
+	static uint8_t zeroes[CFGSTORED_FILE_SLOW_BYTES];
 	uint8_t header[KV_LOG_HEADER_BYTES];
 	struct iovec piece;
 	int rc = cfgstored_file_allocate(file, segment->bytes);
 
 	for (uint64_t at = 0; rc == 0 && at < segment->bytes;
-	     at += PIECE_BYTES) {
+	     at += sizeof zeroes) {
 		piece.iov_base = zeroes;
-		piece.iov_len = num_min(PIECE_BYTES, segment->bytes - at);
+		piece.iov_len = num_min(sizeof zeroes, segment->bytes - at);
 		rc = cfgstored_file_write(file, at, &piece, 1);
-		if (rc == 0 && (at + PIECE_BYTES) % SYNC_BYTES == 0)
+		if (rc == 0 && at + sizeof zeroes < segment->bytes)
 			rc = cfgstored_file_sync_slowly(file);
 	}
 	kv_log_header(segment, header);

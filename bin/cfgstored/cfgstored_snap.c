@@ -17,16 +17,13 @@
 enum {
 	VERSION = 1,
 	HEAD_BYTES = 16 + 4 + 32 + 4 + 8 + 4,
-	BUFFER_BYTES = 256 << 10,
-	/* As much as a write behind may gather before it is waited for. */
-	SYNC_BYTES = 1 << 20,
 	FRAME_HEAD_BYTES = 9,
 };
 
 static const uint8_t magic[16] = "ringkit-cfg-snp\n";
 
 /* Of the only process that writes or reads one. */
-static uint8_t buffer[BUFFER_BYTES];
+static uint8_t buffer[CFGSTORED_FILE_SLOW_BYTES];
 static uint8_t words[CFGSTORED_DISK_WORDS_BYTES_MAX];
 
 struct head {
@@ -74,7 +71,7 @@ write_all(struct cfgstored_file *file, const struct cfgstored_disk_save *save)
 		.len = HEAD_BYTES + save->len };
 	uint8_t bytes[HEAD_BYTES];
 	struct kv_writer writer;
-	uint64_t synced = 0;
+	bool is_first = true;
 	size_t len;
 	int rc;
 
@@ -83,12 +80,12 @@ write_all(struct cfgstored_file *file, const struct cfgstored_disk_save *save)
 	kv_writer_init(&writer, save->kv);
 	while (rc == 0 &&
 	    (len = kv_writer_next(&writer, buffer, sizeof buffer)) > 0) {
-		rc = write_at(file, head.len, buffer, len);
-		head.len += len;
-		if (rc == 0 && head.len - synced >= SYNC_BYTES) {
+		if (!is_first)
 			rc = cfgstored_file_sync_slowly(file);
-			synced = head.len;
-		}
+		is_first = false;
+		if (rc == 0)
+			rc = write_at(file, head.len, buffer, len);
+		head.len += len;
 	}
 	put_head(&head, words, bytes);
 	if (rc == 0)
