@@ -269,6 +269,12 @@ mcast_came(struct mcast *m, const struct link_at *at)
 	ear->heard_ns = num_max(at->now_ns, 1);
 }
 
+void
+mcast_copied(struct mcast *m, const struct link_at *at)
+{
+	mcast_ear(m, at)->came++;
+}
+
 bool
 mcast_hear(struct mcast *m, const struct link_at *at,
     const struct mcast_report *report)

@@ -66,9 +66,13 @@ void mcast_hint(
  * group of the link. */
 void mcast_came(struct mcast *m, const struct link_at *at);
 
+/* So did one that had come over another link before: it was not lost here, but
+ * may be a recording, and is no sign of life. */
+void mcast_copied(struct mcast *m, const struct link_at *at);
+
 /*
- * The same, and it was a report.  False: it is of another link; then nothing
- * happened.
+ * As mcast_came, and it was a report.  False: it is of another link; then
+ * nothing happened.
  */
 bool mcast_hear(struct mcast *m, const struct link_at *at,
     const struct mcast_report *report);

@@ -336,6 +336,11 @@ ringd_net_copy(struct ringd_net *net, const struct ringd_net_rx *rx)
 
 	if (!rx->is_believed || rx->len > UDP_BATCH_BYTES)
 		return;
+	if (rx->is_group) {
+		if (rx->header.kind == SESSION_DATA)
+			mcast_copied(net->ears, &at);
+		return;
+	}
 	link_came(net->paths, &at);
 	if (link_wants(net->paths, &at, rx->header.counter) &&
 	    ringd_net_open_box(&net->nodes[rx->peer].key, rx, net->scratch))
@@ -351,7 +356,7 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 		return ringd_net_obituary(net, rx);
 	refusal = session_check(
 	    net->session, rx->peer, &rx->header, net->now_ns, &rx->is_believed);
-	if (refusal == SESSION_REFUSED_REPLAY && !rx->is_group)
+	if (refusal == SESSION_REFUSED_REPLAY)
 		ringd_net_copy(net, rx);
 	if (refusal != SESSION_OK)
 		return refusal;

@@ -120,6 +120,32 @@ test_mcast_silence_is_noticed_in_a_quarter_of_a_second(void)
 	CHECK_EQ(mcast_hears(ear, 1), 0);
 }
 
+/* As when every datagram comes by another group first. */
+static void
+test_mcast_copies_are_not_lost_and_no_sign_of_life(void)
+{
+	struct link_at at = { 1, 1, 0 };
+
+	begin(3);
+	run(1000, 0);
+	for (int i = 0; i < 1000; i++) {
+		mcast_sent(mouth, 1, 2);
+		at.now_ns = now_ns;
+		mcast_copied(ear, &at);
+		mcast_copied(ear, &at);
+		run(1, 0);
+	}
+	CHECK_EQ(mcast_hears(ear, 1), 2);
+	CHECK_EQ(mcast_loss(ear, 1, 1), 0);
+	is_cut = true; /* but for recordings */
+	for (int i = 0; i < 6 * BEAT_MS; i++) {
+		at.now_ns = now_ns;
+		mcast_copied(ear, &at);
+		run(1, 0);
+	}
+	CHECK_EQ(mcast_hears(ear, 1), 0);
+}
+
 static void
 test_mcast_loss_under_load_is_noticed(void)
 {
@@ -303,6 +329,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_mcast_is_heard_after_a_few_reports),
 		CHECK_TEST(
 		    test_mcast_silence_is_noticed_in_a_quarter_of_a_second),
+		CHECK_TEST(test_mcast_copies_are_not_lost_and_no_sign_of_life),
 		CHECK_TEST(test_mcast_loss_under_load_is_noticed),
 		CHECK_TEST(test_mcast_little_loss_does_not_matter),
 		CHECK_TEST(test_mcast_that_comes_and_goes_is_left_alone),

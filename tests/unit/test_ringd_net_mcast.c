@@ -138,6 +138,32 @@ test_ringd_net_mcast_who_is_deaf_gets_copies(void)
 	nets_stop_all();
 }
 
+/* Each datagram goes to both groups: what comes second was not lost. */
+static void
+test_ringd_net_mcast_over_all_links_loses_nothing(void)
+{
+	struct ringd_net_peer peer;
+
+	nets_configure(2);
+	nets_configure_groups();
+	for (uint32_t i = 0; i < NETS_NODES; i++)
+		nets_configs[i].link_mode = LINK_ACTIVE;
+	nets_start_all();
+	nets_run(SECOND);
+	for (uint64_t no = 0; no < 2 * SECOND; no++) {
+		nets_send(0, 6, no, 100);
+		nets_run(1);
+		nets_nodes[1].packet_count = nets_nodes[2].packet_count = 0;
+	}
+	CHECK(ringd_net_peer(nets_nodes[1].net, 10, nets_now_ns, &peer));
+	for (uint32_t link = 0; link < 2; link++) {
+		CHECK(peer.mcast[link].is_heard);
+		CHECK_EQ(peer.mcast[link].loss_in, 0);
+	}
+	CHECK(nets_refused(1, SESSION_REFUSED_REPLAY) > SECOND);
+	nets_stop_all();
+}
+
 /* One node has another transport: it gets and sends copies. */
 static void
 test_ringd_net_mcast_works_with_who_has_no_groups(void)
@@ -383,6 +409,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_ringd_net_mcast_frames_are_sent_once_for_all),
 		CHECK_TEST(test_ringd_net_mcast_all_else_goes_to_each),
 		CHECK_TEST(test_ringd_net_mcast_who_is_deaf_gets_copies),
+		CHECK_TEST(test_ringd_net_mcast_over_all_links_loses_nothing),
 		CHECK_TEST(test_ringd_net_mcast_works_with_who_has_no_groups),
 		CHECK_TEST(test_ringd_net_mcast_drop_keeps_the_group_from_it),
 		CHECK_TEST(
