@@ -330,6 +330,12 @@ receive(struct totem *t, const struct totem_input *in)
 		t->count[TOTEM_COUNT_PACKETS_STALE]++;
 		return;
 	}
+	/* It is in no ring of ours yet, and may not get through to us. */
+	if (in->packet.is_shared &&
+	    in->packet.incarnation > peer->incarnation) {
+		t->count[TOTEM_COUNT_PACKETS_UNKNOWN]++;
+		return;
+	}
 	if (rx.len == 0 || rx.len > t->cfg.frame_bytes || rx.bytes[0] == 0 ||
 	    rx.bytes[0] >= TOTEM_PACKETS) {
 		t->count[TOTEM_COUNT_PACKETS_MALFORMED]++;

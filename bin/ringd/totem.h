@@ -393,7 +393,7 @@ enum totem_counter {
 	TOTEM_COUNT_CUTS,               /* silent here, heard elsewhere */
 	TOTEM_COUNT_PACKETS_MALFORMED,
 	TOTEM_COUNT_PACKETS_STALE,   /* of an old incarnation */
-	TOTEM_COUNT_PACKETS_UNKNOWN, /* from or about an unknown node */
+	TOTEM_COUNT_PACKETS_UNKNOWN, /* of an unknown node, or life of one */
 	TOTEM_COUNT_CONFIG_MISMATCH,
 	TOTEM_COUNT_NO_CELL, /* dropped for want of memory */
 	TOTEM_COUNTERS

@@ -422,6 +422,32 @@ test_totem_row_of_who_noticed_first_excludes_nobody(void)
 	ringlet_close(&r);
 }
 
+/* By then it is heard of otherwise, and known to be alive. */
+static void
+test_totem_restart_is_not_learnt_from_a_group(void)
+{
+	static const uint8_t frame[40] = { TOTEM_PACKET_DATA };
+	struct totem_input in = { .kind = TOTEM_IN_PACKET };
+
+	ringlet_open(&r, 3, NULL);
+	if (!CHECK(ringlet_form(&r)))
+		return;
+	in.packet.node = 3;
+	in.packet.incarnation = 2;
+	in.packet.bytes = frame;
+	in.packet.len = sizeof frame;
+	in.packet.is_shared = true;
+	ringlet_step(&r, 0, &in);
+	CHECK_EQ(core(0)->state, TOTEM_STATE_OPERATIONAL);
+	CHECK_EQ(core(0)->peer[2].incarnation, 1);
+
+	in.packet.is_shared = false;
+	ringlet_step(&r, 0, &in);
+	CHECK_EQ(core(0)->state, TOTEM_STATE_GATHER);
+	CHECK_EQ(core(0)->gather.reason, TOTEM_REASON_RESTART);
+	ringlet_close(&r);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -435,6 +461,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_totem_join_in_commit_is_of_its_members),
 		CHECK_TEST(test_totem_unknown_row_excludes_nobody),
 		CHECK_TEST(test_totem_row_of_who_noticed_first_excludes_nobody),
+		CHECK_TEST(test_totem_restart_is_not_learnt_from_a_group),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
