@@ -232,6 +232,18 @@ mcast_greet(struct mcast *m, uint32_t peer, uint64_t now_ns)
 }
 
 void
+mcast_set_heartbeat(struct mcast *m, uint64_t heartbeat_ns, uint64_t now_ns)
+{
+	m->cfg.heartbeat_ns = heartbeat_ns;
+	mcast_set_beat(m);
+	for (uint32_t i = 0; i < LIMIT_LINKS; i++)
+		m->mouths[i].report_ns =
+		    num_min(m->mouths[i].report_ns, now_ns + m->beat_ns);
+	if (m->due_ns != MCAST_NEVER)
+		m->due_ns = num_min(m->due_ns, now_ns);
+}
+
+void
 mcast_set_nodes(struct mcast *m, const struct idmap *map)
 {
 	ENSURE(map->before == m->cfg.node_count);

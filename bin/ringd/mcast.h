@@ -58,6 +58,10 @@ void mcast_greet(struct mcast *m, uint32_t peer, uint64_t now_ns);
 /* Places move like this, this node's own too; the new are not heard yet. */
 void mcast_set_nodes(struct mcast *m, const struct idmap *map);
 
+/* Another cfg.heartbeat_ns, here and at all peers. */
+void mcast_set_heartbeat(
+    struct mcast *m, uint64_t heartbeat_ns, uint64_t now_ns);
+
 /* The group of this link cannot be heard or spoken to now, or can. */
 void mcast_hint(
     struct mcast *m, uint32_t link, bool is_usable, uint64_t now_ns);

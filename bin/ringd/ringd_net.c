@@ -277,6 +277,8 @@ ringd_net_configure(
 	ringd_net_set_nodes(net, cfg);
 	memcpy(links.priority, cfg->link_priority, sizeof links.priority);
 	link_set_mode(net->paths, &links, net->now_ns);
+	if (net->ears != NULL)
+		mcast_set_heartbeat(net->ears, cfg->heartbeat_ns, net->now_ns);
 	ringd_net_pull(net, net->now_ns);
 	ringd_net_pull_links(net);
 }

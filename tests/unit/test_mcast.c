@@ -248,6 +248,39 @@ test_mcast_hearing_follows_places(void)
 	CHECK_EQ(mcast_hears(ear, 2), 0);
 }
 
+/* How many reports are sent in that time. */
+static uint32_t
+reports_in(uint64_t span_ms)
+{
+	struct mcast_report report;
+	uint32_t count = 0;
+
+	for (uint64_t ms = 0; ms < span_ms; ms++) {
+		now_ns += MS;
+		mcast_tick(mouth, now_ns);
+		while (mcast_next(mouth, &report))
+			count++;
+	}
+	return count;
+}
+
+static void
+test_mcast_reports_follow_the_heartbeat(void)
+{
+	uint32_t before;
+
+	begin(3);
+	run(1000, 0);
+	before = reports_in(1000);
+	mcast_set_heartbeat(mouth, 250 * MS, now_ns);
+	(void)reports_in(600);
+	CHECK(reports_in(5000) <= before);
+	mcast_set_heartbeat(mouth, 0, now_ns);
+	(void)reports_in(100);
+	CHECK_EQ(reports_in(1000), before);
+	mcast_assert(mouth);
+}
+
 static void
 test_mcast_unusable_link_neither_hears_nor_speaks(void)
 {
@@ -336,6 +369,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_mcast_pause_of_the_hearer_blames_nobody),
 		CHECK_TEST(test_mcast_another_life_begins_anew),
 		CHECK_TEST(test_mcast_hearing_follows_places),
+		CHECK_TEST(test_mcast_reports_follow_the_heartbeat),
 		CHECK_TEST(test_mcast_unusable_link_neither_hears_nor_speaks),
 		CHECK_TEST(test_mcast_report_of_another_link_is_refused),
 		CHECK_TEST(test_mcast_many_nodes_report_less_often),
