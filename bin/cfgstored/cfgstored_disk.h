@@ -3,7 +3,8 @@
  *
  * The loop puts frames into a ring of shared memory and goes on; the writer
  * process writes and fsyncs what has gathered there, again and again, and says
- * how far the log is durable.  Nothing here waits, but open and close.
+ * how far the log is durable.  Nothing here waits, but open and close: these
+ * for the writer, the disk, and whoever has the lock yet.
  *
  * A failed fsync is never tried again: what the kernel still believes is
  * written may be gone.  After it all is refused until a new start has looked
