@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Agreements on who votes: which is newer, and what two nodes know together.
  */
+#include <string.h>
+
 #include "libcommon/base/num.h"
 
 #include "bin/quorumd/quorum_internal.h"
@@ -67,20 +69,28 @@ quorum_epoch_suspect(struct quorum_memory *memory, const struct quorum_epoch *e)
 		memory->maybe[memory->maybe_count++] = *e;
 }
 
+bool
+quorum_epoch_is_mixed(const struct quorum_epoch *e)
+{
+	return e->stamp.view.seq == 0 && e->config == 0;
+}
+
 /*
- * Configurations that differ, or one that remembers more votes: every node's
- * highest number counts.
+ * One may remember that more votes were expected.  Where the configurations
+ * differ, whoever is enough is to be so by each of them, and by any that is
+ * met later: somebody else may know but one.
  */
 static void
 join_configured(struct quorum_epoch *mine, const struct quorum_epoch *theirs)
 {
 	mine->voters |= theirs->voters;
+	mine->expected = (uint32_t)num_max(mine->expected, theirs->expected);
+	if (mine->config == theirs->config && mine->config != 0)
+		return;
+	mine->config = 0;
 	for (size_t i = 0; i < LIMIT_NODES; i++)
-		if (theirs->votes[i] > mine->votes[i])
-			mine->votes[i] = theirs->votes[i];
-	mine->expected =
-	    (uint32_t)num_max(num_max(mine->expected, theirs->expected),
-		num_min(quorum_epoch_votes(mine), UINT32_MAX));
+		mine->votes[i] =
+		    (uint32_t)num_min(mine->votes[i], theirs->votes[i]);
 }
 
 bool
@@ -99,6 +109,9 @@ quorum_epoch_merge(
 	mine->is_crowded |= theirs->is_crowded;
 	return by > 0 || before.now.expected != mine->now.expected ||
 	    before.now.voters != mine->now.voters ||
+	    before.now.config != mine->now.config ||
+	    memcmp(before.now.votes, mine->now.votes, sizeof mine->now.votes) !=
+	    0 ||
 	    before.maybe_count != mine->maybe_count ||
 	    before.is_crowded != mine->is_crowded;
 }

@@ -34,7 +34,8 @@ struct quorum_epoch {
 	uint32_t votes[LIMIT_NODES]; /* of voters; others 0 */
 	uint64_t quorate; /* the last quorate membership; {}: none known.
 			     Kept only for auto_tie_breaker */
-	uint64_t config;  /* the version of the configuration it goes by */
+	uint64_t config;  /* the version of the configuration it goes by; 0:
+			     of no single one */
 };
 
 enum {
@@ -242,6 +243,9 @@ bool quorum_judge_is_quorate(const struct quorum *q);
 int quorum_epoch_order(const struct parse_pos *a, const struct parse_pos *b);
 /* The votes of all voters. */
 uint64_t quorum_epoch_votes(const struct quorum_epoch *e);
+/* Nothing was agreed, and nodes have met whose configurations differ: votes are
+ * the fewest that any of them gives, expected the most. */
+bool quorum_epoch_is_mixed(const struct quorum_epoch *e);
 /* Takes in what another node knows; true when that was news. */
 bool quorum_epoch_merge(
     struct quorum_memory *mine, const struct quorum_memory *theirs);

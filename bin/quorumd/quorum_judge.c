@@ -16,6 +16,9 @@ quorum_judge_votes(
 {
 	uint64_t sum = 0;
 
+	/* By whatever configuration, nobody is elsewhere. */
+	if (quorum_epoch_is_mixed(e) && (e->voters & ~set) == 0)
+		return num_sub(e->expected, q->device_votes);
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (set & e->voters & QUORUM_BIT(i))
 			sum += num_min(e->votes[i], q->said[i].votes);
@@ -38,16 +41,18 @@ total(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
 	    (quorum_judge_has_device(q) ? q->device_votes : 0);
 }
 
-/* The votes of set as agreed, whether or not they could be cast. */
+/* The most that rest may have, whether or not they could cast it. */
 static uint64_t
-weight(const struct quorum_epoch *e, uint64_t set)
+could_have(const struct quorum_epoch *e, uint64_t rest)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, other = 0;
 
 	for (size_t i = 0; i < LIMIT_NODES; i++)
-		if (set & e->voters & QUORUM_BIT(i))
+		if (e->voters & QUORUM_BIT(i) & rest)
 			sum += e->votes[i];
-	return sum;
+		else
+			other += e->votes[i];
+	return quorum_epoch_is_mixed(e) ? num_sub(e->expected, other) : sum;
 }
 
 static bool
@@ -109,7 +114,7 @@ is_rest_short(
 
 	if (q->cfg.wait_for_all == QUORUM_WAIT_ALWAYS)
 		rest &= e->quorate;
-	return weight(e, rest) < needed(q, e);
+	return could_have(e, rest) < needed(q, e);
 }
 
 static bool
@@ -132,7 +137,7 @@ is_master(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
 {
 	return q->cfg.device_master_wins && side != 0 &&
 	    quorum_judge_has_device(q) &&
-	    weight(e, e->voters & ~side) < needed(q, e);
+	    could_have(e, e->voters & ~side) < needed(q, e);
 }
 
 bool

@@ -330,11 +330,14 @@ next_base(const struct quorum *q)
 static bool
 make(const struct quorum *q, struct quorum_epoch *e)
 {
-	const uint64_t spare =
-	    num_sub(e->expected, quorum_epoch_votes(e) + q->device_votes);
 	const uint64_t spare_before = q->base_expected -
 	    quorum_config_node_votes(&q->cfg) - q->device_votes;
 	const uint64_t base = next_base(q);
+	/* One of no single file expects what the largest of them does. */
+	const uint64_t spare = e->config == 0
+	    ? num_sub(e->expected, num_max(q->base_expected, base)) +
+		spare_before
+	    : num_sub(e->expected, quorum_epoch_votes(e) + q->device_votes);
 	const uint64_t spare_after =
 	    base - quorum_config_node_votes(&q->next) - q->device_votes;
 	const uint64_t nodes = next_nodes(q);

@@ -65,8 +65,8 @@ static unsigned file_no, agreed_no;
 static unsigned read_no[NODES]; /* which one this node has read */
 static uint64_t on;             /* machines that run */
 static uint64_t removed;        /* for good */
-static bool has_reloads;
-static unsigned reloads, agreements;
+static bool has_reloads, has_early;
+static unsigned reloads, agreements, early;
 static struct rng rng;
 
 static uint64_t
@@ -108,6 +108,7 @@ step(size_t i, struct quorum_input *in)
 			post(i, &effect);
 	quorum_check(nodes[i].core);
 	if (!quorum_is_pending(nodes[i].core) && read_no[i] == file_no &&
+	    nodes[i].core->memory.now.stamp.view.seq != 0 &&
 	    nodes[i].core->memory.now.config == nodes[i].core->version) {
 		agreements += agreed_no != file_no;
 		agreed_no = file_no;
@@ -362,6 +363,33 @@ edit(void)
 	file_no++;
 }
 
+/*
+ * Once a run somebody starts with a file that is not agreed on, among some who
+ * run with another, and is not enough alone.
+ */
+static bool
+start_early(size_t i)
+{
+	const size_t with = below(node_count);
+	const size_t place = find(&file, i);
+	uint64_t side = BIT(i);
+
+	if (has_early || file_no == agreed_no || place == file.node_count ||
+	    !(on & BIT(with)) || nodes[with].view == VIEWS ||
+	    view_count + 1 >= VIEWS ||
+	    file.node[place].votes > quorum_config_node_votes(&file) / 2)
+		return false;
+	for (size_t k = 0; k < node_count; k++)
+		if ((on & BIT(k)) && nodes[k].view == nodes[with].view)
+			side |= BIT(k);
+	start(i, &file);
+	read_no[i] = file_no;
+	form(side);
+	has_early = true;
+	early++;
+	return true;
+}
+
 static void
 reload(void)
 {
@@ -373,6 +401,8 @@ reload(void)
 	} else if (below(12) == 0 && !file.last_man_standing &&
 	    file.auto_tie_breaker == QUORUM_TIE_NO) {
 		stop(i);
+	} else if (!(on & BIT(i)) && !(removed & BIT(i)) && start_early(i)) {
+		return;
 	} else if (!(on & BIT(i)) && !(removed & BIT(i)) &&
 	    find(&agreed, i) < agreed.node_count) {
 		start(i, &agreed);
@@ -478,6 +508,7 @@ begin(uint64_t seed)
 	agreed = file;
 	file_no = agreed_no = 0;
 	on = removed = 0;
+	has_early = false;
 	view_count = 0;
 	now_ns = 1;
 	for (size_t i = 0; i < node_count; i++) {
@@ -570,9 +601,10 @@ static void
 no_two_sides_by_reload(void)
 {
 	has_reloads = true;
-	reloads = agreements = 0;
+	reloads = agreements = early = 0;
 	run_all(1500);
 	CHECK(agreements > reloads / 20);
+	CHECK(early > 0);
 }
 
 int

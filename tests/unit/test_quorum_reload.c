@@ -332,6 +332,100 @@ begins_anew_meanwhile(void)
 	story_finish();
 }
 
+/* All ringds know 6 and 7; one quorumd is late, so nothing is agreed yet. */
+static void
+started_before_it_is_agreed(void)
+{
+	story_nodes(5);
+	story_begin();
+	story_whole();
+	edit(7);
+	reread("1234");
+	story_cut("123|45");
+	CHECK(story_is_yes(1));
+	story_start("67");
+	story_cut("123|456");
+	CHECK(!story_is_yes(4) && !story_is_yes(6));
+	/* Who knows of both files is not taught by one that knows the new. */
+	story_cut("123|4567");
+	CHECK(story_is_yes(1));
+	CHECK(!story_is_yes(4) && !story_is_yes(5));
+	CHECK(!story_is_yes(6) && !story_is_yes(7));
+	CHECK_EQ(story_at(6).expected, 7);
+	story_cut("1234567");
+	CHECK(quorum_is_pending(core(1)));
+	CHECK_EQ(story_at(1).votes, 7);
+	reread("5");
+	CHECK(!quorum_is_pending(core(1)));
+	CHECK_EQ(story_at(5).expected, 7);
+	story_cut("123|4567");
+	CHECK(!story_is_yes(1) && story_is_yes(4) && story_is_yes(7));
+	story_finish();
+}
+
+static void
+restarted_before_it_is_agreed(void)
+{
+	story_nodes(5);
+	story_begin();
+	story_whole();
+	edit(5);
+	next.node[0].votes = 3;
+	reread("1234");
+	story_cut("234|15");
+	CHECK(story_is_yes(2));
+	story_stop("1", false);
+	story_start("1");
+	story_cut("234|15");
+	CHECK(story_is_yes(2));
+	CHECK(!story_is_yes(1) && !story_is_yes(5));
+	CHECK_EQ(story_at(1).votes, 2);
+	CHECK_EQ(story_at(1).expected, 7);
+	story_cut("12345");
+	reread("5");
+	/* The lowest has nothing to propose: it began with that file. */
+	quorumd_simulate_wait(story_world, STORY_SECOND);
+	CHECK(!quorum_is_pending(core(2)));
+	CHECK_EQ(story_at(5).votes, 7);
+	CHECK_EQ(story_at(5).expected, 7);
+	story_finish();
+}
+
+/* More are new than were there: all of both files are enough, whoever read
+ * what; and when it is agreed the file is all that counts. */
+static void
+all_of_two_files(void)
+{
+	story_nodes(3);
+	story_begin();
+	story_whole();
+	edit(7);
+	reread("12");
+	story_start("4567");
+	story_cut("124567|3");
+	CHECK(!story_is_yes(1) && !story_is_yes(4));
+	story_cut("1234567");
+	CHECK(story_is_yes(1) && story_is_yes(7));
+	CHECK_EQ(story_at(1).votes, 7);
+	CHECK_EQ(story_at(1).expected, 7);
+	story_finish();
+	/* The seventh is not there yet. */
+	story_nodes(6);
+	story_begin();
+	quorumd_simulate_start(story_world, UINT64_MAX);
+	story_cut("123456");
+	edit(7);
+	reread("12345");
+	quorumd_simulate_respawn(story_world, 0);
+	CHECK_EQ(story_at(1).votes, 6);
+	CHECK_EQ(story_at(1).expected, 7);
+	reread("6");
+	quorumd_simulate_wait(story_world, STORY_SECOND);
+	CHECK(!quorum_is_pending(core(2)));
+	CHECK_EQ(story_at(2).expected, 7);
+	story_finish();
+}
+
 /* The file went back before it was in force. */
 static void
 taken_back(void)
@@ -440,6 +534,9 @@ main(int argc, char **argv)
 		CHECK_TEST(tracked_is_lowered),
 		CHECK_TEST(strangers),
 		CHECK_TEST(begins_anew_meanwhile),
+		CHECK_TEST(started_before_it_is_agreed),
+		CHECK_TEST(restarted_before_it_is_agreed),
+		CHECK_TEST(all_of_two_files),
 		CHECK_TEST(taken_back),
 		CHECK_TEST(what_needs_a_restart),
 		CHECK_TEST(versions),
