@@ -9,11 +9,16 @@
 /*
  * Ends the process when quorumd of this node says that votes and rules of the
  * file cannot be, or, unless forced, that they would cost the quorum.  Without
- * a quorumd, or a verdict, nothing: it watches over itself alone then.
+ * a verdict, nothing: it watches over itself alone then.  false: there is no
+ * quorumd.
  */
-void ringkit_reload_would(const char *rundir, bool is_forced);
+bool ringkit_reload_would(const char *rundir, bool is_forced);
 
-/* Once quorumd has read what has that digest, it is to take it in any case. */
-void ringkit_reload_force(const char *rundir, uint64_t digest);
+/*
+ * Answers when that is in force for quorumd, too, which if forced is to take
+ * it in any case.  Ends the process when that takes too long: whoever starts
+ * before it is counts by a file that others do not go by.
+ */
+void ringkit_reload_await(const char *rundir, uint64_t digest, bool is_forced);
 
 #endif

@@ -11,8 +11,8 @@
 #include "bin/ringkit/ringkit.h"
 #include "bin/ringkit/ringkit_reload.h"
 
-#define FORCE_NS (30 * CLOCK_S_NS)
-#define LOOK_NS  (50 * CLOCK_MS_NS)
+#define TAKE_NS (30 * CLOCK_S_NS)
+#define LOOK_NS (50 * CLOCK_MS_NS)
 
 /* NULL: there is no quorumd. */
 static struct ask *
@@ -48,7 +48,7 @@ request(struct ask *ask, const char *words)
 		    ask_exitcode(rc), "quorum.sock: %s", ask_strerror(rc));
 }
 
-void
+bool
 ringkit_reload_would(const char *rundir, bool is_forced)
 {
 	struct ask *ask = open_quorum(rundir);
@@ -56,7 +56,7 @@ ringkit_reload_would(const char *rundir, bool is_forced)
 	const char *code, *msg;
 
 	if (ask == NULL)
-		return;
+		return false;
 	request(ask, "would");
 	get_line(ask, &line);
 	code = ask_value(&line, "code");
@@ -69,9 +69,10 @@ ringkit_reload_would(const char *rundir, bool is_forced)
 	if (strcmp(code, "denied") == 0)
 		tool_fail(EXITCODE_DENIED, "quorum.sock: %s", msg);
 	ask_close(ask);
+	return true;
 }
 
-/* ---- by force ---------------------------------------------------------- */
+/* ---- taken ------------------------------------------------------------- */
 
 struct standing {
 	uint64_t digest;
@@ -114,25 +115,31 @@ force(struct ask *ask)
 	    ask_line_exitcode(&line), "quorumd: %s", ask_value(&line, "msg"));
 }
 
+static uint64_t
+take_deadline_ns(void)
+{
+	return getenv("RINGKIT_TIMEOUT") != NULL ? ask_deadline_ns()
+						 : ringkit_deadline_ns(TAKE_NS);
+}
+
 void
-ringkit_reload_force(const char *rundir, uint64_t digest)
+ringkit_reload_await(const char *rundir, uint64_t digest, bool is_forced)
 {
 	const struct timespec pause = { .tv_nsec = (long)LOOK_NS };
-	const uint64_t deadline_ns = ringkit_deadline_ns(FORCE_NS);
+	const uint64_t deadline_ns = take_deadline_ns();
 	struct ask *ask = open_quorum(rundir);
 	struct standing now;
 
-	if (ask == NULL)
-		return;
-	do {
+	while (ask != NULL && clock_now_ns() < deadline_ns) {
 		look(ask, &now);
 		if (now.is_current && now.digest == digest &&
-		    (now.is_in_force || force(ask))) {
+		    (now.is_in_force || (is_forced && force(ask)))) {
 			ask_close(ask);
 			return;
 		}
 		nanosleep(&pause, NULL);
-	} while (clock_now_ns() < deadline_ns);
+	}
 	tool_fail(EXITCODE_TRYAGAIN,
-	    "quorumd has not taken it: not all of them have read it");
+	    "in force in the ring, not for quorum: do not start new nodes, "
+	    "do not restart any; quorum.sock says why, and run it again");
 }
