@@ -148,7 +148,7 @@ ringkit_reload(int argc, char **argv)
 	struct ask *ask;
 	struct out out;
 	uint64_t digest;
-	bool has_quorumd;
+	int unasked; /* why quorumd was not asked; 0: it was */
 
 	if (rc == 0 && first < argc)
 		rc = opt_usage(&program, "%s: not expected", argv[first]);
@@ -158,14 +158,16 @@ ringkit_reload(int argc, char **argv)
 		return tool_opt_exit(rc);
 	if (out_open(&out, STDOUT_FILENO) != 0)
 		tool_fail(EXITCODE_OS, "out of memory");
-	has_quorumd = ringkit_reload_would(given.rundir, given.is_forced);
+	unasked = ringkit_reload_would(given.rundir, given.is_forced);
 	rc =
 	    ask_open(&ask, opt_rundir(given.rundir), "ring", ask_deadline_ns());
 	if (rc != 0)
 		tool_fail(ask_exitcode(rc), "ring.sock: %s", ask_strerror(rc));
+	if (unasked != 0)
+		ringkit_reload_unasked(ask, unasked, given.is_forced);
 	digest = reload(ask, &out);
 	ask_close(ask);
-	if (!given.is_dry && has_quorumd)
+	if (!given.is_dry && unasked == 0)
 		ringkit_reload_await(given.rundir, digest, given.is_forced);
 	out_close(&out);
 	return EXITCODE_OK;

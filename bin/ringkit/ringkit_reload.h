@@ -6,13 +6,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ask;
+
 /*
  * Ends the process when quorumd of this node says that votes and rules of the
- * file cannot be, or, unless forced, that they would cost the quorum.  Without
- * a verdict, nothing: it watches over itself alone then.  false: there is no
- * quorumd.
+ * file cannot be, or, unless forced, that they would cost the quorum, or that
+ * it cannot say.  -E… as of ask_open: there is nobody to ask.
  */
-bool ringkit_reload_would(const char *rundir, bool is_forced);
+int ringkit_reload_would(const char *rundir, bool is_forced);
+
+/*
+ * Nobody could be asked, which is why: warns, and unless forced ends the
+ * process when there are quorumds elsewhere in the ring.
+ */
+void ringkit_reload_unasked(struct ask *ring, int why, bool is_forced);
 
 /*
  * Answers when that is in force for quorumd, too, which if forced is to take

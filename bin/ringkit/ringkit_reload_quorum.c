@@ -14,16 +14,10 @@
 #define TAKE_NS (30 * CLOCK_S_NS)
 #define LOOK_NS (50 * CLOCK_MS_NS)
 
-/* NULL: there is no quorumd. */
-static struct ask *
-open_quorum(const char *rundir)
+static int
+open_quorum(const char *rundir, struct ask **out)
 {
-	struct ask *ask;
-
-	if (ask_open(&ask, opt_rundir(rundir), "quorum", ask_deadline_ns()) !=
-	    0)
-		return NULL;
-	return ask;
+	return ask_open(out, opt_rundir(rundir), "quorum", ask_deadline_ns());
 }
 
 static void
@@ -48,28 +42,48 @@ request(struct ask *ask, const char *words)
 		    ask_exitcode(rc), "quorum.sock: %s", ask_strerror(rc));
 }
 
-bool
+int
 ringkit_reload_would(const char *rundir, bool is_forced)
 {
-	struct ask *ask = open_quorum(rundir);
+	struct ask *ask;
 	struct ask_line line;
 	const char *code, *msg;
+	int rc = open_quorum(rundir, &ask);
 
-	if (ask == NULL)
-		return false;
+	if (rc != 0)
+		return rc;
 	request(ask, "would");
 	get_line(ask, &line);
 	code = ask_value(&line, "code");
 	msg = ask_value(&line, "msg");
 	if (strcmp(code, "config") == 0)
 		tool_fail(EXITCODE_CONFIG, "%s: nothing was changed", msg);
-	if (strcmp(code, "quorum") == 0 && !is_forced)
-		tool_fail(EXITCODE_TRYAGAIN,
-		    "%s: nothing was changed; --force does it anyway", msg);
 	if (strcmp(code, "denied") == 0)
 		tool_fail(EXITCODE_DENIED, "quorum.sock: %s", msg);
+	if (line.kind != ASK_OK && !is_forced)
+		tool_fail(line.kind == ASK_NO ? EXITCODE_TRYAGAIN
+					      : ask_line_exitcode(&line),
+		    "%s: nothing was changed; --force does it anyway", msg);
 	ask_close(ask);
-	return true;
+	return 0;
+}
+
+void
+ringkit_reload_unasked(struct ask *ring, int why, bool is_forced)
+{
+	struct ask_line line;
+	bool is_elsewhere = false;
+
+	request(ring, "groups group=ringkit/quorum");
+	for (get_line(ring, &line); line.kind == ASK_ITEM;
+	     get_line(ring, &line))
+		is_elsewhere = true;
+	if (is_elsewhere && !is_forced)
+		tool_fail(EXITCODE_TRYAGAIN,
+		    "quorum.sock: %s, and other nodes have a quorumd: ask "
+		    "there; nothing was changed; --force does it anyway",
+		    ask_strerror(why));
+	tool_warn("quorum.sock: %s: quorum was not asked", ask_strerror(why));
 }
 
 /* ---- taken ------------------------------------------------------------- */
@@ -127,10 +141,11 @@ ringkit_reload_await(const char *rundir, uint64_t digest, bool is_forced)
 {
 	const struct timespec pause = { .tv_nsec = (long)LOOK_NS };
 	const uint64_t deadline_ns = take_deadline_ns();
-	struct ask *ask = open_quorum(rundir);
+	struct ask *ask;
 	struct standing now;
+	int rc = open_quorum(rundir, &ask);
 
-	while (ask != NULL && clock_now_ns() < deadline_ns) {
+	while (rc == 0 && clock_now_ns() < deadline_ns) {
 		look(ask, &now);
 		if (now.is_current && now.digest == digest &&
 		    (now.is_in_force || (is_forced && force(ask)))) {

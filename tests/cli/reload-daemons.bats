@@ -187,6 +187,34 @@ stop_all() # I
 	[ "$(m 1 nodes | grep -c ^item)" = 3 ]
 }
 
+@test "where quorum cannot be asked nothing is changed, unless forced" {
+	local digest
+	config 2 '[ring]' 'token = 3s' 'heartbeat = 200ms' \
+		'[quorum]' 'lease = 10s' 'settle = 10s'
+	# In a ring without quorumds a word about it is all.
+	start 1 2
+	together 1,2
+	reload 2 2>why
+	grep 'quorum.sock: .*quorum was not asked' why
+	# It runs elsewhere.
+	quorumd_starts 1
+	until_says 'group=ringkit/quorum' ask 2 groups
+	digest=$(ask 2 status | grep 'kind=config ' | word digest)
+	edit 3
+	run reload 2
+	[ "$status" = 75 ]
+	grep 'other nodes have a quorumd' <<<"$output"
+	[ "$(ask 2 status | grep 'kind=config ' | word digest)" = "$digest" ]
+	reload 2 --force
+	[ "$(ask 2 status | grep 'kind=config ' | word digest)" != "$digest" ]
+	# It runs here, and knows nothing without a ring.
+	slay 1
+	until_says 'code=away' q 1 would
+	run reload 1
+	[ "$status" = 69 ]
+	grep 'no verdict.*nothing was changed' <<<"$output"
+}
+
 @test "cfgstored offers a new node, and its rights follow the file" {
 	config 2 "${PATIENT[@]}" '[quorum]' 'lease = 10s' 'settle = 10s'
 	start 1 2
