@@ -398,6 +398,18 @@ is_about_votes(const struct quorum_epoch *a, const struct quorum_epoch *b)
 	    memcmp(a->votes, b->votes, sizeof a->votes) != 0;
 }
 
+/* This side would have quorum, by the rules that are in force then. */
+static bool
+is_kept(struct quorum *q, const struct quorum_epoch *e)
+{
+	const bool is_two_node = q->cfg.two_node;
+
+	q->cfg.two_node = q->next.two_node;
+	bool is_enough = quorum_change_is_kept(q, e);
+	q->cfg.two_node = is_two_node;
+	return is_enough;
+}
+
 bool
 quorum_reload_want(struct quorum *q, bool is_forced, struct quorum_epoch *e)
 {
@@ -405,8 +417,9 @@ quorum_reload_want(struct quorum *q, bool is_forced, struct quorum_epoch *e)
 
 	if (!is_ready(q) || !make(q, &to))
 		return false;
-	if (!is_forced && is_about_votes(e, &to) &&
-	    (!quorum_change_is_kept(q, &to) || !outweighs(q, &to)))
+	if (!is_forced &&
+	    (is_about_votes(e, &to) || q->next.two_node != q->cfg.two_node) &&
+	    (!is_kept(q, &to) || !outweighs(q, &to)))
 		return false;
 	*e = to;
 	return true;

@@ -113,6 +113,40 @@ back_to_two(void)
 	story_finish();
 }
 
+/* The votes stay as they are; what one of them is enough for does not. */
+static void
+two_node_alone(void)
+{
+	story_nodes(2);
+	story_cfg.two_node = true;
+	story_cfg.wait_for_all = QUORUM_WAIT_YES;
+	story_begin();
+	story_whole();
+	story_stop("2", false);
+	CHECK(story_is_yes(1));
+	edit(2);
+	next.two_node = false;
+	CHECK_EQ(would(1), QUORUM_ANSWER_QUORUM);
+	reread("1");
+	CHECK(quorum_is_pending(core(1)));
+	CHECK(story_is_yes(1));
+	CHECK_EQ(ask_reload(1, false), QUORUM_ANSWER_QUORUM);
+	/* It comes back with the new file. */
+	story_start("2");
+	story_cut("12");
+	CHECK(!quorum_is_pending(core(1)));
+	CHECK_EQ(story_at(1).needed, 2);
+	CHECK_EQ(story_at(2).votes, 2);
+	CHECK_EQ(story_at(2).needed, 2);
+	/* And on again. */
+	edit(2);
+	CHECK_EQ(would(2), QUORUM_ANSWER_OK);
+	reread("12");
+	CHECK_EQ(story_at(1).needed, 1);
+	CHECK_EQ(story_at(2).needed, 1);
+	story_finish();
+}
+
 static void
 nobody_counts_alone(void)
 {
@@ -524,6 +558,7 @@ main(int argc, char **argv)
 	static const struct check_test tests[] = {
 		CHECK_TEST(a_third_node),
 		CHECK_TEST(back_to_two),
+		CHECK_TEST(two_node_alone),
 		CHECK_TEST(nobody_counts_alone),
 		CHECK_TEST(who_was_away),
 		CHECK_TEST(cost_of_quorum),
