@@ -289,8 +289,15 @@ say_reload(const struct quorum *q, struct text *out)
 {
 	uint64_t behind = quorum_reload_behind(q);
 
+	const bool is_mixed = quorum_epoch_is_mixed(&q->memory.now);
+
+	if (is_mixed)
+		text_put(out,
+		    "files of nodes differ, and none was agreed on: the fewest "
+		    "votes of each count");
 	if (!q->is_pending)
-		return NULL;
+		return is_mixed ? "off" : NULL;
+	text_put(out, is_mixed ? "; " : "");
 	text_put(out, "a new configuration was read, and is not in force: ");
 	if (behind != 0) {
 		text_put(out, "not read by ");

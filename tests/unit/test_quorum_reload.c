@@ -52,6 +52,18 @@ would(uint32_t node)
 	return answer;
 }
 
+/* What `why` has to say of the files. */
+static bool
+says(uint32_t node, const char *words)
+{
+	struct quorum_rule rule;
+
+	for (size_t i = 0; quorum_rule_at(core(node), i, &rule); i++)
+		if (strcmp(rule.name, "reload") == 0)
+			return strstr(rule.text, words) != NULL;
+	return false;
+}
+
 static enum quorum_answer
 ask_reload(uint32_t node, bool is_forced)
 {
@@ -386,12 +398,16 @@ started_before_it_is_agreed(void)
 	CHECK(!story_is_yes(4) && !story_is_yes(5));
 	CHECK(!story_is_yes(6) && !story_is_yes(7));
 	CHECK_EQ(story_at(6).expected, 7);
+	CHECK(says(6, "files of nodes differ"));
+	CHECK(says(4, "count; a new configuration was read"));
+	CHECK(!says(1, "differ") && says(1, "a new configuration"));
 	story_cut("1234567");
 	CHECK(quorum_is_pending(core(1)));
 	CHECK_EQ(story_at(1).votes, 7);
 	reread("5");
 	CHECK(!quorum_is_pending(core(1)));
 	CHECK_EQ(story_at(5).expected, 7);
+	CHECK(!says(5, "") && !says(6, ""));
 	story_cut("123|4567");
 	CHECK(!story_is_yes(1) && story_is_yes(4) && story_is_yes(7));
 	story_finish();
