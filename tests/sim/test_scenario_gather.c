@@ -486,13 +486,13 @@ scenario_accusation_of_the_former_life(struct sim *sim)
 	    &(struct scenario_rule){ .kind = TOTEM_PACKET_JOIN, .from = 3 });
 	send_bad_token(sim);
 	scenario_expect_state(sim, 1, TOTEM_STATE_GATHER, 1000);
-	scenario_run_ms(sim, 240);
+	/* The last of them accuses it. */
 	scenario_rule(sim,
 	    &(struct scenario_rule){ .action = SCENARIO_COPY,
 		.kind = TOTEM_PACKET_JOIN,
 		.from = 1,
 		.to = 3 });
-	scenario_expect_ring(sim, "12", 100);
+	scenario_expect_ring(sim, "12", 400);
 	scenario_rules_end(sim);
 	scenario_crash(sim, "3");
 	scenario_start(sim, "3");
