@@ -495,6 +495,25 @@ totem_detect_timer(struct totem *t)
 	totem_timer_set(t, TOTEM_TIMER_DETECT, next);
 }
 
+/* A silence that was right by the old spans says nothing by the new ones. */
+void
+totem_detect_rebase(struct totem *t)
+{
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		struct totem_peer *peer = &t->peer[i];
+
+		if (!peer->is_alive)
+			continue;
+		forget_suspicion(peer);
+		peer->heard_ns = t->now_ns;
+		peer->gap_from_ns = t->now_ns;
+		peer->gap_max_ns = 0;
+	}
+	/* Beats may be due sooner now. */
+	if (totem_timer_is_set(t, TOTEM_TIMER_DETECT))
+		totem_timer_set(t, TOTEM_TIMER_DETECT, t->now_ns);
+}
+
 /* ---- this process did not run (3.12) ----------------------------------- */
 
 void

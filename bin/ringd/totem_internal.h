@@ -498,6 +498,8 @@ void totem_detect_row(
     struct totem *t, uint32_t node, const struct totem_row *row);
 void totem_detect_timer(struct totem *t);
 void totem_detect_late(struct totem *t, uint64_t late_ns);
+/* The spans have changed: all silences begin now. */
+void totem_detect_rebase(struct totem *t);
 void totem_detect_sent(struct totem *t, uint64_t to);
 void totem_detect_verdict(
     struct totem *t, uint32_t node, enum totem_reason reason);

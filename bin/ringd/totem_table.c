@@ -35,9 +35,7 @@ totem_set_spans(struct totem *t, const struct totem_config *cfg)
 	t->cfg.token_loss_ns = cfg->token_loss_ns;
 	t->cfg.token_loss_min_ns = cfg->token_loss_min_ns;
 	t->cfg.token_loss_max_ns = cfg->token_loss_max_ns;
-	/* Beats that are due sooner now. */
-	if (totem_timer_is_set(t, TOTEM_TIMER_DETECT))
-		totem_timer_set(t, TOTEM_TIMER_DETECT, t->now_ns);
+	totem_detect_rebase(t);
 }
 
 /* ---- places ------------------------------------------------------------ */
@@ -203,6 +201,6 @@ totem_set_nodes(struct totem *t, const struct totem_nodes *nodes)
 	t->ftr.node = moved_one(&map, t->ftr.node);
 	t->out_nodes_set = 0;
 	t->out_nodes.count = 0;
-	totem_timer_set(t, TOTEM_TIMER_DETECT, t->now_ns);
+	totem_detect_rebase(t);
 	return true;
 }

@@ -230,6 +230,34 @@ test_totem_table_spans(void)
 	ringlet_close(&r);
 }
 
+/* Who is heard by beats alone was rightly silent for longer than the new spans
+ * allow. */
+static void
+test_totem_table_shorter_spans_accuse_nobody(void)
+{
+	struct totem_config slow, fast;
+	uint64_t before = 0, after = 0;
+
+	ringlet_config(&slow);
+	fast = slow;
+	totem_config_heartbeat(&slow, 250 * RINGLET_MS);
+	for (uint64_t ms = 0; ms < 300; ms += 25) {
+		ringlet_open(&r, 5, &slow);
+		if (!CHECK(ringlet_form(&r)))
+			return;
+		ringlet_run(&r, (2000 + ms) * RINGLET_MS);
+		for (uint32_t i = 0; i < 5; i++)
+			before += gathers(i);
+		for (uint32_t i = 0; i < 5; i++)
+			totem_set_spans(core(i), &fast);
+		ringlet_run(&r, 1000 * RINGLET_MS);
+		for (uint32_t i = 0; i < 5; i++)
+			after += gathers(i);
+		ringlet_close(&r);
+	}
+	CHECK_EQ(after, before);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -239,6 +267,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_totem_table_waits_for_the_ring),
 		CHECK_TEST(test_totem_table_changes_at_random),
 		CHECK_TEST(test_totem_table_spans),
+		CHECK_TEST(test_totem_table_shorter_spans_accuse_nobody),
 	};
 
 	return CHECK_MAIN(argc, argv, tests);
