@@ -341,6 +341,37 @@ begin(struct ringd *r, uint8_t kind, uint64_t cookie)
 	reload->cookie = cookie;
 }
 
+/* The first that decides about quorum. */
+static void
+find_quorum(void *arg, const struct cluster_difference *difference)
+{
+	struct text *out = arg;
+	bool is_it = difference->kind == CLUSTER_NODE_ADDED ||
+	    difference->kind == CLUSTER_NODE_REMOVED ||
+	    difference->kind == CLUSTER_NODE_VOTES ||
+	    (difference->kind == CLUSTER_SETTING_CHANGED &&
+		strncmp(difference->setting, "[quorum]", 8) == 0);
+
+	if (is_it && out->len == 0)
+		cluster_difference_put(difference, out);
+}
+
+/* Nobody asks quorumd before a signal, nor waits until it has agreed. */
+static bool
+is_for_signals(struct ringd *r)
+{
+	char bytes[WHY_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	(void)cluster_compare(r->conf, get_next(r), find_quorum, &why);
+	if (why.len == 0)
+		return true;
+	text_put(&why, " is about quorum: use ringkit reload");
+	fail(r, 0, bytes);
+	return false;
+}
+
 static void
 propose(struct ringd *r, const struct ringd_reload_answer *answer)
 {
@@ -355,6 +386,8 @@ propose(struct ringd *r, const struct ringd_reload_answer *answer)
 		fail(r, cookie, answer->text);
 		return;
 	}
+	if (cookie == 0 && !is_for_signals(r))
+		return;
 	wrbuf_init(&wr, body, sizeof body);
 	wrbuf_u64(&wr, answer->digest);
 	ringd_change_propose(r, kind, body, wr.len, cookie);

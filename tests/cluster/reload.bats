@@ -276,6 +276,11 @@ detect() # I KEY
 	reload 1
 	alike 1 2 3
 	[ "$(detect 3 merge_ms)" = 400 ]
+	# Nobody has asked for the quorum: that takes more than a signal.
+	files 4 2
+	kill -HUP "${PID[2]}"
+	appears log2 'reload-refused msg=.*about.0040quorum:.0040use'
+	alike 1 2 3
 	# A mistake of the file is only logged.
 	echo '[' >>ringkit2.conf
 	kill -HUP "${PID[2]}"
