@@ -286,9 +286,12 @@ scenario_11_kept_out_for_no_longer_than_told(struct sim *sim)
 	scenario_send(sim, "3", 5, 1200, TOTEM_SAFE);
 	scenario_expect_ring(sim, "3", 3000);
 	scenario_rules_end(sim);
-	scenario_run_ms(sim, 8000);
+	scenario_run_ms(sim, 7000);
+	scenario_cut(sim, "1", "2");
 	scenario_start(sim, "1");
-	scenario_expect_ring(sim, "123", 4000);
+	scenario_expect_ring(sim, "13", 2000);
+	scenario_join(sim, "1", "2");
+	scenario_expect_ring(sim, "123", 5000);
 	scenario_end(sim);
 }
 

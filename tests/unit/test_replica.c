@@ -8,7 +8,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/replica_world.h"
 
-enum { SEEDS = 20, STEPS = 12000 };
+enum { SEEDS = 24, STEPS = 12000 };
 
 #define WORLD .steps = STEPS, .ops = 50
 enum {
