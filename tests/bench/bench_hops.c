@@ -52,7 +52,9 @@ by_time(const void *a, const void *b)
 static double
 share_ms(size_t n, size_t percent)
 {
-	return (double)rounds[(n * percent + 99) / 100 - 1] / 1e6;
+	size_t last = (n * percent + 99) / 100 - 1;
+
+	return (double)rounds[last] / 1e6;
 }
 
 int
