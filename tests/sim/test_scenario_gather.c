@@ -274,8 +274,7 @@ scenario_11_kept_out_waits_to_be_invited(struct sim *sim)
 	scenario_end(sim);
 }
 
-/* A node that comes later hears from the others who is kept out, and until
- * when: not from then on for as long again. */
+/* Who comes later is told who is kept out, and until when. */
 static void
 scenario_11_kept_out_for_no_longer_than_told(struct sim *sim)
 {
@@ -320,8 +319,7 @@ scenario_11_who_keeps_out_is_left_alone(struct sim *sim)
 	scenario_end(sim);
 }
 
-/* The COMMIT token of two, made before the third was heard, comes to the
- * second, who has heard it: all three go on at once. */
+/* The COMMIT of two comes to who has heard a third: all go on at once. */
 static void
 scenario_commit_that_a_member_outgrew(struct sim *sim)
 {
@@ -489,7 +487,6 @@ scenario_accusation_of_the_former_life(struct sim *sim)
 	    &(struct scenario_rule){ .kind = TOTEM_PACKET_JOIN, .from = 3 });
 	send_bad_token(sim);
 	scenario_expect_state(sim, 1, TOTEM_STATE_GATHER, 1000);
-	/* The last of them accuses it. */
 	scenario_rule(sim,
 	    &(struct scenario_rule){ .action = SCENARIO_COPY,
 		.kind = TOTEM_PACKET_JOIN,
