@@ -162,7 +162,8 @@ load_begins()
 
 load_ends()
 {
-	[ ${#load_pids[@]} = 0 ] || kill "${load_pids[@]}"
+	[ ${#load_pids[@]} != 0 ] || return 0
+	kill "${load_pids[@]}"
 	wait "${load_pids[@]}" 2>/dev/null
 	load_pids=()
 }
