@@ -64,7 +64,6 @@ is_ours(const struct ringd_net *net, uint32_t peer,
 	    counter - header->counter < QUOTE_LATE;
 }
 
-/* As one who is silent: refusals are not authentic, and others may hear it. */
 static void
 prove(struct ringd_net *net, uint32_t peer, uint64_t incarnation)
 {
@@ -72,7 +71,7 @@ prove(struct ringd_net *net, uint32_t peer, uint64_t incarnation)
 		.now_ns = net->now_ns,
 		.peer.node = net->cfg.nodes[peer],
 		.peer.incarnation = incarnation,
-		.peer.verdict = TOTEM_PEER_DEAD };
+		.peer.verdict = TOTEM_PEER_PROOF };
 
 	log_line(LOG_LEVEL_NOTICE, "peer-gone", "node=%u incarnation=%llu",
 	    in.peer.node, (unsigned long long)incarnation);

@@ -130,7 +130,7 @@ enum totem_input_kind {
 
 enum totem_verdict {
 	TOTEM_PEER_SUSPECT, /* look closer: probe, accuse nobody yet */
-	TOTEM_PEER_DEAD,    /* as if silent: exclude it if nobody hears it */
+	TOTEM_PEER_DEAD,    /* silent on every link: exclude it */
 	TOTEM_PEER_PROOF,   /* that incarnation is certainly dead */
 	TOTEM_PEER_LINK_DOWN,
 	TOTEM_PEER_LINK_UP,

@@ -33,8 +33,7 @@ test_ringd_net_closed_port_is_a_proof(void)
 	CHECK_EQ(nets_nodes[1].proof_count, 1);
 	CHECK_EQ(nets_nodes[1].proof_node, 10);
 	CHECK_EQ(nets_nodes[1].proof_incarnation, 100);
-	/* Others may hear it, and would not believe more. */
-	CHECK_EQ(nets_nodes[1].verdict, TOTEM_PEER_DEAD);
+	CHECK_EQ(nets_nodes[1].verdict, TOTEM_PEER_PROOF);
 	CHECK(nets_believes(1, 2));
 	nets_stop_all();
 }
