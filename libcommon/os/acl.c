@@ -58,23 +58,26 @@ find_group(const char *name, uint32_t *id)
 	return true;
 }
 
-/* "*", "user:NAME" or "group:NAME" */
-static bool
+/* "*", "user:NAME" or "group:NAME": NULL, or what is wrong with it. */
+static const char *
 parse_who(struct cluster_rule *rule, const char *who)
 {
+	static const char unknown[] =
+	    "not known on this machine, expected a name that is, or a number";
+
 	if (strcmp(who, "*") == 0) {
 		rule->who = CLUSTER_ANYBODY;
-		return true;
+		return NULL;
 	}
 	if (strncmp(who, "user:", 5) == 0) {
 		rule->who = CLUSTER_USER;
-		return find_user(who + 5, &rule->id);
+		return find_user(who + 5, &rule->id) ? NULL : unknown;
 	}
 	if (strncmp(who, "group:", 6) == 0) {
 		rule->who = CLUSTER_GROUP;
-		return find_group(who + 6, &rule->id);
+		return find_group(who + 6, &rule->id) ? NULL : unknown;
 	}
-	return false;
+	return "expected *, user:NAME or group:NAME";
 }
 
 /* "pub GLOB" and the like; right: of that word. */
@@ -120,16 +123,20 @@ parse_right(struct cluster_rule *rule, const char *key)
 	return rule->right != 0;
 }
 
+/* One who of the line that begins with key. */
 static void
-add_rule(struct conf *file, struct cluster_conf *conf,
-    const struct cluster_rule *rule)
+add_who(struct conf *file, struct cluster_conf *conf, struct cluster_rule *rule,
+    const char *key, const char *who)
 {
-	if (conf->rule_count == CLUSTER_RULES) {
-		conf_fail(
-		    file, "[acl]: expected at most %d names", CLUSTER_RULES);
-		return;
-	}
-	conf->rules[conf->rule_count++] = *rule;
+	const char *wrong = parse_who(rule, who);
+
+	if (wrong != NULL)
+		conf_fail(file, "[acl] %s: \"%s\": %s", key, who, wrong);
+	else if (conf->rule_count == CLUSTER_RULES)
+		conf_fail(file, "[acl] %s: expected at most %d names in [acl]",
+		    key, CLUSTER_RULES);
+	else
+		conf->rules[conf->rule_count++] = *rule;
 }
 
 void
@@ -142,23 +149,22 @@ acl_add(struct conf *file, struct cluster_conf *conf, const char *key,
 
 	if (!parse_right(&rule, key)) {
 		conf_fail(file,
-		    "%s: expected read, admin, vote, pub GROUPS, cfg-read "
-		    "KEYS or cfg-write KEYS",
+		    "[acl] %s: expected read, admin, vote, pub GLOB, cfg-read "
+		    "GLOB or cfg-write GLOB",
 		    key);
 		return;
 	}
 	ENSURE(strlen(value) < sizeof list);
 	memcpy(list, value, strlen(value) + 1);
 	while ((who = strsep(&rest, ",")) != NULL) {
+		size_t len;
+
 		who += strspn(who, " \t");
-		who[strcspn(who, " \t")] = '\0';
-		if (parse_who(&rule, who))
-			add_rule(file, conf, &rule);
-		else
-			conf_fail(file,
-			    "%s: expected *, user:NAME or group:NAME, known "
-			    "on this machine",
-			    who);
+		len = strlen(who);
+		while (len > 0 && strchr(" \t", who[len - 1]) != NULL)
+			len--;
+		who[len] = '\0';
+		add_who(file, conf, &rule, key, who);
 	}
 }
 

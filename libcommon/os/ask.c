@@ -13,6 +13,7 @@
 
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/limits.h"
+#include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
 #include "libcommon/base/word.h"
 #include "libcommon/os/clock.h"
@@ -73,6 +74,47 @@ ask_strerror(int rc)
 	default:
 		return strerror(-rc);
 	}
+}
+
+/* Whose socket it is. */
+static const char *
+name_of(const char *daemon)
+{
+	static const char *const names[][2] = { { "ring", "ringd" },
+		{ "member", "memberd" }, { "quorum", "quorumd" },
+		{ "cfg", "cfgstored" } };
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (strcmp(names[i][0], daemon) == 0)
+			return names[i][1];
+	return daemon;
+}
+
+const char *
+ask_explain(const char *rundir, const char *daemon, const char *why)
+{
+	static char words[UNIXSOCK_PATH_BYTES + 256];
+	const char *name = name_of(daemon);
+
+	if (access(rundir, F_OK) < 0)
+		snprintf(words, sizeof words,
+		    "%s: %s, expected the --rundir of a running %s", rundir,
+		    strerror(errno), name);
+	else if (strcmp(why, strerror(ENOENT)) == 0 ||
+	    strcmp(why, strerror(ECONNREFUSED)) == 0)
+		snprintf(words, sizeof words,
+		    "%s/%s.sock: %s, expected a running %s", rundir, daemon,
+		    why, name);
+	else
+		snprintf(
+		    words, sizeof words, "%s/%s.sock: %s", rundir, daemon, why);
+	return words;
+}
+
+const char *
+ask_explain_rc(const char *rundir, const char *daemon, int rc)
+{
+	return ask_explain(rundir, daemon, ask_strerror(rc));
 }
 
 uint64_t

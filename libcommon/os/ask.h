@@ -28,6 +28,13 @@ enum ask_error {
 enum exitcode ask_exitcode(int rc);
 /* "Connection refused", "the daemon went away". */
 const char *ask_strerror(int rc);
+/*
+ * "RUNDIR/ring.sock: WHY", and what was expected when nobody is there; kept
+ * until the next call.  The second takes what ask_strerror says for why.
+ */
+const char *ask_explain(
+    const char *rundir, const char *daemon, const char *why);
+const char *ask_explain_rc(const char *rundir, const char *daemon, int rc);
 
 /*
  * Connects to RUNDIR/DAEMON.sock ("ring") and checks the greeting.  *out is

@@ -151,6 +151,16 @@ is_foreign(const char *section)
 	return strncmp(section, "fence ", 6) == 0;
 }
 
+/* What was refused since the last call was of the section at hand. */
+static void
+end_section(const struct conf *file, struct cluster_reading *reading)
+{
+	if (file->errors > reading->errors)
+		reading->flawed |= 1U << reading->section;
+	reading->errors = file->errors;
+	reading->section = CLUSTER_SECTION_NONE;
+}
+
 static void
 on_section(struct conf *file, void *arg, const char *section)
 {
@@ -167,7 +177,9 @@ on_section(struct conf *file, void *arg, const char *section)
 	};
 	struct cluster_reading *reading = arg;
 
-	reading->section = CLUSTER_SECTION_NONE;
+	end_section(file, reading);
+	if (*section == '\0')
+		return; /* which is told */
 	if (strncmp(section, "node ", 5) == 0) {
 		begin_node(file, reading, section + 5);
 		return;
@@ -200,6 +212,19 @@ cluster_parse_address(union udp_addr *addr, const char *value)
 	return true;
 }
 
+/* Of one machine: not of all, of a group, or of whoever listens. */
+static bool
+is_of_one(const union udp_addr *addr)
+{
+	const struct in6_addr *v6 = &addr->v6.sin6_addr;
+	in_addr_t v4 = ntohl(addr->v4.sin_addr.s_addr);
+
+	if (addr->any.sa_family == AF_INET6)
+		return !IN6_IS_ADDR_UNSPECIFIED(v6) &&
+		    !IN6_IS_ADDR_MULTICAST(v6);
+	return v4 != INADDR_ANY && v4 != INADDR_BROADCAST && !IN_MULTICAST(v4);
+}
+
 /* linkN: an address, and perhaps a port. */
 static void
 set_link(struct conf *file, struct cluster_node *node, const char *key,
@@ -222,13 +247,16 @@ set_link(struct conf *file, struct cluster_node *node, const char *key,
 		    file, "%s: expected link%u first", key, node->link_count);
 		return;
 	}
+	node->link_count++;
 	if (!cluster_parse_address(&node->link[link], value)) {
 		conf_fail(file,
 		    "%s = %s: expected an address, ADDR:PORT or [V6]:PORT", key,
 		    value);
-		return;
-	}
-	node->link_count++;
+		/* Like no other. */
+		node->link[link].any.sa_family = AF_UNSPEC;
+	} else if (!is_of_one(&node->link[link]))
+		conf_fail(file, "%s = %s: expected the address of one machine",
+		    key, value);
 }
 
 static void
@@ -249,6 +277,8 @@ on_value(struct conf *file, void *arg, const char *key, const char *value)
 			cluster_tag_add(file, reading, key, value);
 		else
 			conf_set(file, &reading->node, key, value);
+		if (strcmp(key, "id") == 0)
+			reading->at->has_id = true;
 		break;
 	case CLUSTER_SECTION_RING:
 		if (cluster_mcast_is(key))
@@ -330,9 +360,10 @@ cluster_read(struct cluster_conf *conf, const struct cluster_source *source,
 	rc = conf_read(&file, source->path, &handler, report);
 	if (rc < 0)
 		return rc;
+	end_section(&file, &reading);
 	conf->log_level = (enum log_level)level;
 	place_key_file(&file, conf);
-	cluster_check(&file, conf);
+	cluster_check(&file, &reading);
 	cluster_mcast_check(&file, &reading);
 	cluster_quorum_check(&file, &reading);
 	cluster_store_check(&file, &reading);

@@ -28,6 +28,7 @@ enum {
 
 struct cluster_node {
 	uint32_t id;
+	bool has_id; /* good or bad, one was given */
 	uint32_t votes;
 	char name[CLUSTER_NAME_BYTES];
 	uint32_t link_count;
@@ -191,8 +192,8 @@ enum cluster_difference_kind {
 
 struct cluster_difference {
 	enum cluster_difference_kind kind;
-	/* It can be changed while daemons run; of a member's address, and of a
-	 * member that is removed, only they know. */
+	/* It can be changed while daemons run; of links, of a member's address,
+	 * and of a member that is removed, only they know. */
 	bool is_live;
 	const char *setting; /* SETTING: "[ring] token" */
 	/* NODE: as it was, as it is to be; NULL: it is not there. */

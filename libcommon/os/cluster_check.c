@@ -78,11 +78,11 @@ check_nodes(struct conf *file, const struct cluster_conf *conf)
 	for (uint32_t i = 0; i < conf->node_count; i++) {
 		const struct cluster_node *node = &conf->nodes[i];
 
-		if (node->id == 0)
+		if (!node->has_id)
 			conf_fail_at(file, node->line,
 			    "[node %s]: no id, expected id = 1 to %d",
 			    node->name, LIMIT_NODE_ID_MAX);
-		else if (i > 0 && node[-1].id == node->id)
+		else if (node->id != 0 && i > 0 && node[-1].id == node->id)
 			conf_fail_at(file, node->line,
 			    "[node %s]: id %u is that of [node %s], expected "
 			    "another",
@@ -174,18 +174,34 @@ name_tags(struct cluster_conf *conf)
 	}
 }
 
-void
-cluster_check(struct conf *file, struct cluster_conf *conf)
+/* A header that nobody understood may be that of a node. */
+bool
+cluster_knows_nodes(const struct cluster_reading *reading)
 {
+	const uint32_t of_nodes =
+	    1U << CLUSTER_SECTION_NODE | 1U << CLUSTER_SECTION_NONE;
+
+	return reading->conf->node_count > 0 &&
+	    (reading->flawed & of_nodes) == 0;
+}
+
+void
+cluster_check(struct conf *file, struct cluster_reading *reading)
+{
+	const uint32_t flawed = reading->flawed;
+	struct cluster_conf *conf = reading->conf;
+
 	qsort(conf->nodes, conf->node_count, sizeof conf->nodes[0],
 	    compare_nodes);
 	name_tags(conf);
 	set_ports(conf);
-	if (conf->cluster[0] == '\0')
+	if (conf->cluster[0] == '\0' &&
+	    (flawed & 1U << CLUSTER_SECTION_CLUSTER) == 0)
 		conf_fail_at(
 		    file, 0, "no cluster name, expected [cluster] name = NAME");
 	if (conf->node_count == 0) {
-		conf_fail_at(file, 0, "no nodes, expected [node NAME]");
+		if ((flawed & 1U << CLUSTER_SECTION_NONE) == 0)
+			conf_fail_at(file, 0, "no nodes, expected [node NAME]");
 		return;
 	}
 	check_nodes(file, conf);

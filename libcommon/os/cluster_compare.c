@@ -165,7 +165,7 @@ tell_node(struct comparison *c, enum cluster_difference_kind kind,
 	    &(struct cluster_difference){ .kind = kind,
 		.before = before,
 		.after = after,
-		.is_live = kind != CLUSTER_LINKS_CHANGED });
+		.is_live = true });
 }
 
 /* All of a fact lies where its setting, or its default, was put. */
@@ -260,10 +260,13 @@ has_same_tags(const struct comparison *c, uint32_t node)
 	return a == b;
 }
 
+/* Of links that both have. */
 static bool
 has_same_links(const struct cluster_node *a, const struct cluster_node *b)
 {
-	for (uint32_t i = 0; i < a->link_count; i++)
+	const uint32_t count = (uint32_t)num_min(a->link_count, b->link_count);
+
+	for (uint32_t i = 0; i < count; i++)
 		if (!udp_addr_equal(&a->link[i], &b->link[i]))
 			return false;
 	return true;
@@ -275,8 +278,7 @@ compare_node(struct comparison *c, const struct cluster_node *before,
 {
 	if (strcmp(before->name, after->name) != 0)
 		tell_node(c, CLUSTER_NODE_RENAMED, before, after);
-	if (before->link_count == after->link_count &&
-	    !has_same_links(before, after))
+	if (!has_same_links(before, after))
 		tell_node(c, CLUSTER_NODE_MOVED, before, after);
 	if (before->votes != after->votes)
 		tell_node(c, CLUSTER_NODE_VOTES, before, after);

@@ -36,6 +36,8 @@ struct cluster_store_text {
 struct cluster_reading {
 	struct cluster_conf *conf;
 	enum cluster_section section;
+	unsigned errors; /* before this section */
+	uint32_t flawed; /* a bit for each section that has some */
 	struct conf_table cluster, ring, log, node, quorum, store;
 	struct cluster_node *at; /* the node at hand */
 	struct cluster_quorum_text quorum_text;
@@ -72,8 +74,11 @@ void cluster_store_check(struct conf *file, struct cluster_reading *reading);
 void cluster_tag_add(struct conf *file, struct cluster_reading *reading,
     const char *key, const char *value);
 
+/* All that was written of the nodes is known. */
+bool cluster_knows_nodes(const struct cluster_reading *reading);
+
 /* Completes and checks what was read, all but [quorum] and [store]. */
-void cluster_check(struct conf *file, struct cluster_conf *conf);
+void cluster_check(struct conf *file, struct cluster_reading *reading);
 
 /* Which of the nodes is this one: by source->node. */
 void cluster_find_self(

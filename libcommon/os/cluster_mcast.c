@@ -99,7 +99,7 @@ cluster_mcast_check(struct conf *file, struct cluster_reading *reading)
 {
 	uint32_t link_count = reading->conf->link_count;
 
-	if (link_count == 0)
+	if (!cluster_knows_nodes(reading) || link_count == 0)
 		return; /* which was told */
 	for (uint32_t link = 0; link < LIMIT_LINKS; link++) {
 		if (link < link_count)

@@ -334,9 +334,10 @@ cluster_quorum_check(struct conf *file, struct cluster_reading *reading)
 		.text = &reading->quorum_text,
 		.q = &conf->quorum };
 
-	if (conf->node_count == 0)
-		return;
 	conf->quorum = reading->quorum_text.values;
+	if (!cluster_knows_nodes(reading) ||
+	    (reading->flawed & 1U << CLUSTER_SECTION_QUORUM) != 0)
+		return; /* what was refused would break rules, too */
 	count_votes(&whole);
 	check_device(&whole);
 	check_expected(&whole);

@@ -114,25 +114,22 @@ says_nothing(const char *at)
 static bool
 take_section(struct conf *conf, const char *line)
 {
-	char name[CONF_SECTION_BYTES];
+	char name[CONF_SECTION_BYTES] = "";
 	const char *end = strchr(line, ']');
-	size_t len;
+	bool is_whole = end != NULL && says_nothing(end + 1);
+	size_t len = is_whole ? (size_t)(end - line - 1) : 0;
 
-	if (end == NULL || !says_nothing(end + 1)) {
+	if (len < sizeof name)
+		memcpy(name, line + 1, len);
+	conf->has_section = true;
+	/* Even a broken one ends the section before. */
+	conf->handler->section(conf, conf->handler->arg, name);
+	if (!is_whole)
 		conf_fail(conf, "%s: expected [section]", line);
-		return false;
-	}
-	len = (size_t)(end - line - 1);
-	if (len == 0 || len >= sizeof name) {
+	else if (*name == '\0')
 		conf_fail(conf, "%s: expected a name of 1 to %d bytes", line,
 		    CONF_SECTION_BYTES - 1);
-		return false;
-	}
-	memcpy(name, line + 1, len);
-	name[len] = '\0';
-	conf->has_section = true;
-	conf->handler->section(conf, conf->handler->arg, name);
-	return true;
+	return *name != '\0';
 }
 
 /* May inih have this line? */

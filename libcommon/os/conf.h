@@ -23,7 +23,10 @@ enum {
 
 struct conf;
 
-/* A section begins.  Borrowed until the next call. */
+/*
+ * A section begins.  Borrowed until the next call; "": one whose name cannot be
+ * read, which is told after the call.
+ */
 typedef void conf_section_fn(struct conf *conf, void *arg, const char *section);
 typedef void conf_value_fn(
     struct conf *conf, void *arg, const char *key, const char *value);

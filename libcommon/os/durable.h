@@ -18,7 +18,7 @@ struct text;
 
 enum {
 	DURABLE_NAME_BYTES = 32,
-	DURABLE_BYTES = 4096, /* of the file, at most */
+	DURABLE_BYTES = 12288, /* of the file, at most */
 };
 
 struct durable {

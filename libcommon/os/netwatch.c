@@ -375,20 +375,41 @@ open_socket(struct netwatch *w)
 	return ask(w, RTM_GETADDR);
 }
 
+/* Of those that stay what they are all is known already. */
+static void
+set_items(struct netwatch *w, const union udp_addr *addrs, uint32_t count)
+{
+	ENSURE(count <= LIMIT_LINKS);
+	for (uint32_t i = 0; i < count; i++)
+		if (i >= w->count ||
+		    !udp_addr_equal(&w->item[i].addr, &addrs[i]))
+			w->item[i] = (struct netwatch_item){ .addr = addrs[i] };
+	w->count = count;
+}
+
+/* What is being listed was looked at for the others. */
+void
+netwatch_set(
+    struct netwatch *watch, const union udp_addr *addrs, uint32_t count)
+{
+	set_items(watch, addrs, count);
+	if (watch->fd < 0)
+		return;
+	watch->is_stale = true;
+	if (watch->listing == 0)
+		begin_list(watch);
+}
+
 int
 netwatch_open(struct netwatch *watch, const union udp_addr *addrs,
     uint32_t count, netwatch_fn *changed, void *arg)
 {
 	int rc;
 
-	ENSURE(count <= LIMIT_LINKS);
-	*watch = (struct netwatch){ .fd = -1,
-		.count = count,
-		.changed = changed,
-		.arg = arg,
-		.lists = 1 };
-	for (uint32_t i = 0; i < count; i++)
-		watch->item[i].addr = addrs[i];
+	*watch = (struct netwatch){
+		.fd = -1, .changed = changed, .arg = arg, .lists = 1
+	};
+	set_items(watch, addrs, count);
 	rc = open_socket(watch);
 	if (rc < 0)
 		netwatch_close(watch);

@@ -69,6 +69,14 @@ RK_MUST_CHECK int netwatch_open(struct netwatch *watch,
 void netwatch_close(struct netwatch *watch);
 
 /*
+ * From now on it watches these, at most LIMIT_LINKS of them (ENSURE); places
+ * that have another address are UNKNOWN until a new list was read.  Not from
+ * within changed.  While it is closed nothing more is told of them.
+ */
+void netwatch_set(
+    struct netwatch *watch, const union udp_addr *addrs, uint32_t count);
+
+/*
  * Reads what there is, in bounds, and calls changed.  What was missed
  * (ENOBUFS) is made up for by a new list.
  */

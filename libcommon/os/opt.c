@@ -117,6 +117,38 @@ opt_usage(const struct opt_program *program, const char *format, ...)
 	return OPT_E_USAGE;
 }
 
+static bool
+is_listed(const char *list, const char *name, size_t len)
+{
+	for (;;) {
+		size_t at = strcspn(list, ",");
+
+		if (at == len && memcmp(list, name, len) == 0)
+			return true;
+		if (list[at] == '\0')
+			return false;
+		list += at + 1;
+	}
+}
+
+int
+opt_check_fields(
+    const struct opt_program *program, const char *list, const char *known)
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+
+		if (!is_listed(known, list, len))
+			return opt_usage(program,
+			    "--fields: %.*s: no such field, expected some of "
+			    "%s",
+			    (int)len, list, known);
+		if (list[len] == '\0')
+			return 0;
+		list += len + 1;
+	}
+}
+
 /* What the argument should have been, for a message. */
 static const char *
 expected(enum opt_kind kind)

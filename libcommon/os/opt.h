@@ -69,6 +69,13 @@ int opt_verbosity(void);
 int opt_usage(const struct opt_program *program, const char *format, ...)
     RK_PRINTF(2, 3);
 
+/*
+ * Is each name of a list "a,b" among the known "a,b,c"?  0, or OPT_E_USAGE
+ * after saying which is not, as of --fields.
+ */
+RK_MUST_CHECK int opt_check_fields(
+    const struct opt_program *program, const char *list, const char *known);
+
 /* --rundir if given, else $RINGKIT_RUNDIR, else /run/ringkit. */
 const char *opt_rundir(const char *given);
 

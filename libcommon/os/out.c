@@ -126,6 +126,16 @@ out_put_value(struct out *out, const void *bytes, size_t len)
 	out_end_text(out, &text);
 }
 
+void
+out_put_plain(struct out *out, const void *bytes, size_t len)
+{
+	const unsigned char *b = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		out_put(out,
+		    b[i] < ' ' || b[i] == 0x7F ? (const void *)"?" : &b[i], 1);
+}
+
 /* The first len bytes, which end a record. */
 static void
 write_out(struct out *out, size_t len)

@@ -40,6 +40,9 @@ void out_put_u64(struct out *out, uint64_t value);
 /* Quoted as a value of a record. */
 void out_put_value(struct out *out, const void *bytes, size_t len);
 
+/* For people: as it is, but "?" for what a terminal would obey. */
+void out_put_plain(struct out *out, const void *bytes, size_t len);
+
 /*
  * For other builders: a text of at least max bytes behind what is there, to
  * be given back with what was put into it.

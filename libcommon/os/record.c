@@ -117,29 +117,63 @@ is_counted(const char *key)
 		"delivered", "stable", "value", "seq", "coordinator", "needed",
 		"expected", "by", "self", "rev", "created", "lease", "prev",
 		"store_rev", "compacted", "keys", "bytes", "index", "acked",
-		"renewals", "differences", "reloads" };
+		"renewals", "differences", "reloads", "active", "mtu",
+		"priority", "loss_in", "loss_out", "health", "supervisor",
+		"leases", "past" };
 	const char *unit = strrchr(key, '_');
 
 	return is_one_of(key, numbers, ARRAY_COUNT(numbers)) ||
 	    (unit != NULL &&
 		(strcmp(unit, "_ms") == 0 || strcmp(unit, "_us") == 0 ||
-		    strcmp(unit, "_ns") == 0 || strcmp(unit, "_bytes") == 0));
+		    strcmp(unit, "_ns") == 0 || strcmp(unit, "_max") == 0 ||
+		    strcmp(unit, "_bytes") == 0));
+}
+
+/* It is this key, behind that one. */
+static bool
+is_behind(
+    const struct word *word, size_t idx, const char *before, const char *key)
+{
+	return idx > 0 && strcmp(word->pair[idx].key, key) == 0 &&
+	    strcmp(word->pair[idx - 1].key, before) == 0;
+}
+
+/* inc is one number of a node, or those of all members; keys are so many, or
+ * those of a node with their fingerprints; members may be so many, too. */
+static bool
+is_list(const struct word *word, size_t idx)
+{
+	static const char *const lists[] = { "members", "joined", "left",
+		"reasons", "tags", "waiting_for", "what", "absent" };
+
+	if (is_behind(word, idx, "groups", "members"))
+		return false;
+	return is_one_of(word->pair[idx].key, lists, ARRAY_COUNT(lists)) ||
+	    is_behind(word, idx, "members", "inc") ||
+	    is_behind(word, idx, "active", "keys");
+}
+
+/* The id of a key is a number, that of a message text. */
+static bool
+is_count(const struct word *word, size_t idx)
+{
+	bool is_last = idx + 1 == word->pair_count;
+
+	return is_counted(word->pair[idx].key) ||
+	    is_behind(word, idx, "groups", "members") ||
+	    is_behind(word, idx, "reloads", "nodes") ||
+	    is_behind(word, idx, "stage", "id") ||
+	    (!is_last && is_behind(word, idx + 1, "id", "active"));
 }
 
 static void
 put_pair(struct out *out, struct word *word, size_t idx)
 {
-	static const char *const lists[] = { "members", "joined", "left",
-		"reasons", "tags", "waiting_for", "what", "absent" };
 	const struct word_pair *pair = &word->pair[idx];
-	/* inc is one number of a node, or those of all members. */
-	bool is_list = is_one_of(pair->key, lists, ARRAY_COUNT(lists)) ||
-	    (strcmp(pair->key, "inc") == 0 && idx > 0 &&
-		strcmp(word->pair[idx - 1].key, "members") == 0);
 
-	if (is_list && pair->is_raw) {
+	if (is_list(word, idx) && pair->is_raw) {
 		put_list(out, pair);
-	} else if (is_counted(pair->key) && is_number(pair->value, pair->len)) {
+	} else if (is_count(word, idx) && is_number(pair->value, pair->len)) {
 		out_put_string(out, ",\"");
 		out_put_string(out, pair->key);
 		out_put_string(out, "\":");

@@ -79,20 +79,16 @@ udp_addr_len(const union udp_addr *addr)
 					      : sizeof addr->v6;
 }
 
-static int
-udp_open_as(struct udp *udp, const union udp_addr *addr, int buffer_bytes,
-    bool is_shared)
+int
+udp_create(struct udp *udp, sa_family_t family, int buffer_bytes)
 {
-	int one = 1, rc;
+	int one = 1;
 
 	*udp = (struct udp){ .fd = -1 };
-	udp->fd = socket(
-	    addr->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	udp->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (udp->fd < 0)
 		return -errno;
-	udp_set_network(udp->fd, addr->any.sa_family);
-	/* An address that this machine does not have yet is waited for. */
-	udp_set(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
+	udp_set_network(udp->fd, family);
 	udp->rx_buffer_bytes =
 	    udp_set_buffer(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer_bytes);
 	udp->tx_buffer_bytes =
@@ -100,14 +96,40 @@ udp_open_as(struct udp *udp, const union udp_addr *addr, int buffer_bytes,
 	udp->has_gro =
 	    setsockopt(udp->fd, SOL_UDP, UDP_GRO, &one, sizeof one) == 0;
 	udp->has_segment = true;
+	return 0;
+}
+
+int
+udp_bind(struct udp *udp, const union udp_addr *addr)
+{
+	return bind(udp->fd, &addr->any, udp_addr_len(addr)) < 0 ? -errno : 0;
+}
+
+bool
+udp_local(const struct udp *udp, union udp_addr *out)
+{
+	socklen_t len = sizeof *out;
+
+	memset(out, 0, sizeof *out);
+	return udp->fd >= 0 && getsockname(udp->fd, &out->any, &len) == 0;
+}
+
+static int
+udp_open_as(struct udp *udp, const union udp_addr *addr, int buffer_bytes,
+    bool is_shared)
+{
+	int rc = udp_create(udp, addr->any.sa_family, buffer_bytes);
+
+	if (rc < 0)
+		return rc;
+	/* An address that this machine does not have yet is waited for. */
+	udp_set(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (is_shared)
 		udp_set(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(udp->fd, &addr->any, udp_addr_len(addr)) < 0) {
-		rc = -errno;
+	rc = udp_bind(udp, addr);
+	if (rc < 0)
 		udp_close(udp);
-		return rc;
-	}
-	return 0;
+	return rc;
 }
 
 int

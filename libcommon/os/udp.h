@@ -84,6 +84,18 @@ RK_MUST_CHECK int udp_open_shared(
     struct udp *udp, const union udp_addr *addr, int buffer_bytes);
 void udp_close(struct udp *udp);
 
+/*
+ * The two steps of udp_open, for who has privileges only at the first; but only
+ * an address that this machine has is bound (-EADDRNOTAVAIL), once for good.
+ * After a failure udp_bind may be tried again.
+ */
+RK_MUST_CHECK int udp_create(
+    struct udp *udp, sa_family_t family, int buffer_bytes);
+RK_MUST_CHECK int udp_bind(struct udp *udp, const union udp_addr *addr);
+
+/* What it is bound to, with port 0 where it is not; false: it is closed. */
+bool udp_local(const struct udp *udp, union udp_addr *out);
+
 /* Datagrams the kernel threw away because the receive buffer was full. */
 uint64_t udp_kernel_drops(const struct udp *udp);
 
@@ -127,6 +139,9 @@ struct udp_message {
  * nothing (or nothing can be received now).
  */
 uint32_t udp_receive(struct udp *udp, struct udp_rx *rx);
+
+/* Throws away what waits, and the error that is told to whoever comes next. */
+void udp_drain(const struct udp *udp);
 
 /* Borrowed until the next udp_receive; i < what that answered (ENSURE). */
 struct udp_message udp_rx_message(const struct udp_rx *rx, uint32_t i);

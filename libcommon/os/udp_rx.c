@@ -15,7 +15,7 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/os/udp.h"
 
-enum { UDP_RX_TRIES = 8 };
+enum { UDP_RX_TRIES = 8, UDP_DRAIN_MAX = 100000, UDP_DRAIN_ERRORS = 8 };
 
 struct udp_rx_control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int))];
@@ -93,6 +93,22 @@ udp_receive(struct udp *udp, struct udp_rx *rx)
 		    (rx->messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
 	}
 	return rx->count;
+}
+
+/* An error is of what was sent; what was received lies behind it. */
+void
+udp_drain(const struct udp *udp)
+{
+	int errors = 0;
+	char byte;
+
+	for (int i = 0; i < UDP_DRAIN_MAX && errors < UDP_DRAIN_ERRORS; i++) {
+		if (recv(udp->fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0)
+			continue;
+		if (errno == EAGAIN)
+			return;
+		errors++;
+	}
 }
 
 /* What UDP_GRO says the datagrams' length is; 0 when it says nothing. */

@@ -162,20 +162,92 @@ test_cluster_tells_every_mistake(void)
 	    ":17: [rnig]: expected [cluster], [node NAME], [ring], "
 	    "[quorum], [store], [acl] or [log]\n"
 	    ":20: transport = pigeon: expected unicast or multicast\n"
-	    ":22: write: expected read, admin, vote, pub GROUPS, cfg-read "
-	    "KEYS or cfg-write KEYS\n"
-	    ":23: user:no-such-user-here: expected *, user:NAME or "
-	    "group:NAME, known on this machine\n"
-	    ":23: everybody: expected *, user:NAME or group:NAME, known on "
-	    "this machine\n"
+	    ":22: [acl] write: expected read, admin, vote, pub GLOB, cfg-read "
+	    "GLOB or cfg-write GLOB\n"
+	    ":23: [acl] pub a: \"user:no-such-user-here\": not known on this "
+	    "machine, expected a name that is, or a number\n"
+	    ":23: [acl] pub a: \"everybody\": expected *, user:NAME or "
+	    "group:NAME\n"
 	    ": no cluster name, expected [cluster] name = NAME\n"
-	    ":4: [node a]: no id, expected id = 1 to 65535\n"
-	    ":4: [node a]: no link0, expected an address\n"
-	    ":8: [node b]: 1 links, expected as many as [node a] has\n"
 	    ":13: [node c]: id 2 is that of [node b], expected another\n"
-	    ":13: [node c]: 1 links, expected as many as [node a] has\n"
 	    ":13: [node c] link0: the address of [node b] link0, expected "
 	    "another\n");
+}
+
+/* Bound to, they would hear others' datagrams; sent to, nobody would answer. */
+static void
+test_cluster_addresses_are_of_one_machine(void)
+{
+	static const char *const bad[] = { "0.0.0.0", "224.0.0.1",
+		"239.1.2.3:9", "255.255.255.255", "::", "[ff15::1]:9" };
+	char file[200], want[200];
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(file, sizeof file,
+		    "[cluster]\nname = x\n[node a]\nid = 1\nlink0 = %s\n",
+		    bad[i]);
+		snprintf(want, sizeof want,
+		    ":5: link0 = %s: expected the address of one machine\n",
+		    bad[i]);
+		CHECK_EQ(read_conf(file, ""), CONF_E_INVALID);
+		CHECK_STR(report, want);
+	}
+}
+
+/* A mistake is told once: not again by what rests on the line. */
+static void
+test_cluster_tells_nothing_that_only_follows(void)
+{
+	static const char nodes[] =
+	    "[cluster]\nname = x\n"
+	    "[node a]\nid = 1\nlink0 = 192.0.2.1\nlink1 = 198.51.100.1\n"
+	    "[node b]\n%s\n%s\nlink1 = 198.51.100.2\n"
+	    "[ring]\nlink1_mcast = 239.0.0.1\n"
+	    "[quorum]\ntwo_node = yes\nauto_tie_breaker_node = 2\n";
+	static const struct {
+		const char *id, *link0, *want;
+	} cases[] = {
+		{ "id = two", "link0 = 192.0.2.2",
+		    ":8: id = two: expected a number from 1 to 65535\n" },
+		{ "id = 2", "link0 = here",
+		    ":9: link0 = here: expected an address, ADDR:PORT or "
+		    "[V6]:PORT\n" },
+		{ "id = 2\nvotes = 70000", "link0 = 192.0.2.2",
+		    ":9: votes = 70000: expected a number from 0 to 65535\n" },
+		{ "id = 2", "link0 = 192.0.2.2\n[cluster",
+		    ":10: [cluster: expected [section]\n"
+		    ":7: [node b]: 1 links, expected as many as [node a] has"
+		    "\n" },
+	};
+	char file[500];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(file, sizeof file, nodes, cases[i].id, cases[i].link0);
+		CHECK_EQ(read_conf(file, ""), CONF_E_INVALID);
+		CHECK_STR(report, cases[i].want);
+	}
+}
+
+/* Nor does what stands below a header that nobody understands. */
+static void
+test_cluster_broken_header_hides_its_section(void)
+{
+	CHECK_EQ(read_conf("[cluster]\nname =\n"
+			   "[node a]\nid = 1\nlink0 = 192.0.2.1\n"
+			   "[node b\nid = 2\nlink0 = 192.0.2.2\n"
+			   "[node c] d\nid = 3\nlink0 = 192.0.2.3\n"
+			   "[quorum]\ntwo_node = yes\n",
+		     ""),
+	    CONF_E_INVALID);
+	CHECK_STR(report,
+	    ":2: name = : expected 1 to 63 bytes\n"
+	    ":6: [node b: expected [section]\n"
+	    ":9: [node c] d: expected [section]\n");
+	CHECK_EQ(read_conf("[cluster]\nname = x\n[node 1]\nid = 1\n", ""),
+	    CONF_E_INVALID);
+	CHECK_STR(report,
+	    ":3: [node 1]: expected a name of A-Z a-z 0-9 . _ -, at most 63, "
+	    "not all digits\n");
 }
 
 static void
@@ -389,6 +461,30 @@ test_acl_gives_keys_to_whom_it_names(void)
 	CHECK(may_write_all(0, ""));
 }
 
+/* Each with the line and the key that it is of. */
+static void
+test_acl_tells_which_name_is_wrong(void)
+{
+	CHECK_EQ(read_conf(CLUSTER ALPHA "[acl]\n"
+					 "read = user:4001 user:4002\n"
+					 "vote =\n"
+					 "pub = *\n"
+					 "cfg-read \\x = *\n"
+					 "cfg-write a = *, group:no-such-one\n",
+		     "7"),
+	    CONF_E_INVALID);
+	CHECK_STR(report,
+	    ":9: [acl] read: \"user:4001 user:4002\": not known on this "
+	    "machine, expected a name that is, or a number\n"
+	    ":10: [acl] vote: \"\": expected *, user:NAME or group:NAME\n"
+	    ":11: [acl] pub: expected read, admin, vote, pub GLOB, cfg-read "
+	    "GLOB or cfg-write GLOB\n"
+	    ":12: [acl] cfg-read \\x: expected read, admin, vote, pub GLOB, "
+	    "cfg-read GLOB or cfg-write GLOB\n"
+	    ":13: [acl] cfg-write a: \"group:no-such-one\": not known on "
+	    "this machine, expected a name that is, or a number\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -396,12 +492,16 @@ main(int argc, char **argv)
 		CHECK_TEST(test_cluster_reads_nodes_by_id_with_default_ports),
 		CHECK_TEST(test_cluster_finds_itself_by_address),
 		CHECK_TEST(test_cluster_tells_every_mistake),
+		CHECK_TEST(test_cluster_addresses_are_of_one_machine),
+		CHECK_TEST(test_cluster_tells_nothing_that_only_follows),
+		CHECK_TEST(test_cluster_broken_header_hides_its_section),
 		CHECK_TEST(test_cluster_empty_file_says_what_is_missing),
 		CHECK_TEST(test_cluster_relative_key_file_lies_beside_the_file),
 		CHECK_TEST(test_cluster_wants_longer_frames_for_many_nodes),
 		CHECK_TEST(test_cluster_hash_covers_what_must_agree),
 		CHECK_TEST(test_acl_without_rules_lets_all_but_administer),
 		CHECK_TEST(test_acl_rules_name_users_and_groups),
+		CHECK_TEST(test_acl_tells_which_name_is_wrong),
 		CHECK_TEST(test_acl_keeps_the_groups_of_the_daemons),
 		CHECK_TEST(test_acl_lets_vote_whom_it_names_or_who_administers),
 		CHECK_TEST(test_acl_without_rules_keeps_only_our_own_keys),

@@ -198,7 +198,12 @@ test_cluster_compare_nodes(void)
 		{ BASE,
 		    NAME A("link1 = 198.51.100.1\n")
 			B("link1 = 198.51.100.2\n"),
-		    "! number of links\n" },
+		    "number of links\n" },
+		{ BASE,
+		    NAME A(
+			"link1 = 198.51.100.1\n") "[node b]\nid = 2\nlink0 = 192.0.2.9\n"
+						  "link1 = 198.51.100.2\n",
+		    "number of links\n[node b] address\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {

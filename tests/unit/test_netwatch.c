@@ -198,6 +198,32 @@ test_overrun(void)
 	ip("link del v0");
 }
 
+/* Other addresses than before: what stays is known, what is new is asked for.
+ */
+static void
+test_set(void)
+{
+	union udp_addr addrs[2];
+
+	cable("up");
+	open_watch();
+	becomes(FOUR, NETWATCH_UP);
+	becomes(LOCAL, NETWATCH_UP);
+	addrs[0] = watch.item[LOCAL].addr;
+	CHECK_EQ(udp_addr_parse(&addrs[1], "10.7.0.9", 5410), 0);
+	netwatch_set(&watch, addrs, 2);
+	CHECK_EQ(watch.count, 2);
+	CHECK_EQ(watch.item[0].state, NETWATCH_UP);
+	CHECK_EQ(watch.item[1].state, NETWATCH_UNKNOWN);
+	becomes(1, NETWATCH_NO_ADDRESS);
+	ip("addr add 10.7.0.9/24 dev v0");
+	becomes(1, NETWATCH_UP);
+	CHECK_EQ(changes[0], 1);
+	netwatch_close(&watch);
+	netwatch_set(&watch, addrs, 2);
+	ip("link del v0");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -208,6 +234,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_address_twice),
 		CHECK_TEST(test_interface),
 		CHECK_TEST(test_overrun),
+		CHECK_TEST(test_set),
 	};
 
 	if (unshare(geteuid() == 0 ? CLONE_NEWNET

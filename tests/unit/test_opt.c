@@ -47,6 +47,9 @@ static struct opt_program program = {
 	.opt_count = ARRAY_COUNT(opts),
 };
 
+/* What --rundir is taken for a list of; NULL: it is none. */
+static const char *known;
+
 /* What the program printed. */
 static char out[8192];
 
@@ -67,6 +70,8 @@ parse(const char *line, int *first)
 	dup2(fileno(file), 1);
 	dup2(fileno(file), 2);
 	rc = opt_parse(&program, argc, argv, first);
+	if (rc == 0 && known != NULL)
+		rc = opt_check_fields(&program, given.rundir, known);
 	fflush(stdout);
 	dup2(saved_out, 1);
 	dup2(saved_err, 2);
@@ -169,6 +174,41 @@ test_opt_mistakes_are_usage_errors_that_name_the_option(void)
 }
 
 static void
+test_opt_fields_are_those_that_are_known(void)
+{
+	static const struct {
+		const char *line, *wrong; /* NULL: nothing */
+	} cases[] = {
+		{ "--rundir=event", NULL },
+		{ "--rundir=id,event", NULL },
+		{ "--rundir=event,even", "even" },
+		{ "--rundir=events", "events" },
+		{ "--rundir=", "" },
+		{ "--rundir=id,", "" },
+		{ "--rundir=id,,event", "" },
+	};
+	char want[200];
+	int first;
+
+	known = "event,id";
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		int rc = parse(cases[i].line, &first);
+
+		check_case(cases[i].line);
+		CHECK_EQ(rc, cases[i].wrong != NULL ? OPT_E_USAGE : 0);
+		if (cases[i].wrong == NULL)
+			continue;
+		snprintf(want, sizeof want,
+		    "testprog: --fields: %s: no such field, expected some of "
+		    "event,id\nusage: testprog ",
+		    cases[i].wrong);
+		CHECK(strncmp(out, want, strlen(want)) == 0);
+	}
+	check_case(NULL);
+	known = NULL;
+}
+
+static void
 test_opt_help_lists_every_option(void)
 {
 	int first;
@@ -208,6 +248,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_opt_verbosity_counts),
 		CHECK_TEST(
 		    test_opt_mistakes_are_usage_errors_that_name_the_option),
+		CHECK_TEST(test_opt_fields_are_those_that_are_known),
 		CHECK_TEST(test_opt_help_lists_every_option),
 		CHECK_TEST(test_opt_rundir_prefers_the_option),
 	};

@@ -58,6 +58,24 @@ test_record_shows_words_both_ways(void)
 		    "x members=1.5:47:0:\\0377 inc=3",
 		    "{\"v\":1,\"event\":\"x\","
 		    "\"members\":[\"1.5:47:0:\\\\0377\"],\"inc\":[3]" },
+		{ "ok stage=switch id=2 active=1 keys=1:9f,2:0a",
+		    "x stage=switch id=2 active=1 keys=1:9f,2:0a",
+		    "{\"v\":1,\"event\":\"x\",\"stage\":\"switch\",\"id\":2,"
+		    "\"active\":1,\"keys\":[\"1:9f\",\"2:0a\"]" },
+		{ "ok id=2 keys=12 active=yes", "x id=2 keys=12 active=yes",
+		    "{\"v\":1,\"event\":\"x\",\"id\":\"2\",\"keys\":12,"
+		    "\"active\":\"yes\"" },
+		{ "ok id=2 active=yes", "x id=2 active=yes",
+		    "{\"v\":1,\"event\":\"x\",\"id\":2,"
+		    "\"active\":\"yes\"" },
+		{ "ok groups=3 members=9 members_max=12 reloads=0 nodes=3",
+		    "x groups=3 members=9 members_max=12 reloads=0 nodes=3",
+		    "{\"v\":1,\"event\":\"x\",\"groups\":3,\"members\":9,"
+		    "\"members_max\":12,\"reloads\":0,\"nodes\":3" },
+		{ "ok mtu=1448 loss_in=0 leases=0 nodes=1,2",
+		    "x mtu=1448 loss_in=0 leases=0 nodes=1,2",
+		    "{\"v\":1,\"event\":\"x\",\"mtu\":1448,\"loss_in\":0,"
+		    "\"leases\":0,\"nodes\":\"1,2\"" },
 		{ "ok inc=3 queue_bytes=0 mid=99999999999999999999",
 		    "x inc=3 queue_bytes=0 mid=99999999999999999999",
 		    "{\"v\":1,\"event\":\"x\",\"inc\":3,\"queue_bytes\":0,"
