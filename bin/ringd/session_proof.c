@@ -9,7 +9,7 @@ static const uint8_t all_proofs = (1U << SESSION_PROOFS) - 1;
 void
 session_proof_heard(struct session_proof *p)
 {
-	*p = (struct session_proof){ .is_asking = false };
+	*p = (struct session_proof){ .next_ns = p->next_ns };
 }
 
 /* It took too long: what is missing was lost, or is withheld. */
@@ -51,11 +51,11 @@ session_proof_refused(struct session_proof *p, uint32_t link, uint64_t counter,
 {
 	ENSURE(link < LIMIT_LINKS);
 	expire(p, now_ns);
-	if (p->is_proven)
+	if (p->is_proven || (links != 0 && !(links >> link & 1)))
 		return false;
 	if (!p->is_asking) {
 		p->is_asking = true;
-		p->began_ns = now_ns;
+		p->began_ns = num_max(now_ns, p->next_ns);
 		return false;
 	}
 	p->refused[link] |= probe_of(p, counter);
@@ -86,6 +86,7 @@ void
 session_proof_probed(struct session_proof *p, uint64_t counter, uint64_t now_ns)
 {
 	ENSURE(p->is_asking && p->count < SESSION_PROOFS);
+	p->next_ns = p->began_ns + SESSION_PROOF_SPAN_NS;
 	p->at_ns[p->count] = now_ns;
 	p->probe[p->count++] = counter;
 }

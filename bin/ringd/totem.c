@@ -16,7 +16,7 @@
 
 #include "bin/ringd/totem_internal.h"
 
-enum { CTL_PACKETS = 96, SEQ_BLOCK = 1024, SEQ_MARGIN = 64 };
+enum { CTL_PACKETS = 96, SEQ_BLOCK = 1024, SEQ_MARGIN = 64, STUCK_SPANS = 2 };
 
 /* ---- timers ------------------------------------------------------------ */
 
@@ -102,22 +102,48 @@ run_timers(struct totem *t)
 
 /* ---- ring sequences, reserved ahead of need (3.5) ---------------------- */
 
+static uint64_t
+next_seq(const struct totem *t)
+{
+	return num_max(
+	    num_max(t->max_seq, t->promised_seq) + 1, t->gather.awaited_seq);
+}
+
 void
 totem_need_seq(struct totem *t)
 {
-	uint64_t highest = num_max(t->max_seq, t->promised_seq);
+	uint64_t next = next_seq(t);
 
-	if (highest + SEQ_MARGIN <= t->reserved_seq ||
-	    t->persist_asked > highest + SEQ_MARGIN)
+	/* One at a time: they would wait for each other. */
+	if (next + SEQ_MARGIN <= t->reserved_seq ||
+	    t->persist_asked > t->reserved_seq)
 		return;
-	t->persist_asked = highest + SEQ_BLOCK;
+	t->persist_asked = next + SEQ_BLOCK;
+	t->persist_asked_ns = t->now_ns;
 	totem_emit(t, TOTEM_OUT_PERSIST, t->persist_asked);
+}
+
+bool
+totem_is_short(const struct totem *t)
+{
+	return next_seq(t) > t->reserved_seq;
+}
+
+bool
+totem_is_stuck(const struct totem *t)
+{
+	return totem_is_short(t) &&
+	    t->now_ns - t->persist_asked_ns >=
+	    STUCK_SPANS * t->cfg.consensus_ns;
 }
 
 static void
 persisted(struct totem *t, uint64_t ring_seq)
 {
 	t->reserved_seq = num_max(t->reserved_seq, ring_seq);
+	totem_need_seq(t);
+	if (t->state == TOTEM_STATE_GATHER)
+		totem_gather_hurry(t);
 	totem_gather_check(t);
 }
 
@@ -198,7 +224,7 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 		[TOTEM_PACKET_HOLD_CANCEL] = totem_operational_on_hold_cancel,
 		[TOTEM_PACKET_HEARTBEAT] = on_heartbeat,
 		[TOTEM_PACKET_JOIN] = totem_operational_on_join,
-		[TOTEM_PACKET_COMMIT] = ignore,
+		[TOTEM_PACKET_COMMIT] = totem_operational_on_commit,
 		[TOTEM_PACKET_LEAVE] = on_leave,
 		[TOTEM_PACKET_MERGE_DETECT] = totem_operational_on_merge,
 		[TOTEM_PACKET_WITNESS] = totem_witness_receive,
@@ -257,6 +283,18 @@ static totem_rx_fn *const handler[TOTEM_STATES][TOTEM_PACKETS] = {
 	},
 };
 
+/* Whom I failed was another life, or one that I never heard. */
+static bool
+forgive(struct totem *t, uint64_t bit)
+{
+	if (!(t->gather.fail & bit))
+		return false;
+	t->gather.fail &= ~bit;
+	if (t->state == TOTEM_STATE_GATHER)
+		totem_gather_hurry(t);
+	return true;
+}
+
 /* A newer incarnation of a node speaks: the old one is dead. */
 static void
 note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
@@ -268,6 +306,10 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	peer->incarnation = incarnation;
 	/* What others relayed may be of an older one. */
 	peer->row = (struct totem_row){ 0 };
+	if (!forgive(t, bit) && is_first)
+		return;
+	t->gather.cons &= TOTEM_BIT(t->self);
+	peer->proc_since_ns = t->now_ns; /* its rows are still to come */
 	if (is_first)
 		return;
 	totem_trace_peer(t, TOTEM_TRACE_PEER_RESTARTED, node, incarnation);
@@ -279,12 +321,6 @@ note_restart(struct totem *t, uint32_t node, uint64_t incarnation)
 	peer->company = 0;
 	t->hears &= ~bit; /* until totem_detect_heard puts it back */
 	totem_reach_note(t, node);
-	peer->proc_since_ns = t->now_ns; /* its rows are still to come */
-	bool was_failed = (t->gather.fail & bit) != 0;
-	t->gather.fail &= ~bit;
-	t->gather.cons &= TOTEM_BIT(t->self);
-	if (t->state == TOTEM_STATE_GATHER && was_failed)
-		totem_gather_hurry(t);
 }
 
 /* The ring that node was in, or was to be in, is broken: it is another now. */

@@ -131,9 +131,9 @@ totem_commit_create(struct totem *t, uint64_t members)
 
 /* ---- receiving --------------------------------------------------------- */
 
-/* Decodes into t->rx_commit; NULL for what is not from my predecessor in it. */
-static const struct totem_commit *
-read_commit(struct totem *t, const struct totem_rx *rx, uint32_t *position)
+const struct totem_commit *
+totem_commit_read(
+    struct totem *t, const struct totem_rx *rx, uint32_t *position)
 {
 	struct totem_commit *commit = &t->rx_commit;
 	size_t len;
@@ -178,6 +178,19 @@ call_back(struct totem *t, const struct totem_rx *rx, uint64_t seq)
 	return refuse(t, rx, seq);
 }
 
+/*
+ * What I could not vouch for after a crash I promise only when it is on disk;
+ * until then the token comes again.  My JOINs do not tell of its number before:
+ * they would call its maker back from a ring that I am about to enter.
+ */
+static bool
+await_reserve(struct totem *t, const struct totem_rx *rx, uint64_t seq)
+{
+	t->gather.awaited_seq = num_max(t->gather.awaited_seq, seq);
+	totem_need_seq(t);
+	return refuse(t, rx, seq);
+}
+
 /* The first pass: is this the ring that I gathered for? */
 static bool
 is_expected(struct totem *t, const struct totem_rx *rx,
@@ -196,26 +209,61 @@ is_expected(struct totem *t, const struct totem_rx *rx,
 		return call_back(t, rx, seq);
 	if (!totem_is_complete(t, commit->members))
 		return refuse(t, rx, seq);
-	if (seq > t->reserved_seq) {
-		t->max_seq = num_max(t->max_seq, seq);
-		totem_need_seq(t);
-		return refuse(t, rx, seq);
-	}
+	if (seq > t->reserved_seq)
+		return await_reserve(t, rx, seq);
 	return true;
+}
+
+static void
+take_first(struct totem *t, const struct totem_rx *rx,
+    const struct totem_commit *commit, uint32_t position)
+{
+	if (!is_expected(t, rx, commit, position))
+		return;
+	t->commit = *commit;
+	enter(t);
+	if (t->state == TOTEM_STATE_COMMIT)
+		totem_ack_token(t, t->form, commit->token_seq);
 }
 
 void
 totem_gather_on_commit(struct totem *t, const struct totem_rx *rx)
 {
 	uint32_t position;
-	const struct totem_commit *commit = read_commit(t, rx, &position);
+	const struct totem_commit *commit = totem_commit_read(t, rx, &position);
 
-	if (commit == NULL || !is_expected(t, rx, commit, position))
-		return;
-	t->commit = *commit;
-	enter(t);
-	if (t->state == TOTEM_STATE_COMMIT)
-		totem_ack_token(t, t->form, commit->token_seq);
+	if (commit != NULL)
+		take_first(t, rx, commit, position);
+}
+
+/*
+ * We differ from the papers: they would wait for the token of the first.  The
+ * maker who had all JOINs that it needed tells by another COMMIT alone that it
+ * has left.
+ */
+bool
+totem_commit_follow(struct totem *t, const struct totem_rx *rx,
+    const struct totem_commit *commit, uint32_t position)
+{
+	const struct totem_ring *ring =
+	    t->state == TOTEM_STATE_OPERATIONAL ? t->inst : t->form;
+
+	if (commit->ring.rep != ring->id.rep ||
+	    commit->ring.seq <= ring->id.seq)
+		return false;
+	totem_gather_enter(t, TOTEM_REASON_JOIN);
+	take_first(t, rx, commit, position);
+	return true;
+}
+
+void
+totem_operational_on_commit(struct totem *t, const struct totem_rx *rx)
+{
+	uint32_t position;
+	const struct totem_commit *commit = totem_commit_read(t, rx, &position);
+
+	if (commit != NULL)
+		(void)totem_commit_follow(t, rx, commit, position);
 }
 
 static bool
@@ -251,9 +299,10 @@ void
 totem_commit_on_commit(struct totem *t, const struct totem_rx *rx)
 {
 	uint32_t position;
-	const struct totem_commit *commit = read_commit(t, rx, &position);
+	const struct totem_commit *commit = totem_commit_read(t, rx, &position);
 
-	if (commit == NULL || !totem_ring_equal(commit->ring, t->form->id))
+	if (commit == NULL || totem_commit_follow(t, rx, commit, position) ||
+	    !totem_ring_equal(commit->ring, t->form->id))
 		return;
 	totem_ack_token(t, t->form, commit->token_seq);
 	if (!is_completed(t, commit))

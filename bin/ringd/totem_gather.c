@@ -227,12 +227,25 @@ overdue_nodes(const struct totem *t)
 	return overdue & candidates(t);
 }
 
+/*
+ * My disk keeps all waiting: they go on when they hear that I do without them,
+ * in JOINs that call them back from the ring that I could not promise.
+ */
+static void
+stand_aside(struct totem *t)
+{
+	t->max_seq = num_max(t->max_seq, t->gather.awaited_seq);
+	add_failed(t, candidates(t), TOTEM_REASON_CONSENSUS);
+}
+
 static void
 keep_connected(struct totem *t)
 {
 	uint64_t old = num_sub(t->now_ns, grace(t));
 	uint64_t mature;
 
+	if (totem_is_stuck(t))
+		stand_aside(t);
 	add_failed(t, quarantined_nodes(t), TOTEM_REASON_RECEIVE);
 
 	add_failed(

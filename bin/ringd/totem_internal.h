@@ -190,6 +190,7 @@ struct totem_gather {
 	bool may_be_alone; /* not while a start looks for company */
 	uint64_t join_id;
 	uint64_t join_sent_ns;
+	uint64_t awaited_seq; /* refused, because it is not reserved yet */
 };
 
 /* Commit and Recovery of `form` (3.6, 3.7). */
@@ -246,9 +247,10 @@ struct totem {
 	struct totem_ring rings[2];
 	struct totem_ring *inst, *form;
 	uint64_t oblig;
-	uint64_t max_seq;      /* highest ring_seq seen or promised */
+	uint64_t max_seq;      /* highest ring_seq told or promised */
 	uint64_t promised_seq; /* highest I put a COMMIT entry into */
-	uint64_t reserved_seq, persist_asked;
+	uint64_t reserved_seq;
+	uint64_t persist_asked, persist_asked_ns;
 	struct totem_gather gather;
 	struct totem_commit commit;
 	struct totem_recovery recovery;
@@ -342,6 +344,9 @@ void totem_trace_peer(
     struct totem *t, enum totem_trace_id id, uint32_t peer, uint64_t a);
 uint64_t totem_others(const struct totem *t); /* configured nodes but me */
 void totem_need_seq(struct totem *t); /* reserves ring_seqs ahead of need */
+bool totem_is_short(const struct totem *t); /* of ring_seqs for the next ring */
+/* And the disk takes so long that the others had better do without me. */
+bool totem_is_stuck(const struct totem *t);
 
 /* ---- totem_store.c: frames --------------------------------------------- */
 
@@ -437,7 +442,8 @@ typedef void totem_rx_fn(struct totem *t, const struct totem_rx *rx);
 
 totem_rx_fn totem_operational_on_data, totem_operational_on_token,
     totem_operational_on_hold_cancel, totem_operational_on_join,
-    totem_operational_on_merge, totem_gather_on_merge;
+    totem_operational_on_merge, totem_operational_on_commit,
+    totem_gather_on_merge;
 totem_rx_fn totem_gather_on_data, totem_gather_on_join, totem_gather_on_commit;
 totem_rx_fn totem_commit_on_commit, totem_commit_on_join;
 totem_rx_fn totem_recovery_on_data, totem_recovery_on_token,
@@ -481,6 +487,14 @@ void totem_control_send(struct totem *t, uint64_t to, enum totem_packet packet,
 /* totem_commit.c */
 void totem_commit_create(struct totem *t, uint64_t members);
 void totem_commit_send(struct totem *t);
+/* Decodes into t->rx_commit and says how many members are before me; NULL for
+ * what is not from my predecessor in it. */
+const struct totem_commit *totem_commit_read(
+    struct totem *t, const struct totem_rx *rx, uint32_t *position);
+/* Leaves the ring, formed or forming, for a later one of the same maker; false
+ * when this is none. */
+bool totem_commit_follow(struct totem *t, const struct totem_rx *rx,
+    const struct totem_commit *commit, uint32_t position);
 
 /* totem_recovery.c */
 void totem_recovery_enter(struct totem *t);

@@ -126,9 +126,12 @@ send_join(struct totem *t, uint64_t to)
 	    t, TOTEM_TRACE_JOIN_SENT, join->proc, join->fail, join->ring_seq);
 }
 
+/* Who just starts lets nobody wait for his disk: he is there when it is. */
 void
 totem_join_send(struct totem *t)
 {
+	if (t->is_fresh && totem_is_short(t) && !totem_is_stuck(t))
+		return;
 	send_join(t, totem_others(t));
 	t->gather.join_sent_ns = t->now_ns;
 }
@@ -232,7 +235,30 @@ is_hearsay(const struct totem *t, const struct totem_join *join, uint32_t node)
 	    HEARD_BEATS * totem_beat_span(t);
 }
 
-/* Only members of my installed ring may make me fail others. */
+/*
+ * A stranger keeps out another who would come: one of the two goes, for all who
+ * know neither the one with the larger id.
+ */
+static void
+choose(struct totem *t, uint32_t from, const struct totem_join *join)
+{
+	uint64_t both =
+	    t->gather.proc & ~t->gather.fail & current_fail(t, join);
+
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		if (!(both >> i & 1) || join->why[i] != TOTEM_REASON_RECEIVE)
+			continue;
+		if (is_co_member(t, i) || from > i) {
+			totem_gather_fail(
+			    t, TOTEM_BIT(from), TOTEM_REASON_CONNECTIVITY);
+			return;
+		}
+		totem_quarantine_hear(t, i, join->quarantine_ms[i] * TOTEM_MS);
+		totem_gather_fail(t, TOTEM_BIT(i), TOTEM_REASON_RECEIVE);
+	}
+}
+
+/* Only members of my installed ring may make me fail any others. */
 static void
 merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 {
@@ -240,8 +266,10 @@ merge_fail(struct totem *t, uint32_t from, const struct totem_join *join)
 		totem_gather_fail(t, TOTEM_BIT(from), TOTEM_REASON_CONSENSUS);
 		return;
 	}
-	if (!is_co_member(t, from))
+	if (!is_co_member(t, from)) {
+		choose(t, from, join);
 		return;
+	}
 	uint64_t fail = current_fail(t, join);
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		if (!(fail >> i & 1) || is_hearsay(t, join, i))

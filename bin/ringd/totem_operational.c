@@ -6,9 +6,9 @@
  * (Accelerated Ring), so that it does not ask again for frames in flight.
  *
  * We differ from the papers: a JOIN that lists me as failed, or that is older
- * than my ring, is ignored; a stranger's JOIN counts only when it can hear
- * every member, and comes from a fresh start or as the outcome of merge
- * detection.
+ * than my ring, is ignored; a stranger's JOIN counts only when it comes from
+ * one that never had company, or as the outcome of merge detection, and when it
+ * can hear every member, and they it; of a merge, all whom it asks.
  */
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
@@ -210,6 +210,9 @@ is_welcome(struct totem *t, uint32_t from, const struct totem_join *join)
 		return false; /* let it form its ring; then we merge */
 	if (!join->is_fresh && join->ring_seq < t->inst->id.seq)
 		return false; /* it set out before my ring was there */
+	uint64_t all = t->inst->members | (join->proc & ~join->fail);
+	if (join->reason == TOTEM_REASON_MERGE && totem_is_split(t, all))
+		return false; /* they and mine could not be one ring */
 	return totem_is_complete(t, t->inst->members | TOTEM_BIT(from));
 }
 

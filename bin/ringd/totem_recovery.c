@@ -176,14 +176,10 @@ originate(struct totem *t)
 void
 totem_recovery_on_commit(struct totem *t, const struct totem_rx *rx)
 {
-	size_t len;
-	uint64_t id;
-	const uint8_t *whole = totem_control_whole(t, rx, &len, &id);
-	struct totem_commit *commit = &t->rx_commit;
+	uint32_t position;
+	const struct totem_commit *commit = totem_commit_read(t, rx, &position);
 
-	if (whole == NULL ||
-	    !totem_wire_get_commit(&t->table, whole, len, commit) ||
-	    rx->from != t->form->predecessor ||
+	if (commit == NULL || totem_commit_follow(t, rx, commit, position) ||
 	    !totem_ring_equal(commit->ring, t->form->id))
 		return;
 	totem_ack_token(t, t->form, commit->token_seq);

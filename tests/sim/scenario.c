@@ -76,6 +76,20 @@ scenario_cluster(struct sim *sim, uint32_t count)
 }
 
 void
+scenario_three_apart(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_cut(sim, "1", "23");
+	scenario_cut(sim, "2", "3");
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_expect_ring(sim, "2", 1000);
+	scenario_expect_ring(sim, "3", 1000);
+	scenario_rule(sim,
+	    &(struct scenario_rule){
+		.kind = TOTEM_PACKET_MERGE_DETECT, .from = 3 });
+}
+
+void
 scenario_group_cluster(struct sim *sim, uint32_t count)
 {
 	struct sim_options opt;

@@ -26,7 +26,10 @@ void scenario_world_with(struct sim *sim, const struct sim_options *opt);
 /* A world whose nodes have formed one ring. */
 void scenario_cluster(struct sim *sim, uint32_t count);
 
-/* The same with the group layer on every node. */
+/* Three nodes, each alone; node 3 does not say that it is there. */
+void scenario_three_apart(struct sim *sim);
+
+/* A cluster with the group layer on every node. */
 void scenario_group_cluster(struct sim *sim, uint32_t count);
 
 struct sim_node *scenario_node(struct sim *sim, uint32_t id);

@@ -27,11 +27,19 @@ enum {
 };
 
 static uint64_t graph_changed_ns, graph_slowest_ns;
+static uint64_t graph_rests[SIM_GRAPH_SECONDS];
 
 uint64_t
 sim_graph_slowest_ns(void)
 {
 	return graph_slowest_ns;
+}
+
+uint64_t
+sim_graph_rests(uint32_t second)
+{
+	ENSURE(second < SIM_GRAPH_SECONDS);
+	return graph_rests[second];
 }
 
 static uint64_t
@@ -282,7 +290,7 @@ has_settled(struct sim *sim, const struct sim_graph *graph)
 static bool
 settle(struct sim *sim, const struct sim_graph *graph)
 {
-	uint64_t from_ns = graph_changed_ns;
+	uint64_t from_ns = graph_changed_ns, span_ns;
 
 	while (!has_settled(sim, graph) && !sim_has_failed(sim)) {
 		if (sim_watch_is_late(sim))
@@ -292,9 +300,11 @@ settle(struct sim *sim, const struct sim_graph *graph)
 				: "no rest");
 		sim_run_until(sim, sim->now_ns + GRAPH_POLL_MS * MS);
 	}
-	graph_slowest_ns = num_max(graph_slowest_ns, sim->now_ns - from_ns);
+	span_ns = sim->now_ns - from_ns;
+	graph_slowest_ns = num_max(graph_slowest_ns, span_ns);
+	graph_rests[num_min(span_ns / (1000 * MS), SIM_GRAPH_SECONDS - 1)]++;
 	sim_tell(sim, NULL, "at rest after %llu ms",
-	    (unsigned long long)((sim->now_ns - from_ns) / MS));
+	    (unsigned long long)(span_ns / MS));
 	sim_watch_calm(sim);
 	sim_run_until(sim, sim->now_ns + GRAPH_STAY_MS * MS);
 	return !sim_has_failed(sim);

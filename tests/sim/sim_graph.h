@@ -53,4 +53,8 @@ bool sim_graph_run(struct sim *sim, const struct sim_graph *graph,
 /* The longest that any world of this process took to come to rest. */
 uint64_t sim_graph_slowest_ns(void);
 
+/* How often it took that many whole seconds; of the last, or more. */
+enum { SIM_GRAPH_SECONDS = 8 };
+uint64_t sim_graph_rests(uint32_t second);
+
 #endif

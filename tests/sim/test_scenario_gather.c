@@ -26,29 +26,6 @@ scenario_01_ring_id_reuse(struct sim *sim)
 	scenario_end(sim);
 }
 
-/* The token of a formation is lost three times running. */
-static void
-scenario_02_old_ring_survives_failed_commits(struct sim *sim)
-{
-	scenario_cluster(sim, 3);
-	scenario_rule(sim,
-	    &(struct scenario_rule){
-		.kind = SIM_KIND_POST, .to = 3, .count = 3 });
-	scenario_rule(sim,
-	    &(struct scenario_rule){
-		.kind = TOTEM_PACKET_DATA, .to = 3, .count = 3 });
-	scenario_send(sim, "12", 3, 200, TOTEM_SAFE);
-	scenario_rule(sim,
-	    &(struct scenario_rule){
-		.kind = TOTEM_PACKET_COMMIT, .from = 2, .count = 24 });
-	scenario_cut(sim, "3", "12");
-	scenario_run_ms(sim, 400);
-	scenario_join(sim, "3", "12");
-	scenario_expect_ring(sim, "123", 10000);
-	scenario_expect_delivered(sim, "12", 6, 1000);
-	scenario_end(sim);
-}
-
 static void
 restart_quickly(struct sim *sim, bool is_disk_lost)
 {
@@ -154,8 +131,12 @@ scenario_07_commit_of_the_last_attempt(struct sim *sim)
 	scenario_expect_delivered(sim, "123", 3, 100);
 	send_bad_token(sim);
 	scenario_expect_state(sim, 2, TOTEM_STATE_GATHER, 100);
+	uint64_t commits = scenario_count(sim, 2, TOTEM_COUNT_COMMITS);
 	scenario_release(sim);
 	scenario_expect_ring(sim, "123", 20);
+	scenario_expect(sim,
+	    scenario_count(sim, 2, TOTEM_COUNT_COMMITS) == commits + 2,
+	    "node 2 took the COMMIT of the last attempt");
 	scenario_end(sim);
 }
 
@@ -294,6 +275,32 @@ scenario_11_kept_out_for_no_longer_than_told(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Two who start meet two of whom one keeps the other out: both choose alike. */
+static void
+choose_of_two(struct sim *sim, uint32_t deaf, const char *other)
+{
+	const char alone[] = { (char)('0' + deaf), '\0' };
+
+	scenario_world(sim, 4);
+	scenario_start(sim, "34");
+	scenario_expect_ring(sim, "34", 2000);
+	lose_large_frames_to(sim, deaf);
+	scenario_send(sim, other, 5, 1200, TOTEM_SAFE);
+	scenario_expect_ring(sim, other, 3000);
+	scenario_rules_end(sim);
+	scenario_expect_ring(sim, alone, 1000);
+	scenario_start(sim, "12");
+	scenario_expect_ring(sim, "123", 100);
+	scenario_end(sim);
+}
+
+static void
+scenario_11_the_one_keeps_the_other_out(struct sim *sim)
+{
+	choose_of_two(sim, 3, "4");
+	choose_of_two(sim, 4, "3");
+}
+
 /* Two who merge leave a third alone that would refuse one of them. */
 static void
 scenario_11_who_keeps_out_is_left_alone(struct sim *sim)
@@ -316,32 +323,6 @@ scenario_11_who_keeps_out_is_left_alone(struct sim *sim)
 	scenario_expect(sim,
 	    scenario_count(sim, 3, TOTEM_COUNT_GATHERS) == gathers,
 	    "node 3 was disturbed");
-	scenario_end(sim);
-}
-
-/* The COMMIT of two comes to who has heard a third: all go on at once. */
-static void
-scenario_commit_that_a_member_outgrew(struct sim *sim)
-{
-	scenario_cluster(sim, 3);
-	scenario_cut(sim, "1", "23");
-	scenario_cut(sim, "2", "3");
-	scenario_expect_ring(sim, "1", 1000);
-	scenario_expect_ring(sim, "2", 1000);
-	scenario_expect_ring(sim, "3", 1000);
-	scenario_rule(sim,
-	    &(struct scenario_rule){
-		.kind = TOTEM_PACKET_MERGE_DETECT, .from = 3 });
-	scenario_rule(sim,
-	    &(struct scenario_rule){ .action = SCENARIO_DELAY,
-		.kind = TOTEM_PACKET_JOIN,
-		.from = 3,
-		.to = 1,
-		.delay_ns = MS });
-	scenario_join(sim, "1", "23");
-	scenario_join(sim, "2", "3");
-	scenario_expect_state(sim, 1, TOTEM_STATE_COMMIT, 3000);
-	scenario_expect_ring(sim, "123", 30);
 	scenario_end(sim);
 }
 
@@ -664,7 +645,6 @@ main(int argc, char **argv)
 {
 	static const struct scenario list[] = {
 		SCENARIO(scenario_01_ring_id_reuse),
-		SCENARIO(scenario_02_old_ring_survives_failed_commits),
 		SCENARIO(scenario_03_restart_before_timeout),
 		SCENARIO(scenario_03_restart_before_timeout_without_disk),
 		SCENARIO(scenario_04_stale_join),
@@ -676,8 +656,8 @@ main(int argc, char **argv)
 		SCENARIO(scenario_11_failed_to_receive),
 		SCENARIO(scenario_11_kept_out_waits_to_be_invited),
 		SCENARIO(scenario_11_kept_out_for_no_longer_than_told),
+		SCENARIO(scenario_11_the_one_keeps_the_other_out),
 		SCENARIO(scenario_11_who_keeps_out_is_left_alone),
-		SCENARIO(scenario_commit_that_a_member_outgrew),
 		SCENARIO(scenario_merge_in_vain),
 		SCENARIO(scenario_merge_always_in_vain),
 		SCENARIO(scenario_the_deaf_accuse),

@@ -156,6 +156,21 @@ scenario_merge_waits_for_every_pair(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* 1 hears 2 and 3, who do not hear each other, and merges with one of them: the
+ * other is not disturbed. */
+static void
+scenario_33_who_would_not_fit_is_left_alone(struct sim *sim)
+{
+	scenario_three_apart(sim);
+	uint64_t views = scenario_views(sim, 3);
+	scenario_join(sim, "1", "23");
+	scenario_expect_ring(sim, "12", 3000);
+	scenario_run_ms(sim, 2000);
+	scenario_expect(
+	    sim, scenario_views(sim, 3) == views, "node 3 is disturbed");
+	scenario_end(sim);
+}
+
 /* Silent for longer than the dead are, but another hears it: a view less. */
 static void
 scenario_silent_here_heard_there(struct sim *sim)
@@ -383,6 +398,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_half_a_pair_is_no_pair),
 		SCENARIO(scenario_pair_that_flaps),
 		SCENARIO(scenario_merge_waits_for_every_pair),
+		SCENARIO(scenario_33_who_would_not_fit_is_left_alone),
 		SCENARIO(scenario_silent_here_heard_there),
 		SCENARIO(scenario_cut_is_no_death),
 		SCENARIO(scenario_no_second_accuser),

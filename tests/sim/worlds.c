@@ -134,6 +134,17 @@ run_one(struct sim *sim, void (*live)(struct sim *))
 	return false;
 }
 
+static void
+print_rests(void)
+{
+	printf("to rest within");
+	for (uint32_t i = 0; i < SIM_GRAPH_SECONDS; i++)
+		if (sim_graph_rests(i) > 0)
+			printf(" %u s: %llu;", (unsigned)i + 1,
+			    (unsigned long long)sim_graph_rests(i));
+	putchar('\n');
+}
+
 static int
 run_all(void (*live)(struct sim *))
 {
@@ -156,6 +167,7 @@ run_all(void (*live)(struct sim *))
 	printf("%llu events; %llu flaps; slowest to rest %llu ms\n",
 	    (unsigned long long)events, (unsigned long long)sim_flap_count(),
 	    (unsigned long long)(sim_graph_slowest_ns() / 1000000));
+	print_rests();
 	printf("%llu passed, %llu failed\n", (unsigned long long)passed,
 	    (unsigned long long)(ran - passed));
 	sim_destroy(sim);

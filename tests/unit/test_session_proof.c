@@ -14,7 +14,7 @@ static uint64_t now_ns, counter;
 static void
 begin(void)
 {
-	session_proof_heard(&proof);
+	proof = (struct session_proof){ .is_asking = false };
 	now_ns = 1000000 * US;
 	counter = 100;
 	CHECK(!session_proof_refused(&proof, 0, 90, LINK_0, now_ns));
@@ -109,6 +109,41 @@ test_session_proof_is_void_when_something_is_heard(void)
 	CHECK(!refuse(0, probe(), LINK_0));
 }
 
+/* One link is refused, and it speaks on another: no storm comes of it. */
+static void
+test_session_proof_asks_who_speaks_now_and_then(void)
+{
+	uint32_t probes = 0;
+
+	begin();
+	for (uint64_t end_ns = now_ns + 1000000 * US; now_ns < end_ns;
+	     now_ns += 100 * US) {
+		if (session_proof_is_due(&proof, now_ns)) {
+			session_proof_probed(&proof, ++counter, now_ns);
+			probes++;
+		}
+		session_proof_heard(&proof);
+		(void)session_proof_refused(
+		    &proof, 0, counter, LINK_0 | LINK_1, now_ns);
+	}
+	CHECK(probes > 10 && probes <= 51);
+	/* When it is dead at last, that is found out without a new delay. */
+	CHECK(session_proof_deadline_ns(&proof) <=
+	    now_ns + SESSION_PROOF_SPAN_NS);
+	CHECK(!refuse(0, probe(), LINK_0));
+	CHECK(!refuse(0, probe(), LINK_0));
+	CHECK(refuse(0, probe(), LINK_0));
+}
+
+/* It may not even have the link. */
+static void
+test_session_proof_does_not_ask_for_a_link_that_was_never_heard(void)
+{
+	proof = (struct session_proof){ .is_asking = false };
+	CHECK(!session_proof_refused(&proof, 1, 90, LINK_0, 1000000 * US));
+	CHECK_EQ(session_proof_deadline_ns(&proof), UINT64_MAX);
+}
+
 static void
 test_session_proof_is_void_when_it_takes_too_long(void)
 {
@@ -154,6 +189,9 @@ main(int argc, char **argv)
 		CHECK_TEST(test_session_proof_needs_an_answer_to_each),
 		CHECK_TEST(test_session_proof_other_datagrams_do_as_well),
 		CHECK_TEST(test_session_proof_is_void_when_something_is_heard),
+		CHECK_TEST(test_session_proof_asks_who_speaks_now_and_then),
+		CHECK_TEST(
+		    test_session_proof_does_not_ask_for_a_link_that_was_never_heard),
 		CHECK_TEST(test_session_proof_is_void_when_it_takes_too_long),
 		CHECK_TEST(test_session_proof_needs_every_link_that_was_heard),
 	};
