@@ -52,8 +52,7 @@ link_create_sizes(struct links *l)
 		l->sizes[l->size_count++] = l->cfg.datagram_bytes;
 }
 
-/* What follows from how many nodes there are, and how often they beat. */
-static void
+void
 link_set_beat(struct links *l)
 {
 	const struct link_config *cfg = &l->cfg;
@@ -118,36 +117,52 @@ link_set_mode(struct links *l, const struct link_config *cfg, uint64_t now_ns)
 		l->due_ns = num_min(l->due_ns, now_ns);
 }
 
+/* Who is removed may run on, and be added again with all it remembers. */
+static void
+link_note_used(struct links *l, const struct link_peer *who)
+{
+	for (uint32_t link = 0; link < LIMIT_LINKS; link++)
+		l->used_seq = num_max(l->used_seq, who->pairs[link].seq);
+}
+
+static void
+link_add_peer(struct links *l, uint32_t peer, uint64_t now_ns)
+{
+	for (uint32_t link = 0; link < LIMIT_LINKS; link++) {
+		struct link_pair *pair = &l->peers[peer].pairs[link];
+
+		pair->seq = l->used_seq;
+		pair->is_unusable = l->unusable >> link & 1;
+	}
+	link_choose_first(l, peer, now_ns);
+}
+
 void
 link_set_nodes(struct links *l, const struct idmap *map, uint64_t now_ns)
 {
 	ENSURE(map->before == l->cfg.node_count);
 	ENSURE(map->to[l->cfg.self] != IDMAP_NONE);
+	for (uint32_t i = 0; i < map->before; i++)
+		if (map->to[i] == IDMAP_NONE)
+			link_note_used(l, &l->peers[i]);
 	idmap_array(map, l->peers, sizeof l->peers[0]);
 	l->cfg.node_count = map->after;
 	l->cfg.self = map->to[l->cfg.self];
 	link_set_beat(l);
-	for (uint32_t i = 0; i < map->after; i++) {
-		if (map->from[i] != IDMAP_NONE)
-			continue;
-		for (uint32_t link = 0; link < l->cfg.link_count; link++)
-			l->peers[i].pairs[link].is_unusable =
-			    l->unusable >> link & 1;
-		link_choose_first(l, i, now_ns);
-	}
+	for (uint32_t i = 0; i < map->after; i++)
+		if (map->from[i] == IDMAP_NONE)
+			link_add_peer(l, i, now_ns);
 }
 
 /* ---- beginnings -------------------------------------------------------- */
 
-/* The next thing to do may be then; never in the past, or it would be late. */
-static void
+void
 link_hurry(struct links *l, uint64_t at_ns)
 {
 	l->due_ns = num_min(l->due_ns, at_ns);
 }
 
-/* Everything about the pair but our own counts and what the kernel says. */
-static void
+void
 link_forget(struct link_pair *pair)
 {
 	*pair = (struct link_pair){
@@ -162,25 +177,32 @@ link_forget(struct link_pair *pair)
 }
 
 void
+link_begin(struct links *l, struct link_pair *pair, uint64_t now_ns)
+{
+	pair->begun_ns = now_ns;
+	pair->is_due = !pair->is_unusable;
+	link_mtu_begin(l, pair, now_ns);
+}
+
+void
 link_greet(struct links *l, uint32_t peer, bool is_restart, uint64_t now_ns)
 {
 	struct link_peer *who = link_peer(l, peer);
 	bool is_new = is_restart || !who->is_known;
 
 	who->is_known = true;
-	for (uint32_t link = 0; link < l->cfg.link_count; link++) {
+	/* Of links that are gone, too: they may come back. */
+	for (uint32_t link = 0; link < LIMIT_LINKS; link++) {
 		struct link_pair *pair = &who->pairs[link];
 
 		pair->heard_counter = 0;
-		if (!is_new)
-			continue;
-		link_forget(pair);
-		pair->begun_ns = now_ns;
-		pair->is_due = !pair->is_unusable;
-		link_mtu_begin(l, pair, now_ns);
+		if (is_new)
+			link_forget(pair);
 	}
 	if (!is_new)
 		return;
+	for (uint32_t link = 0; link < l->cfg.link_count; link++)
+		link_begin(l, &who->pairs[link], now_ns);
 	who->news_ns = 0;
 	who->heard = who->good = who->group = 0;
 	l->has_effects = true;

@@ -142,7 +142,28 @@ void link_hint(struct links *l, uint32_t link, bool is_usable, uint64_t now_ns);
 void link_set_mode(
     struct links *l, const struct link_config *cfg, uint64_t now_ns);
 
-/* Places move like this, this node's own too; of new ones nothing is known. */
+/* Other links than before. */
+struct link_change {
+	uint32_t link_count;
+	uint8_t own; /* those that this node has elsewhere now, as bits */
+	/* Those of each peer's pairs that are elsewhere at either end, as bits.
+	 * What link_count adds is new in any case. */
+	uint8_t moved[LIMIT_NODES];
+};
+
+/*
+ * Pairs that are added or moved are down, and greeted at once; all others stay
+ * as they are.  What was sent over a pair, ever, is never believed anew: one
+ * that is removed and comes again goes on with its numbers.
+ */
+void link_set_links(
+    struct links *l, const struct link_change *change, uint64_t now_ns);
+
+/*
+ * Places move like this, this node's own too; of new ones nothing is known.
+ * Their numbers go on behind those of all that were removed: who is removed and
+ * added again may still know what it was sent.
+ */
 void link_set_nodes(struct links *l, const struct idmap *map, uint64_t now_ns);
 
 /* The links on which the peer's multicasts are heard, for its next LINKs; what
@@ -200,9 +221,10 @@ const char *link_state_name(enum link_state state);
 struct link_status {
 	enum link_state state;
 	bool is_good;
-	bool is_unusable;            /* by link_hint */
-	bool has_data;               /* DATA takes it */
-	uint64_t heard_ns;           /* 0: never */
+	bool is_unusable;  /* by link_hint */
+	bool has_data;     /* DATA takes it */
+	bool was_heard;    /* ever, in this life of the peer, where it is now */
+	uint64_t heard_ns; /* 0: never */
 	uint64_t rtt_ns, rtt_dev_ns; /* smoothed; 0: unknown */
 	uint32_t loss_in, loss_out; /* thousandths, here and as the peer says */
 	uint32_t mtu;               /* both ways; 0: unknown */

@@ -39,7 +39,7 @@ struct link_size {
 
 struct link_pair {
 	enum link_state state;
-	bool is_unusable;
+	bool is_unusable, was_heard;
 	uint64_t begun_ns; /* it is coming up since */
 
 	/* What we send. */
@@ -101,6 +101,7 @@ struct links {
 	uint64_t beat_ns;    /* 25 ms, more with many nodes */
 	uint64_t timeout_ns; /* cfg's, or what follows from all that */
 	uint8_t unusable;    /* links, by link_hint, as bits */
+	uint64_t used_seq;   /* the highest told to a peer that was removed */
 	uint64_t due_ns;
 	bool has_effects; /* perhaps */
 	uint32_t size_count;
@@ -110,6 +111,19 @@ struct links {
 
 /* A peer's place, not this node's own (ENSURE). */
 struct link_peer *link_peer(struct links *l, uint32_t peer);
+
+/* The next thing to do may be then; never in the past, or it would be late. */
+void link_hurry(struct links *l, uint64_t at_ns);
+
+/* What follows from how many nodes and links there are, and how often they
+ * beat. */
+void link_set_beat(struct links *l);
+
+/* Everything about the pair but our own counts and what the kernel says. */
+void link_forget(struct link_pair *pair);
+
+/* The pair greets the other end. */
+void link_begin(struct links *l, struct link_pair *pair, uint64_t now_ns);
 
 /* Heard within the timeout? */
 bool link_is_heard(

@@ -126,6 +126,7 @@ link_enter(struct links *l, struct link_pair *pair, enum link_state state,
 	if (state == before)
 		return;
 	pair->state = state;
+	pair->was_heard |= state != LINK_DOWN;
 	if (state == LINK_UP) {
 		pair->has_up = true;
 		link_mtu_begin(l, pair, now_ns);

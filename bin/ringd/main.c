@@ -43,6 +43,7 @@ static struct ringd_keyfile keyfile;
 static struct ringd_reload_file reload_file;
 static struct serve serve;
 static struct udp links[LIMIT_LINKS], groups[LIMIT_LINKS];
+static struct ringd_sockets sockets;
 static struct supervisor supervisor;
 
 static void
@@ -66,8 +67,10 @@ bind_links(void)
 
 	text_init(&why, bytes, sizeof bytes);
 	if (ringd_bind(serve.conf, links, &why) == 0 &&
-	    ringd_bind_groups(serve.conf, groups, &why) == 0)
+	    ringd_bind_groups(serve.conf, groups, &why) == 0) {
+		ringd_bind_spares(serve.conf, links, &sockets);
 		return;
+	}
 	unixsock_close(&serve.sock);
 	daemon_die(EXITCODE_OS, "%s", why.bytes);
 }
@@ -103,6 +106,7 @@ supervise(void)
 		.confs = reload_file.confs,
 		.keys = &keys,
 		.links = links,
+		.sockets = &sockets,
 		.groups = groups,
 		.ready_fd = serve.ready_fd };
 	int code;
@@ -152,6 +156,7 @@ make_ringd(void)
 {
 	struct ringd_plan plan = { .keys = &keys,
 		.links = links,
+		.sockets = &sockets,
 		.groups = groups,
 		.confs = reload_file.confs,
 		.now_ns = clock_now_ns(),

@@ -248,32 +248,6 @@ ringd_group_step(struct ringd *r, const struct group_input *in)
 	pull_all(r);
 }
 
-/* ---- datagrams --------------------------------------------------------- */
-
-static void
-on_link(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
-{
-	struct ringd_link *link = arg;
-	struct ringd *r = link->r;
-
-	(void)loop;
-	ringd_set_now(r, now_ns);
-	ringd_net_readable(r->net, link->index, r->now_ns);
-	if (ready & LOOP_HUP)
-		ringd_net_errors(r->net, link->index, r->now_ns);
-}
-
-static void
-on_group(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
-{
-	struct ringd_link *link = arg;
-
-	(void)loop;
-	(void)ready;
-	ringd_set_now(link->r, now_ns);
-	ringd_net_group_readable(link->r->net, link->index, link->r->now_ns);
-}
-
 /* ---- turns ------------------------------------------------------------- */
 
 /* What the writer has done. */
@@ -485,34 +459,6 @@ ringd_leave(struct ringd *r, uint64_t now_ns)
 
 /* ---- opening and closing ------------------------------------------------ */
 
-/* Frames come before the token that was sent with them: groups first. */
-static int
-watch_links(struct ringd *r, bool is_group)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; rc >= 0 && i < r->conf->link_count; i++) {
-		int fd = is_group ? ringd_net_group_fd(r->net, i)
-				  : ringd_net_fd(r->net, i);
-
-		r->links[i] = (struct ringd_link){ r, i };
-		if (fd >= 0)
-			rc = loop_add_fd(r->loop, fd,
-			    is_group ? on_group : on_link, &r->links[i]);
-	}
-	return rc < 0 ? rc : 0;
-}
-
-static int
-open_links(struct ringd *r, struct text *why)
-{
-	int rc = ringd_net_open(r->net, why);
-
-	if (rc == 0)
-		rc = watch_links(r, true);
-	return rc == 0 ? watch_links(r, false) : rc;
-}
-
 int
 ringd_open(struct ringd *r, struct text *why)
 {
@@ -522,7 +468,7 @@ ringd_open(struct ringd *r, struct text *why)
 		text_put(why, strerror(-rc));
 		return rc;
 	}
-	rc = open_links(r, why);
+	rc = ringd_links_open(r, why);
 	if (rc < 0)
 		return rc;
 	ringd_local_watch(r);

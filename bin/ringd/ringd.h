@@ -15,6 +15,7 @@
 #include "bin/ringd/ringd_change.h"
 #include "bin/ringd/ringd_disk.h"
 #include "bin/ringd/ringd_keys.h"
+#include "bin/ringd/ringd_links.h"
 #include "bin/ringd/ringd_local.h"
 #include "bin/ringd/ringd_reload.h"
 
@@ -27,6 +28,7 @@ struct ringd_client_table;
 struct cluster_conf;
 struct ringd_net;
 struct ringd_net_config;
+struct ringd_sockets;
 struct supervisor_page;
 struct text;
 struct totem;
@@ -36,18 +38,13 @@ struct udp;
 
 /* What is decided before memory is taken. */
 struct ringd_plan {
-	struct box_keyring *keys;  /* kept, and changed when they are rotated */
-	const struct udp *links;   /* bound, and given away */
+	struct box_keyring *keys; /* kept, and changed when they are rotated */
+	const struct udp *links;  /* bound, and given away */
+	struct ringd_sockets *sockets; /* kept; NULL: links never change */
 	const struct udp *groups;  /* too, for multicast; NULL: bound later */
 	struct ringd_confs *confs; /* NULL: nothing is ever reloaded */
 	uint64_t now_ns;
 	uint64_t seed;
-};
-
-/* What a link's callback gets. */
-struct ringd_link {
-	struct ringd *r;
-	uint32_t index;
 };
 
 struct ringd {
@@ -65,8 +62,9 @@ struct ringd {
 	struct unixsock sock;
 	struct supervisor_page *page; /* NULL: there is no supervisor */
 	pid_t supervisor;             /* 0: none */
-	struct ringd_link links[LIMIT_LINKS];
-	struct netwatch local; /* own addresses, one a link */
+	struct ringd_links links;
+	struct ringd_sockets *sockets; /* NULL: links stay as they are */
+	struct netwatch local;         /* own addresses, one a link */
 	int disk_slot;
 	uint64_t start_ns;
 	uint64_t now_ns;            /* of this turn; never decreases */

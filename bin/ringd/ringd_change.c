@@ -223,26 +223,27 @@ ringd_change_fail(
 }
 
 void
-ringd_change_propose(struct ringd *r, uint8_t kind, const void *body,
-    size_t len, uint64_t cookie)
+ringd_change_propose(struct ringd *r, const struct ringd_change_proposal *p)
 {
 	struct ringd_change *c = r->change;
 
-	switch (change_propose(c->core, kind, body, len)) {
+	switch (change_propose(c->core, p->kind, p->body, p->len)) {
 	case CHANGE_E_BUSY:
 		ringd_change_fail(
-		    r, cookie, "busy", "another change is under way");
+		    r, p->cookie, "busy", "another change is under way");
 		return;
 	case CHANGE_E_VIEW:
-		ringd_change_fail(r, cookie, "reformed", "the ring is forming");
+		ringd_change_fail(
+		    r, p->cookie, "reformed", "the ring is forming");
 		return;
 	default:
 		break;
 	}
-	c->asked = kind;
+	c->asked = p->kind;
 	c->code = NULL;
-	c->cookie = cookie;
-	c->deadline_ns = r->now_ns + CHANGE_NS;
+	c->cookie = p->cookie;
+	c->deadline_ns =
+	    r->now_ns + (p->patience_ns != 0 ? p->patience_ns : CHANGE_NS);
 	c->is_cancelled = false;
 }
 

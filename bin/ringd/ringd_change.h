@@ -67,12 +67,20 @@ void ringd_change_refuse(
  */
 const char *ringd_change_obstacle(const struct ringd *r, const char **words);
 
+struct ringd_change_proposal {
+	uint8_t kind;
+	const void *body;
+	size_t len;
+	uint64_t cookie;      /* who waits; 0: nobody */
+	uint64_t patience_ns; /* then it is given up; 0: after 40 s */
+};
+
 /*
- * Proposes; what comes of it goes to whoever waits for the cookie (0: nobody,
- * but the log), at most in a minute.
+ * Proposes; what comes of it goes to whoever waits, at most in a minute, and in
+ * any case to the log.
  */
-void ringd_change_propose(struct ringd *r, uint8_t kind, const void *body,
-    size_t len, uint64_t cookie);
+void ringd_change_propose(
+    struct ringd *r, const struct ringd_change_proposal *p);
 
 /* The same for what cannot even be proposed: a code of svc_err, and words. */
 void ringd_change_fail(

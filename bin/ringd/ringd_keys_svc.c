@@ -79,9 +79,9 @@ ringd_keys_rotate(void *arg, struct svc_request *req)
 	struct ringd_keys *k = r->keys;
 	struct ringd_client *c = ringd_client_of(req->client);
 	uint8_t body[CHANGE_BODY_BYTES_MAX];
+	struct ringd_change_proposal proposal = { .body = body };
 	struct ringd_keyfile_job job;
 	const char *wrong = parse(req, &job);
-	uint64_t cookie;
 
 	if (wrong != NULL) {
 		svc_err(req->client, req->tag, "usage", "%s", wrong);
@@ -90,15 +90,17 @@ ringd_keys_rotate(void *arg, struct svc_request *req)
 	ringd_set_now(r, req->now_ns);
 	if (refuse(r, req, &job))
 		return SVC_DONE;
-	cookie = ringd_client_pend(r, c, req->tag, RINGD_PENDING_NODES);
-	if (cookie == 0)
+	proposal.cookie =
+	    ringd_client_pend(r, c, req->tag, RINGD_PENDING_NODES);
+	if (proposal.cookie == 0)
 		return SVC_WAIT;
 	if (job.change == RINGD_KEYS_INSTALL)
 		box_random(job.key, sizeof job.key);
 	k->asked_change = job.change;
 	k->asked_id = job.id;
-	ringd_change_propose(r, (uint8_t)job.change, body,
-	    ringd_keys_close_body(r, &job, body), cookie);
+	proposal.kind = (uint8_t)job.change;
+	proposal.len = ringd_keys_close_body(r, &job, body);
+	ringd_change_propose(r, &proposal);
 	sodium_memzero(job.key, sizeof job.key);
 	return SVC_DONE;
 }

@@ -102,6 +102,14 @@ ringd_local_watch(struct ringd *r)
 }
 
 void
+ringd_local_change(struct ringd *r)
+{
+	const struct cluster_node *self = &r->conf->nodes[r->conf->self];
+
+	netwatch_set(&r->local, self->link, self->link_count);
+}
+
+void
 ringd_local_close(struct ringd *r)
 {
 	netwatch_close(&r->local);

@@ -17,6 +17,9 @@ void ringd_local_open(struct ringd *r);
 /* In r's loop: what changes is logged ("local-address"). */
 void ringd_local_watch(struct ringd *r);
 
+/* These are conf's now. */
+void ringd_local_change(struct ringd *r);
+
 void ringd_local_close(struct ringd *r);
 
 #endif

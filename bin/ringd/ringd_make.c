@@ -18,7 +18,10 @@
 #include "bin/ringd/ringd_net.h"
 #include "bin/ringd/totem.h"
 
-enum { FDS_EXTRA = 8 }; /* links and clients apart */
+enum {
+	LINK_FDS = 3,  /* of each: its socket, the one before, its group */
+	FDS_EXTRA = 8, /* links and clients apart */
+};
 
 static uint8_t *
 on_net_cell(void *arg)
@@ -207,7 +210,7 @@ create_parts(
 	ringd_age_begin(
 	    &r->age, plan->now_ns, num_sub(clock_boot_ns(), clock_now_ns()));
 	r->loop = loop_create(
-	    arena, 2 * r->conf->link_count + LIMIT_CLIENTS + FDS_EXTRA);
+	    arena, LINK_FDS * LIMIT_LINKS + LIMIT_CLIENTS + FDS_EXTRA);
 	create_totem(r, arena, plan);
 	create_groups(r, arena);
 	create_net(r, arena, plan);
@@ -226,6 +229,7 @@ ringd_create(struct ringd *r, const struct ringd_plan *plan)
 	unsigned char *base;
 
 	ringd_reload_begin(r, plan->confs);
+	r->sockets = plan->sockets;
 	arena_init(&measure, NULL, 0);
 	ENSURE(!create_parts(r, &measure, &now));
 	base = daemon_map_memory(measure.used_bytes);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Making and opening the net, its administration and what it tells about
- * itself.  Receiving is in ringd_net_rx.c, sending in ringd_net_tx.c.
+ * itself.  Receiving is in ringd_net_rx.c, sending in ringd_net_tx.c, another
+ * configuration in ringd_net_configure.c.
  */
 #include "bin/ringd/ringd_net.h"
 
@@ -10,10 +11,8 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
-#include "libcommon/base/idmap.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
-#include "libcommon/base/wrbuf.h"
 
 #include "bin/ringd/link_piece.h"
 #include "bin/ringd/ringd_net_internal.h"
@@ -26,34 +25,6 @@ struct box_owner
 ringd_net_owner(const struct ringd_net *net, uint32_t node, uint64_t session)
 {
 	return (struct box_owner){ net->cfg.cluster, node, session };
-}
-
-/*
- * A fingerprint of the node table, the same wherever the tables are: each
- * entry is hashed together with the hash of those before it.
- */
-static uint64_t
-ringd_net_table_hash(const struct ringd_net_config *cfg)
-{
-	uint64_t hash = 0;
-
-	for (uint32_t i = 0; i < cfg->node_count; i++) {
-		for (uint32_t link = 0; link < cfg->link_count; link++) {
-			uint8_t bytes[16 + UDP_ADDR_TEXT_BYTES];
-			char string[UDP_ADDR_TEXT_BYTES];
-			struct wrbuf wr;
-			struct text text;
-
-			text_init(&text, string, sizeof string);
-			udp_addr_text(&cfg->addr[i][link], &text);
-			wrbuf_init(&wr, bytes, sizeof bytes);
-			wrbuf_u64(&wr, hash);
-			wrbuf_u32(&wr, cfg->nodes[i]);
-			wrbuf_bytes(&wr, string, text.len);
-			hash = box_hash(bytes, wr.len);
-		}
-	}
-	return hash;
 }
 
 static struct session *
@@ -129,7 +100,8 @@ ringd_net_create(
 	net->batch.bytes = batch;
 	net->now_ns = now_ns;
 	for (uint32_t link = 0; link < LIMIT_LINKS; link++)
-		net->links[link].fd = net->groups[link].udp.fd = -1;
+		net->links[link].fd = net->old.links[link].fd =
+		    net->groups[link].udp.fd = -1;
 	owner = ringd_net_owner(net, cfg->self, session_self(session));
 	box_key_init(
 	    &net->own, cfg->keys, box_keyring_active(cfg->keys), &owner);
@@ -183,8 +155,10 @@ void
 ringd_net_close(struct ringd_net *net)
 {
 	ringd_net_mcast_close(net);
-	for (uint32_t link = 0; link < net->cfg.link_count; link++)
+	for (uint32_t link = 0; link < LIMIT_LINKS; link++) {
 		udp_close(&net->links[link]);
+		udp_close(&net->old.links[link]);
+	}
 	box_key_fini(&net->own);
 	box_key_fini(&net->candidate);
 	for (uint32_t i = 0; i < net->cfg.node_count; i++)
@@ -235,51 +209,6 @@ ringd_net_hint(
 {
 	net->now_ns = now_ns;
 	link_hint(net->paths, link, is_usable, now_ns);
-	ringd_net_pull_links(net);
-}
-
-/* ---- another configuration --------------------------------------------- */
-
-static void
-ringd_net_set_nodes(struct ringd_net *net, const struct ringd_net_config *cfg)
-{
-	struct session_config session = { .node_count = cfg->node_count,
-		.table_hash = ringd_net_table_hash(cfg) };
-	struct idmap map;
-
-	idmap_make(&map, net->cfg.nodes, net->cfg.node_count, cfg->nodes,
-	    cfg->node_count);
-	for (uint32_t i = 0; i < map.before; i++)
-		if (map.to[i] == IDMAP_NONE)
-			box_key_fini(&net->nodes[i].key);
-	idmap_array(&map, net->nodes, sizeof net->nodes[0]);
-	memcpy(session.nodes, cfg->nodes, sizeof session.nodes);
-	session_set_nodes(net->session, &session, net->now_ns);
-	link_set_nodes(net->paths, &map, net->now_ns);
-	if (net->ears != NULL)
-		mcast_set_nodes(net->ears, &map);
-	net->cfg.node_count = cfg->node_count;
-	memcpy(net->cfg.nodes, cfg->nodes, sizeof net->cfg.nodes);
-	memcpy(net->cfg.addr, cfg->addr, sizeof net->cfg.addr);
-}
-
-void
-ringd_net_configure(
-    struct ringd_net *net, const struct ringd_net_config *cfg, uint64_t now_ns)
-{
-	struct link_config links = { .mode = cfg->link_mode,
-		.heartbeat_ns = cfg->heartbeat_ns };
-
-	ENSURE(cfg->link_count == net->cfg.link_count);
-	net->now_ns = num_max(net->now_ns, now_ns);
-	ringd_net_send_waiting(net);
-	ringd_net_pull_links(net);
-	ringd_net_set_nodes(net, cfg);
-	memcpy(links.priority, cfg->link_priority, sizeof links.priority);
-	link_set_mode(net->paths, &links, net->now_ns);
-	if (net->ears != NULL)
-		mcast_set_heartbeat(net->ears, cfg->heartbeat_ns, net->now_ns);
-	ringd_net_pull(net, net->now_ns);
 	ringd_net_pull_links(net);
 }
 

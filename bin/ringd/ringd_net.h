@@ -152,12 +152,29 @@ void ringd_net_place(
     struct ringd_net *net, uint32_t link, int ifindex, uint64_t now_ns);
 
 /*
- * From now on nodes, their addresses, and mode, priorities and heartbeat of
- * links are those of cfg, self among the nodes; the rest of cfg is as it was.
- * Not while it receives or sends.
+ * From now on nodes, their addresses, links, and mode, priorities and heartbeat
+ * of links are those of cfg, self among the nodes; the rest of cfg is as it
+ * was.  Not while it receives or sends, nor before ringd_net_end_old after one
+ * that answered true (ENSURE).
+ *
+ * cfg.links: bound sockets of all links, those that stay being the same ones;
+ * NULL: number of links and own addresses are as they were, and so they are
+ * with groups in any case (ENSURE).
+ *
+ * true: links are other ones.  Until ringd_net_end_old datagrams are taken from
+ * and at where they were, too; the shell watches ringd_net_old_fd of every
+ * link, and calls ringd_net_old_readable.
  */
-void ringd_net_configure(
+bool ringd_net_configure(
     struct ringd_net *net, const struct ringd_net_config *cfg, uint64_t now_ns);
+
+/* The socket that the link had before; -1: the same as now, or none. */
+int ringd_net_old_fd(const struct ringd_net *net, uint32_t link);
+void ringd_net_old_readable(
+    struct ringd_net *net, uint32_t link, uint64_t now_ns);
+
+/* Old sockets are the caller's again, and watched no more before this. */
+void ringd_net_end_old(struct ringd_net *net);
 
 /* ---- administration ---------------------------------------------------- */
 

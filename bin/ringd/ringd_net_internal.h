@@ -61,6 +61,14 @@ struct ringd_net_group {
 	uint64_t sent_packets, sent_bytes;
 };
 
+/* The links before they were changed, from where datagrams may still come. */
+struct ringd_net_old {
+	bool is_there;
+	uint32_t link_count;
+	struct udp links[LIMIT_LINKS]; /* closed: as it is now */
+	union udp_addr addr[LIMIT_NODES][LIMIT_LINKS]; /* by places of now */
+};
+
 struct ringd_net {
 	struct ringd_net_config cfg;
 	struct session *session;
@@ -83,10 +91,19 @@ struct ringd_net {
 	struct ringd_net_batch batch;
 	struct udp_rx *rx;
 	struct udp links[LIMIT_LINKS];
+	struct ringd_net_old old;
 	struct mcast *ears; /* NULL: there are no groups */
 	struct ringd_net_group groups[LIMIT_LINKS];
 	struct ringd_net_node nodes[LIMIT_NODES];
 };
+
+/*
+ * A fingerprint of the node table, the same wherever the tables are.
+ */
+uint64_t ringd_net_table_hash(const struct ringd_net_config *cfg);
+
+/* What came to a link's socket of before. */
+void ringd_net_drain_old(struct ringd_net *net, uint32_t link);
 
 /* What waits in the batch goes out. */
 void ringd_net_send_waiting(struct ringd_net *net);

@@ -21,19 +21,19 @@ enum {
 	QUOTE_LATE = 65536, /* counters back */
 };
 
-#define HEARD_LATELY_NS ((uint64_t)1000000000)
-
-/* Links on which the peer was heard lately. */
+/*
+ * Links on which the peer was ever heard.  One that is silent may be slow, or
+ * cut, and nobody there is gone: what it does not refuse proves nothing.
+ */
 static uint32_t
-live_links(const struct ringd_net *net, uint32_t peer)
+heard_links(const struct ringd_net *net, uint32_t peer)
 {
 	struct link_status status;
 	uint32_t links = 0;
 
 	for (uint32_t link = 0; link < net->cfg.link_count; link++) {
 		link_status(net->paths, peer, link, &status);
-		if (status.heard_ns != 0 &&
-		    num_sub(net->now_ns, status.heard_ns) < HEARD_LATELY_NS)
+		if (status.was_heard)
 			links |= 1U << link;
 	}
 	return links;
@@ -93,7 +93,7 @@ take(struct ringd_net *net, uint32_t link, const struct udp_error *error)
 	    !is_ours(net, peer, error, &header))
 		return;
 	if (session_proof_refused(&net->nodes[peer].proof, link, header.counter,
-		live_links(net, peer), net->now_ns))
+		heard_links(net, peer), net->now_ns))
 		prove(net, peer, status.incarnation);
 }
 

@@ -25,6 +25,7 @@ enum {
 struct ringd_net_rx {
 	uint32_t link;
 	bool is_group; /* it came by the link's group */
+	bool is_old;   /* from or to where the link was before */
 	const union udp_addr *from;
 	const uint8_t *bytes;
 	size_t len;
@@ -96,7 +97,7 @@ ringd_net_count(struct ringd_net *net, const struct ringd_net_rx *rx)
 	session_proof_heard(&node->proof);
 	if (rx->is_group) {
 		ringd_net_count_group(net, rx);
-	} else if (rx->header.kind != SESSION_LINK) {
+	} else if (rx->header.kind != SESSION_LINK && !rx->is_old) {
 		link_came(net->paths, &at);
 		link_heard(net->paths, &at, rx->header.counter);
 	}
@@ -307,6 +308,18 @@ ringd_net_is_right_way(const struct ringd_net_rx *rx)
 	    (rx->header.kind == SESSION_DATA && rx->header.dst == 0);
 }
 
+/* Does it come from where its link is, or was? */
+static bool
+ringd_net_is_from(const struct ringd_net *net, struct ringd_net_rx *rx)
+{
+	if (rx->link < net->cfg.link_count &&
+	    udp_addr_equal(rx->from, &net->cfg.addr[rx->peer][rx->link]))
+		return true;
+	rx->is_old = net->old.is_there && rx->link < net->old.link_count &&
+	    udp_addr_equal(rx->from, &net->old.addr[rx->peer][rx->link]);
+	return rx->is_old;
+}
+
 /* Whose it claims to be, and whether it came from there. */
 static enum session_refusal
 ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
@@ -317,8 +330,7 @@ ringd_net_identify(struct ringd_net *net, struct ringd_net_rx *rx)
 	rx->peer = SESSION_NO_PEER;
 	if (refusal == SESSION_OK)
 		refusal = session_find(net->session, &rx->header, &rx->peer);
-	if (refusal == SESSION_OK &&
-	    !udp_addr_equal(rx->from, &net->cfg.addr[rx->peer][rx->link]))
+	if (refusal == SESSION_OK && !ringd_net_is_from(net, rx))
 		refusal = SESSION_REFUSED_ADDRESS;
 	if (refusal == SESSION_OK && !ringd_net_is_right_way(rx))
 		refusal = SESSION_REFUSED_DESTINATION;
@@ -334,7 +346,7 @@ ringd_net_copy(struct ringd_net *net, const struct ringd_net_rx *rx)
 {
 	struct link_at at = { rx->peer, rx->link, net->now_ns };
 
-	if (!rx->is_believed || rx->len > UDP_BATCH_BYTES)
+	if (!rx->is_believed || rx->is_old || rx->len > UDP_BATCH_BYTES)
 		return;
 	if (rx->is_group) {
 		if (rx->header.kind == SESSION_DATA)
@@ -354,6 +366,9 @@ ringd_net_take(struct ringd_net *net, struct ringd_net_rx *rx)
 
 	if (rx->header.kind == SESSION_OBITUARY)
 		return ringd_net_obituary(net, rx);
+	/* What it says of its pair is of the one that was. */
+	if (rx->header.kind == SESSION_LINK && rx->is_old)
+		return SESSION_OK;
 	refusal = session_check(
 	    net->session, rx->peer, &rx->header, net->now_ns, &rx->is_believed);
 	if (refusal == SESSION_REFUSED_REPLAY)
@@ -402,22 +417,18 @@ ringd_net_datagram(struct ringd_net *net, struct ringd_net_rx *rx)
 
 /* The datagrams of one message; answers how many. */
 static uint32_t
-ringd_net_message(struct ringd_net *net, uint32_t link, bool is_group,
+ringd_net_message(struct ringd_net *net, const struct ringd_net_rx *to,
     const struct udp_message *message)
 {
 	uint32_t count = 0;
 	size_t at = 0;
 
 	do { /* an empty datagram is one, too */
-		struct ringd_net_rx rx = {
-			.link = link,
-			.is_group = is_group,
-			.from = message->from,
-			.bytes = message->bytes + at,
-			.len =
-			    num_min(message->segment_bytes, message->len - at),
-		};
+		struct ringd_net_rx rx = *to;
 
+		rx.from = message->from;
+		rx.bytes = message->bytes + at;
+		rx.len = num_min(message->segment_bytes, message->len - at);
 		ringd_net_datagram(net, &rx);
 		count++;
 		at += message->segment_bytes;
@@ -425,10 +436,11 @@ ringd_net_message(struct ringd_net *net, uint32_t link, bool is_group,
 	return count;
 }
 
-static void
-ringd_net_drain(struct ringd_net *net, uint32_t link, bool is_group)
+/* false: there may be more. */
+static bool
+ringd_net_drain(
+    struct ringd_net *net, struct udp *udp, const struct ringd_net_rx *to)
 {
-	struct udp *udp = is_group ? &net->groups[link].udp : &net->links[link];
 	uint32_t messages = 0, datagrams = 0, got = UDP_RX_MESSAGES;
 
 	while (got == UDP_RX_MESSAGES && messages < RINGD_NET_TURN_MESSAGES &&
@@ -437,16 +449,32 @@ ringd_net_drain(struct ringd_net *net, uint32_t link, bool is_group)
 		for (uint32_t i = 0; i < got; i++) {
 			struct udp_message message = udp_rx_message(net->rx, i);
 
-			datagrams +=
-			    ringd_net_message(net, link, is_group, &message);
+			datagrams += ringd_net_message(net, to, &message);
 		}
 		messages += got;
 	}
+	return got != UDP_RX_MESSAGES;
+}
+
+static void
+ringd_net_drain_link(struct ringd_net *net, uint32_t link, bool is_group)
+{
+	struct udp *udp = is_group ? &net->groups[link].udp : &net->links[link];
+	struct ringd_net_rx to = { .link = link, .is_group = is_group };
 	uint32_t bit = 1U << (2 * link + is_group);
-	if (got == UDP_RX_MESSAGES)
-		net->pending |= bit;
-	else
+
+	if (ringd_net_drain(net, udp, &to))
 		net->pending &= ~bit;
+	else
+		net->pending |= bit;
+}
+
+void
+ringd_net_drain_old(struct ringd_net *net, uint32_t link)
+{
+	struct ringd_net_rx to = { .link = link, .is_old = true };
+
+	(void)ringd_net_drain(net, &net->old.links[link], &to);
 }
 
 void
@@ -454,7 +482,7 @@ ringd_net_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns)
 {
 	ENSURE(link < net->cfg.link_count);
 	net->now_ns = now_ns;
-	ringd_net_drain(net, link, false);
+	ringd_net_drain_link(net, link, false);
 }
 
 void
@@ -462,5 +490,5 @@ ringd_net_group_readable(struct ringd_net *net, uint32_t link, uint64_t now_ns)
 {
 	ENSURE(link < net->cfg.link_count && net->ears != NULL);
 	net->now_ns = now_ns;
-	ringd_net_drain(net, link, true);
+	ringd_net_drain_link(net, link, true);
 }

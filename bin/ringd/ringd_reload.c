@@ -108,6 +108,13 @@ object(struct judgement *j, const char *words, const char *more)
 	text_put(&j->why, more);
 }
 
+/* Their sockets are bound to groups and interfaces at the start. */
+static bool
+has_groups(const struct ringd *r)
+{
+	return r->conf->ring.transport == CLUSTER_MULTICAST;
+}
+
 static void
 judge_one(void *arg, const struct cluster_difference *difference)
 {
@@ -118,7 +125,8 @@ judge_one(void *arg, const struct cluster_difference *difference)
 	text_init(&words, bytes, sizeof bytes);
 	cluster_difference_put(difference, &words);
 	put_what(j, words.bytes, words.len);
-	if (!difference->is_live) {
+	if (!difference->is_live ||
+	    (difference->kind == CLUSTER_LINKS_CHANGED && has_groups(j->r))) {
 		object(j, bytes, ": needs a restart");
 		return;
 	}
@@ -127,8 +135,10 @@ judge_one(void *arg, const struct cluster_difference *difference)
 	if (difference->kind == CLUSTER_NODE_REMOVED)
 		object(j, difference->before->name,
 		    " is still a member: stop it first");
-	else if (difference->kind == CLUSTER_NODE_MOVED)
-		object(j, bytes, ": needs a restart: stop it first");
+	else if (difference->kind == CLUSTER_NODE_MOVED && has_groups(j->r))
+		object(j, bytes,
+		    ": needs a restart with transport = multicast: stop it "
+		    "first");
 }
 
 /* One socket a link: all nodes have it in one family of addresses. */
@@ -162,6 +172,11 @@ vote(struct ringd *r)
 	text_init(&j.why, j.why_bytes, sizeof j.why_bytes);
 	count = cluster_compare(r->conf, next, judge_one, &j);
 	judge_families(&j, next);
+	if (j.why.len == 0)
+		ringd_links_judge(r,
+		    &(struct ringd_links_case){
+			next, &j.members, r->reload.is_try },
+		    &j.why);
 	if (j.why.len > 0) {
 		ringd_change_refuse(r, &r->reload.id, j.why.bytes);
 		return;
@@ -184,6 +199,7 @@ ringd_reload_prepare(struct ringd *r, const struct change_effect *effect)
 	struct rdbuf rd;
 
 	reload->id = effect->id;
+	reload->is_try = effect->change == RINGD_CHANGE_TRY;
 	reload->is_prepared = false;
 	reload->job = 0;
 	if (effect->len != BODY_BYTES) {
@@ -300,7 +316,8 @@ ringd_reload_turn(struct ringd *r)
 
 	if (reload->is_net_due) {
 		ringd_configure_net(r, &net);
-		ringd_net_configure(r->net, &net, r->now_ns);
+		ringd_links_change(r, &net);
+		ringd_local_change(r);
 		ringd_configure_totem(r, &cfg);
 		totem_set_spans(r->totem, &cfg);
 		reload->is_net_due = false;
@@ -373,24 +390,47 @@ is_for_signals(struct ringd *r)
 }
 
 static void
+find_links(void *arg, const struct cluster_difference *difference)
+{
+	bool *is_it = arg;
+
+	*is_it |= difference->kind == CLUSTER_LINKS_CHANGED ||
+	    difference->kind == CLUSTER_NODE_MOVED;
+}
+
+/* 0: as long as any change. */
+static uint64_t
+patience_ns(const struct ringd *r)
+{
+	bool has_links = false;
+
+	(void)cluster_compare(r->conf, get_next(r), find_links, &has_links);
+	return has_links ? RINGD_LINKS_VOTE_NS : 0;
+}
+
+static void
 propose(struct ringd *r, const struct ringd_reload_answer *answer)
 {
 	struct ringd_reload *reload = &r->reload;
-	uint8_t kind = reload->asked, body[BODY_BYTES];
-	uint64_t cookie = reload->cookie;
+	uint8_t body[BODY_BYTES];
+	struct ringd_change_proposal proposal = { .kind = reload->asked,
+		.body = body,
+		.len = sizeof body,
+		.cookie = reload->cookie };
 	struct wrbuf wr;
 
 	reload->asked = 0;
 	reload->cookie = 0;
 	if (!answer->is_read) {
-		fail(r, cookie, answer->text);
+		fail(r, proposal.cookie, answer->text);
 		return;
 	}
-	if (cookie == 0 && !is_for_signals(r))
+	if (proposal.cookie == 0 && !is_for_signals(r))
 		return;
 	wrbuf_init(&wr, body, sizeof body);
 	wrbuf_u64(&wr, answer->digest);
-	ringd_change_propose(r, kind, body, wr.len, cookie);
+	proposal.patience_ns = patience_ns(r);
+	ringd_change_propose(r, &proposal);
 }
 
 void

@@ -76,7 +76,7 @@ struct ringd_reload {
 	uint64_t asked_job; /* number of the job that reads it */
 	uint64_t cookie;    /* who asked; 0: a signal */
 	/* A proposal is prepared here. */
-	bool is_prepared;
+	bool is_prepared, is_try;
 	struct change_id id;
 	uint64_t digest; /* proposed */
 	uint64_t job;

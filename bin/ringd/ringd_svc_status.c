@@ -146,6 +146,9 @@ put_mcast(struct report *report, uint32_t link,
 {
 	struct ringd_net_mcast group;
 
+	/* What is configured comes into force at the end of the turn. */
+	if (link >= ringd_net_link_count(report->r->net))
+		return;
 	ringd_net_mcast(report->r->net, link, &group);
 	if (!group.has_group)
 		return;
@@ -191,6 +194,9 @@ put_group(struct report *report, uint32_t link)
 {
 	struct ringd_net_mcast group;
 
+	/* What is configured comes into force at the end of the turn. */
+	if (link >= ringd_net_link_count(report->r->net))
+		return;
 	ringd_net_mcast(report->r->net, link, &group);
 	if (!group.has_group)
 		return;

@@ -24,6 +24,7 @@
 struct cluster_conf;
 struct loop;
 struct ringd_confs;
+struct ringd_sockets;
 struct udp;
 
 /* ---- what both processes see ------------------------------------------- */
@@ -102,8 +103,9 @@ struct supervisor_plan {
 	const struct cluster_conf *conf; /* changed when it was reloaded */
 	const struct ringd_confs *confs; /* where that shows; may be NULL */
 	struct box_keyring *keys; /* changed when the child changed them */
-	struct udp *links;        /* bound; the caller's */
-	struct udp *groups;       /* too, or closed */
+	struct udp *links;        /* bound; the caller's; changed with conf */
+	const struct ringd_sockets *sockets; /* where these come from then */
+	struct udp *groups;                  /* too, or closed */
 	int ready_fd; /* told when the first child serves; -1 none */
 };
 
@@ -125,8 +127,9 @@ struct supervisor {
 	bool is_asked;
 	uint64_t born_ns, birth_ns; /* of the child; of the next one */
 	uint32_t deaths;
-	bool has_served; /* one of them got as far as that */
-	bool is_serving; /* the present one did */
+	uint32_t conf_at; /* which of plan.confs plan.conf is */
+	bool has_served;  /* one of them got as far as that */
+	bool is_serving;  /* the present one did */
 	bool is_leaving;
 	bool is_killed; /* by us, for it hung */
 	bool is_over;

@@ -8,18 +8,26 @@
 #include "libcommon/os/exitcode.h"
 #include "libcommon/os/log.h"
 
+#include "bin/ringd/ringd_bind.h"
 #include "bin/ringd/ringd_reload.h"
 #include "bin/ringd/session.h"
 #include "bin/ringd/supervisor.h"
 
-/* true: another configuration was taken by the child. */
+/* true: another configuration was taken by the child; where it lies does not
+ * tell, for the one after the next lies there again. */
 static bool
 takes_conf(struct supervisor *s)
 {
-	const struct cluster_conf *before = s->plan.conf;
+	const struct ringd_confs *confs = s->plan.confs;
+	const uint32_t at = confs != NULL ? atomic_load(&confs->at) : 0;
 
-	s->plan.conf = ringd_confs_get(s->plan.confs, before);
-	return s->plan.conf != before;
+	if (at == s->conf_at)
+		return false;
+	s->conf_at = at;
+	s->plan.conf = ringd_confs_get(confs, s->plan.conf);
+	if (s->plan.sockets != NULL)
+		ringd_bind_pick(s->plan.sockets, s->plan.conf, s->plan.links);
+	return true;
 }
 
 /* It is there, or a zombie: nobody else has its number. */

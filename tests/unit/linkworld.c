@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "libcommon/base/arena.h"
+#include "libcommon/base/ensure.h"
+#include "libcommon/base/idmap.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/rng.h"
 
@@ -151,6 +153,13 @@ linkworld_take(const struct linkworld_flight *flight)
 
 	if (flight->incarnation != believed[flight->to][flight->from])
 		return;
+	/* The link is gone, and what came over it came all the same. */
+	if (flight->link >= linkworld_now.cfg.link_count) {
+		if (flight->is_data)
+			linkworld_count_data(flight, !*was);
+		*was = 1;
+		return;
+	}
 	if (flight->is_link) {
 		recorded[flight->from][flight->to][flight->link] = *flight;
 		if (link_hear(node->links, &at, &flight->packet, flight->bytes))
@@ -335,6 +344,20 @@ linkworld_begin(const struct link_config *cfg, uint64_t seed)
 }
 
 void
+linkworld_change(const struct link_change *change)
+{
+	linkworld_now.cfg.link_count = change->link_count;
+	for (uint32_t i = 0; i < LINKWORLD_NODES; i++) {
+		struct link_change own = *change;
+
+		own.own = change->moved[i];
+		own.moved[i] = 0;
+		link_set_links(linkworld_now.nodes[i].links, &own, clock_of(i));
+		linkworld_pull(i);
+	}
+}
+
+void
 linkworld_restart(uint32_t i)
 {
 	linkworld_now.nodes[i].counter = 0;
@@ -346,6 +369,24 @@ linkworld_restart(uint32_t i)
 		linkworld_greet(i, j);
 		linkworld_greet(j, i);
 	}
+}
+
+void
+linkworld_readmit(uint32_t i)
+{
+	static const uint32_t ids[LINKWORLD_NODES] = { 1, 2, 3 };
+	struct links *links = linkworld_now.nodes[i].links;
+	const uint32_t last = LINKWORLD_NODES - 1;
+	struct idmap map;
+
+	ENSURE(i != last);
+	idmap_make(&map, ids, last + 1, ids, last);
+	link_set_nodes(links, &map, clock_of(i));
+	linkworld_pull(i);
+	idmap_make(&map, ids, last, ids, last + 1);
+	link_set_nodes(links, &map, clock_of(i));
+	linkworld_pull(i);
+	linkworld_greet(i, last);
 }
 
 void

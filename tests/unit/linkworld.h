@@ -63,6 +63,11 @@ void linkworld_end(void);
 void linkworld_run(uint64_t ms);
 /* Another process takes the place of node i, and greets all. */
 void linkworld_restart(uint32_t i);
+/* Node i removes the last node, which runs on, and adds it again. */
+void linkworld_readmit(uint32_t i);
+/* Links are other ones at all nodes; moved: at which node they are elsewhere.
+ */
+void linkworld_change(const struct link_change *change);
 /* What a session says of a datagram recorded earlier: node to hears it on a
  * link as if sent on that. */
 void linkworld_replay(uint32_t from, uint32_t to, uint32_t link);

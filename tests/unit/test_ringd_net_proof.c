@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bin/ringd/ringd_net.h"
+#include "bin/ringd/ringd_net_internal.h"
 #include "tests/unit/check.h"
 #include "tests/unit/nets.h"
 
@@ -62,6 +62,83 @@ test_ringd_net_one_closed_link_is_no_proof(void)
 
 	CHECK(ringd_net_udp(nets_nodes[1].net, 0)->counters.errors > 0);
 	CHECK_EQ(nets_nodes[1].proof_count, 0);
+	nets_stop_all();
+}
+
+/* It has not taken the configuration yet in which there are two. */
+static void
+test_ringd_net_link_that_a_peer_does_not_have_asks_nothing(void)
+{
+	nets_configure(2);
+	nets_configs[0].link_count = 1;
+	nets_start_all();
+	talk(50);
+
+	CHECK(nets_believes(1, 0));
+	CHECK(ringd_net_udp(nets_nodes[1].net, 1)->counters.errors > 0);
+	CHECK_EQ(nets_nodes[1].net->nodes[0].proof.next_ns, 0);
+	nets_stop_all();
+}
+
+/* Node 1's loop runs, and nothing comes from node 0. */
+static void
+stop_for(uint32_t turns)
+{
+	struct ringd_net *net = nets_nodes[0].net;
+
+	nets_nodes[0].net = NULL;
+	nets_run(turns);
+	nets_nodes[0].net = net;
+}
+
+/* With slow heartbeats, and many nodes, every link is silent that long. */
+static void
+test_ringd_net_closed_link_beside_a_silent_one_is_no_proof(void)
+{
+	struct ringd_net *net;
+
+	nets_configure(2);
+	nets_start_all();
+	nets_run(50);
+	net = nets_nodes[0].net;
+	stop_for(1500);
+	CHECK(dup2(nets_nowhere, ringd_net_udp(net, 0)->fd) >= 0);
+	nets_nodes[0].net = NULL;
+	talk(50);
+	CHECK(ringd_net_udp(nets_nodes[1].net, 0)->counters.errors > 0);
+	CHECK_EQ(nets_nodes[1].proof_count, 0);
+	/* It is one when nobody has the other either. */
+	CHECK(dup2(nets_nowhere, ringd_net_udp(net, 1)->fd) >= 0);
+	talk(50);
+	CHECK_EQ(nets_nodes[1].proof_count, 1);
+	nets_nodes[0].net = net;
+	nets_stop_all();
+}
+
+/* What was known of the life before is not asked of the next one. */
+static void
+test_ringd_net_link_of_an_earlier_life_is_not_asked_for(void)
+{
+	int fd, hole;
+
+	nets_configure(2);
+	nets_start_all();
+	nets_run(50);
+	nets_stop(0);
+	talk(10);
+	CHECK_EQ(nets_nodes[1].proof_count, 1);
+	/* It comes back, and what goes to its second link is swallowed. */
+	nets_configs[0].incarnation = 200;
+	nets_start(0);
+	fd = ringd_net_udp(nets_nodes[0].net, 1)->fd;
+	hole = dup(fd);
+	CHECK(hole >= 0 && dup2(nets_nowhere, fd) >= 0);
+	nets_run(50);
+	CHECK(nets_believes(1, 0));
+	nets_stop(0);
+	talk(50);
+	CHECK_EQ(nets_nodes[1].proof_count, 2);
+	close(hole);
 	nets_stop_all();
 }
 
@@ -130,6 +207,12 @@ main(int argc, char **argv)
 		CHECK_TEST(
 		    test_ringd_net_probes_itself_when_one_datagram_was_refused),
 		CHECK_TEST(test_ringd_net_one_closed_link_is_no_proof),
+		CHECK_TEST(
+		    test_ringd_net_link_that_a_peer_does_not_have_asks_nothing),
+		CHECK_TEST(
+		    test_ringd_net_closed_link_beside_a_silent_one_is_no_proof),
+		CHECK_TEST(
+		    test_ringd_net_link_of_an_earlier_life_is_not_asked_for),
 		CHECK_TEST(test_ringd_net_restarted_peer_is_proven_gone_again),
 		CHECK_TEST(
 		    test_ringd_net_refusal_that_quotes_another_session_is_nothing),
