@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* quorumd: options, configuration, privileges, then the loop. */
 #include <stdio.h>
+#include <string.h>
 
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
@@ -56,6 +57,35 @@ open_state(void)
 		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
 }
 
+/* The record of a node that starts for the first time is its file. */
+static void
+open_record(void)
+{
+	static char bytes[QUORUMD_STATE_RECORD_BYTES];
+	const char *wrong = NULL;
+	struct text text;
+	int rc = 0;
+
+	text_init(&text, bytes, sizeof bytes);
+	if (quorumd_state_open_record(&quorumd.state, serve.statedir, &text) <
+	    0)
+		daemon_die(EXITCODE_CANTCREATE, "%s", text.bytes);
+	if (quorumd.state.recorded.len > 0) {
+		wrong = quorumd_make_recorded(&quorumd);
+	} else {
+		quorum_record_begin(&quorumd.cfg, &text);
+		rc = quorumd_state_begin_record(
+		    &quorumd.state, text.bytes, text.len);
+	}
+	if (wrong != NULL)
+		daemon_die(EXITCODE_CONFIG,
+		    "%s/quorumd.record %s: see quorumd(8), FILES",
+		    serve.statedir, wrong);
+	if (rc < 0)
+		daemon_die(EXITCODE_CANTCREATE, "%s/quorumd.record: %s",
+		    serve.statedir, strerror(-rc));
+}
+
 static void
 open_track(void)
 {
@@ -63,7 +93,8 @@ open_track(void)
 	struct text why;
 
 	text_init(&why, bytes, sizeof bytes);
-	if (quorumd.cfg.expected_votes_tracking &&
+	if ((quorumd.cfg.expected_votes_tracking ||
+		quorumd.next.expected_votes_tracking) &&
 	    quorumd_state_open_track(&quorumd.state, serve.statedir, &why) < 0)
 		daemon_die(EXITCODE_CANTCREATE, "%s", why.bytes);
 }
@@ -103,6 +134,7 @@ main(int argc, char **argv)
 	serve_listen(&serve);
 	open_state();
 	serve_become(&serve);
+	open_record();
 	open_track();
 	if (reread_start(&quorumd.reread, &serve) < 0)
 		daemon_die(EXITCODE_OS, "the reader cannot start");

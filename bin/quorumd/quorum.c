@@ -26,6 +26,8 @@ begin_memory(struct quorum *q)
 	now->expected = (uint32_t)num_max(q->base_expected, q->tracked);
 	for (size_t i = 0; i < cfg->node_count; i++)
 		now->votes[i] = cfg->node[i].votes;
+	q->held = *now;
+	q->record_no = q->recorded_no = 1;
 }
 
 static bool
@@ -64,6 +66,7 @@ recall(struct quorum *q, const void *kept, size_t kept_len)
 	q->run = wire.run + 1;
 	q->said[q->self] = wire.said;
 	q->said[q->self].config = q->version;
+	q->said[q->self].is_promised = true;
 	q->said[q->self].is_unsure = q->is_unsure = true;
 	q->sure_view = wire.view;
 	q->sure_members = wire.members;
@@ -100,6 +103,7 @@ quorum_create(struct arena *arena, const struct quorum_config *cfg,
 		.is_waiting = cfg->wait_for_all != QUORUM_WAIT_NO,
 		.is_fresh = true,
 		.config = q->version,
+		.is_promised = true,
 	};
 	q->run = 1;
 	recall(q, kept, kept_len);
@@ -152,6 +156,8 @@ take_view(struct quorum *q, const struct quorum_input *in)
 	const struct quorum_config *cfg = &q->cfg;
 
 	quorum_reload_learn(q, in->view.member, in->view.member_count);
+	if (!q->is_in_view)
+		quorum_record_date(q, in->view.id.seq);
 	uint64_t self = QUORUM_BIT(q->self);
 	uint64_t members =
 	    quorum_config_set(cfg, in->view.member, in->view.member_count) |
@@ -271,15 +277,27 @@ end_doubt(struct quorum *q)
 }
 
 static void
-hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
+hear_state(struct quorum *q, size_t sender, struct quorum_wire *wire)
 {
-	bool is_current, is_stale;
+	bool is_current, is_stale, was_recalled;
 
 	if (wire->is_new)
 		begin_round(q, sender, wire);
 	if (is_ours(q, sender, wire))
 		q->is_in_flight = false;
-	if (quorum_epoch_merge(&q->memory, &wire->memory)) {
+	if (is_ours(q, sender, wire) && wire->said.config != q->told_config) {
+		q->told_config = wire->said.config;
+		q->told = q->pos;
+	}
+	if (sender != q->self)
+		quorum_record_hear(q, wire);
+	/* Said before an agreement that ended its doubts, too. */
+	is_stale = (q->agreed & QUORUM_BIT(sender)) &&
+	    quorum_epoch_order(&wire->memory.now.stamp, &q->common) < 0;
+	was_recalled = q->memory.since.view.seq != 0;
+	if (!is_stale && quorum_epoch_merge(&q->memory, &wire->memory)) {
+		q->is_held_over |=
+		    was_recalled && q->memory.since.view.seq == 0;
 		q->is_keep_due = true;
 		q->want_ns = QUORUM_NEVER;
 	}
@@ -287,8 +305,6 @@ hear_state(struct quorum *q, size_t sender, const struct quorum_wire *wire)
 	    wire->is_new || quorum_epoch_order(&wire->round, &q->round) == 0;
 	if (!is_current)
 		return; /* it will speak again */
-	is_stale = (q->agreed & QUORUM_BIT(sender)) &&
-	    quorum_epoch_order(&wire->memory.now.stamp, &q->common) < 0;
 	if (quorum_epoch_order(&wire->memory.now.stamp, &q->common) > 0)
 		q->common = wire->memory.now.stamp;
 	if (quorum_epoch_order(&q->common, &q->common_end) > 0)
@@ -422,6 +438,9 @@ update_self(struct quorum *q, bool had_quorum)
 	    (q->finding.is_quorate ||
 		(q->sure_members & ~quorum_judge_side(q)) == 0))
 		end_doubt(q);
+	if (q->finding.is_quorate && q->memory.now.stamp.view.seq == 0 &&
+	    !q->memory.is_tried)
+		q->memory.is_tried = q->is_keep_due = true;
 	if (!q->finding.is_quorate)
 		q->gone = 0;
 	if (!q->finding.is_quorate || q->finding.votes >= q->finding.expected)
@@ -503,9 +522,11 @@ conclude(struct quorum *q, bool is_view)
 
 	if (q->is_pending && q->memory.now.config == q->next_version)
 		quorum_reload_install(q);
+	if (q->is_in_view)
+		quorum_judge(q, quorum_judge_side(q), &q->finding);
+	quorum_record_follow(q);
 	if (!q->is_in_view)
 		return;
-	quorum_judge(q, quorum_judge_side(q), &q->finding);
 	update_self(q, had_quorum);
 	if (is_view)
 		q->is_taken_in = false;
@@ -537,6 +558,9 @@ quorum_step(struct quorum *q, const struct quorum_input *in)
 		break;
 	case QUORUM_IN_CONFIG:
 		quorum_reload_take(q, in->config);
+		break;
+	case QUORUM_IN_RECORDED:
+		q->recorded_no = num_max(q->recorded_no, in->recorded);
 		break;
 	case QUORUM_IN_RELOAD:
 		quorum_reload_ask(q, in);

@@ -13,6 +13,8 @@
  *    views and changes of the group at their places among them (one stream);
  *  - PUBLISH: into that group, with if_view and confirm=safe.  Only what every
  *    member of the view holds may change who has quorum;
+ *  - RECORD becomes durable in its own time, the newest instead of any before
+ *    it, and RECORDED says so;
  *  - KEEP is written (not synced) before later effects are carried out: a
  *    process that dies must not have told what it then forgets.
  */
@@ -47,7 +49,8 @@ enum quorum_tie {
 };
 
 struct quorum_config {
-	uint32_t self; /* a node's id */
+	char cluster[QUORUM_NAME_BYTES + 1]; /* decides nothing; for records */
+	uint32_t self;                       /* a node's id */
 	struct quorum_config_node {
 		uint32_t id;
 		uint32_t votes;
@@ -96,11 +99,12 @@ uint64_t quorum_config_version(const struct quorum_config *cfg);
 /* ---- inputs ------------------------------------------------------------ */
 
 enum quorum_input_kind {
-	QUORUM_IN_VIEW,    /* a regular view */
-	QUORUM_IN_GROUP,   /* whose quorumd is in the group now */
-	QUORUM_IN_MESSAGE, /* of the group */
-	QUORUM_IN_TIME,    /* the deadline was reached */
-	QUORUM_IN_CONFIG,  /* another configuration is to be in force */
+	QUORUM_IN_VIEW,     /* a regular view */
+	QUORUM_IN_GROUP,    /* whose quorumd is in the group now */
+	QUORUM_IN_MESSAGE,  /* of the group */
+	QUORUM_IN_TIME,     /* the deadline was reached */
+	QUORUM_IN_CONFIG,   /* another configuration is to be in force */
+	QUORUM_IN_RECORDED, /* a record is durable */
 	/* Answered by one ANSWER: */
 	QUORUM_IN_SET_EXPECTED,
 	QUORUM_IN_SET_VOTES,
@@ -144,8 +148,10 @@ struct quorum_input {
 			const void *bytes;
 			size_t len;
 		} message;
-		/* Copied; it does not clash with that in force (ENSURE). */
+		/* Copied.  It has no mistakes (ENSURE).  One that clashes with
+		 * that in force waits until all nodes of it are here. */
 		const struct quorum_config *config;
+		uint64_t recorded; /* its number */
 		struct {
 			bool is_forced;
 		} reload;
@@ -173,6 +179,7 @@ enum quorum_effect_kind {
 	QUORUM_OUT_PUBLISH, /* refused for its view: no matter */
 	QUORUM_OUT_KEEP,    /* in rundir, for the same boot and incarnation */
 	QUORUM_OUT_TRACK,   /* on disk, for good */
+	QUORUM_OUT_RECORD,  /* the same; instead of any before it */
 	QUORUM_OUT_VERDICT, /* one a view, then one a change */
 	QUORUM_OUT_ANSWER,
 	QUORUM_EFFECTS
@@ -241,6 +248,11 @@ struct quorum_effect {
 			size_t len;
 		} keep;
 		uint32_t track;
+		struct {
+			uint64_t no; /* RECORDED gives it back when durable */
+			const void *bytes;
+			size_t len;
+		} record;
 		struct quorum_verdict verdict;
 		struct {
 			uint64_t cookie;
@@ -259,6 +271,29 @@ struct quorum_effect {
  */
 struct quorum *quorum_create(struct arena *arena,
     const struct quorum_config *cfg, const void *kept, size_t kept_len);
+
+/*
+ * What a node counts by is recorded on its disk, so that one that starts with
+ * another file does not count by that before it is agreed on.
+ *
+ * The record of a node that has none yet, and counts by cfg.
+ */
+void quorum_record_begin(const struct quorum_config *cfg, struct text *out);
+
+/*
+ * The cluster (empty: it does not say), the node, the votes and the rules of a
+ * record, into cfg; the rest of it is left alone, but for names.  false: it
+ * makes no sense.
+ */
+RK_MUST_CHECK bool quorum_record_read(
+    struct quorum_config *cfg, const char *bytes, size_t len);
+
+/*
+ * After quorum_create with the configuration of that record: what else it
+ * knows.  Its number is 1 when it is durable, and 2 when it will be.
+ */
+void quorum_record_recall(
+    struct quorum *q, const char *bytes, size_t len, bool is_durable);
 
 void quorum_step(struct quorum *q, const struct quorum_input *in);
 

@@ -14,14 +14,32 @@
 
 /* ---- what is wanted ---------------------------------------------------- */
 
-/* Whoever is here votes, with what it has, if that is more than before. */
+/*
+ * What it has it has by the file in force; or it comes anew, or nothing was
+ * agreed on.  One that votes already, and was away since its own file was in
+ * force, is not to have more by that than those say who are away now.
+ */
+static bool
+may_grow(const struct quorum *q, const struct quorum_epoch *e, size_t place)
+{
+	return !(e->voters & QUORUM_BIT(place)) || e->config == 0 ||
+	    q->said[place].config == e->config;
+}
+
+/*
+ * Whoever is here votes, with what it has, if that is more than before.  But
+ * not where the device may help those who are away, who know nothing of it.
+ */
 static void
 grow(const struct quorum *q, uint64_t side, struct quorum_epoch *e)
 {
 	uint64_t sum;
 
+	if (!quorum_judge_is_beyond_device(q))
+		return;
 	for (size_t i = 0; i < q->cfg.node_count; i++)
-		if ((side & QUORUM_BIT(i)) && q->said[i].votes > e->votes[i])
+		if ((side & QUORUM_BIT(i)) && may_grow(q, e, i) &&
+		    q->said[i].votes > e->votes[i])
 			e->votes[i] = q->said[i].votes;
 	e->voters |= side;
 	sum = quorum_epoch_votes(e) + q->device_votes;
@@ -126,7 +144,8 @@ is_wanted(struct quorum *q, struct quorum_wire *out)
 	out->side = side;
 	return e->expected > 0 &&
 	    (!is_same(e, &memory->now) || memory->maybe_count > 0 ||
-		memory->is_crowded || is_anybody_new(q, side));
+		memory->is_crowded || q->is_doubted ||
+		quorum_record_is_stale(q) || is_anybody_new(q, side));
 }
 
 /* ---- proposing --------------------------------------------------------- */
@@ -163,7 +182,10 @@ quorum_change_propose(struct quorum *q)
 {
 	struct quorum_wire wire;
 
-	if (!q->finding.is_quorate || !may_propose(q) || !is_wanted(q, &wire)) {
+	if (!may_propose(q) || !is_wanted(q, &wire) ||
+	    (!q->finding.is_quorate &&
+		(wire.reason != QUORUM_REASON_RELOADED ||
+		    !quorum_reload_is_whole(q)))) {
 		q->want_ns = QUORUM_NEVER;
 		return;
 	}
@@ -213,8 +235,11 @@ quorum_change_apply(struct quorum *q, size_t sender,
 		return false;
 	}
 	q->common = q->pos;
+	q->is_held_over |= q->memory.since.view.seq != 0;
 	quorum_epoch_adopt(&q->memory, &after);
-	q->memory.is_crowded = false;
+	/* Whoever has quorum knows what else was agreed. */
+	q->memory.maybe_count = 0;
+	q->memory.is_crowded = q->is_doubted = false;
 	take_votes(q, &before);
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (wire->side & QUORUM_BIT(i))
@@ -350,6 +375,13 @@ quorum_change_set_votes(struct quorum *q, const struct quorum_input *in)
 	if (votes < before && !in->set_votes.is_forced) {
 		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_QUORUM,
 		    "fewer votes than it has: that must be forced");
+		return;
+	}
+	if (votes > before && !in->set_votes.is_forced &&
+	    !quorum_judge_is_beyond_device(q)) {
+		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_QUORUM,
+		    "those who are away could have quorum with the device: "
+		    "force it only when they are down");
 		return;
 	}
 	e->votes[place] = votes;

@@ -83,6 +83,15 @@ quorum_next(struct quorum *q, struct quorum_effect *out)
 		out->track = q->tracked;
 		return true;
 	}
+	if (q->is_record_due) {
+		q->is_record_due = false;
+		quorum_record_write(q);
+		out->kind = QUORUM_OUT_RECORD;
+		out->record.no = q->record_no;
+		out->record.bytes = q->record;
+		out->record.len = q->record_len;
+		return true;
+	}
 	if (q->is_verdict_due) {
 		q->is_verdict_due = false;
 		out->kind = QUORUM_OUT_VERDICT;

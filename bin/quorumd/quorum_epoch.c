@@ -35,15 +35,22 @@ quorum_epoch_votes(const struct quorum_epoch *e)
 	return sum;
 }
 
-/* Drops what is not newer than what is certain. */
-static void
-prune(struct quorum_memory *memory)
+/* Something is certain that was agreed on later. */
+static bool
+is_over(const struct quorum_memory *memory, const struct quorum_epoch *e)
+{
+	return quorum_epoch_order(&e->stamp, &memory->now.stamp) <= 0 ||
+	    (!memory->is_tried &&
+		quorum_epoch_order(&e->stamp, &memory->since) < 0);
+}
+
+void
+quorum_epoch_prune(struct quorum_memory *memory)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < memory->maybe_count; i++)
-		if (quorum_epoch_order(
-			&memory->maybe[i].stamp, &memory->now.stamp) > 0)
+		if (!is_over(memory, &memory->maybe[i]))
 			memory->maybe[kept++] = memory->maybe[i];
 	memory->maybe_count = kept;
 }
@@ -52,16 +59,37 @@ void
 quorum_epoch_adopt(struct quorum_memory *memory, const struct quorum_epoch *e)
 {
 	memory->now = *e;
-	prune(memory);
+	memory->since = (struct parse_pos){ .seq = 0 };
+	memory->is_tried = false;
+	quorum_epoch_prune(memory);
+}
+
+bool
+quorum_epoch_is_promised(const struct quorum_epoch *e)
+{
+	return e->stamp.view.rep == UINT32_MAX;
+}
+
+/* What several promised is one, until the last of these places. */
+static bool
+is_known(struct quorum_epoch *mine, const struct quorum_epoch *theirs)
+{
+	int by = quorum_epoch_order(&theirs->stamp, &mine->stamp);
+	bool is_same = quorum_epoch_is_promised(mine) &&
+	    quorum_epoch_is_promised(theirs) && mine->config == theirs->config;
+
+	if (is_same && by > 0)
+		mine->stamp = theirs->stamp;
+	return is_same || by == 0;
 }
 
 void
 quorum_epoch_suspect(struct quorum_memory *memory, const struct quorum_epoch *e)
 {
-	if (quorum_epoch_order(&e->stamp, &memory->now.stamp) <= 0)
+	if (is_over(memory, e))
 		return;
 	for (size_t i = 0; i < memory->maybe_count; i++)
-		if (quorum_epoch_order(&e->stamp, &memory->maybe[i].stamp) == 0)
+		if (is_known(&memory->maybe[i], e))
 			return;
 	if (memory->maybe_count == QUORUM_MAYBES)
 		memory->is_crowded = true;
@@ -72,7 +100,7 @@ quorum_epoch_suspect(struct quorum_memory *memory, const struct quorum_epoch *e)
 bool
 quorum_epoch_is_mixed(const struct quorum_epoch *e)
 {
-	return e->stamp.view.seq == 0 && e->config == 0;
+	return e->config == 0;
 }
 
 /*
@@ -93,6 +121,28 @@ join_configured(struct quorum_epoch *mine, const struct quorum_epoch *theirs)
 		    (uint32_t)num_min(mine->votes[i], theirs->votes[i]);
 }
 
+/*
+ * Both were only begun with.  One that was agreed on after the other was is
+ * the one in force, unless the other has given quorum meanwhile.
+ */
+static void
+join_begun(struct quorum_memory *mine, const struct quorum_memory *theirs)
+{
+	const int by = quorum_epoch_order(&theirs->since, &mine->since);
+	const struct quorum_memory *older = by > 0 ? mine : theirs;
+	const bool is_same =
+	    mine->now.config == theirs->now.config && mine->now.config != 0;
+
+	if (is_same || by == 0 || older->is_tried)
+		join_configured(&mine->now, &theirs->now);
+	else if (by > 0)
+		mine->now = theirs->now;
+	mine->is_tried |= theirs->is_tried;
+	if (by > 0)
+		mine->since = theirs->since;
+	quorum_epoch_prune(mine);
+}
+
 bool
 quorum_epoch_merge(
     struct quorum_memory *mine, const struct quorum_memory *theirs)
@@ -103,11 +153,13 @@ quorum_epoch_merge(
 	if (by > 0)
 		quorum_epoch_adopt(mine, &theirs->now);
 	else if (by == 0 && mine->now.stamp.view.seq == 0)
-		join_configured(&mine->now, &theirs->now);
+		join_begun(mine, theirs);
 	for (size_t i = 0; i < theirs->maybe_count; i++)
 		quorum_epoch_suspect(mine, &theirs->maybe[i]);
 	mine->is_crowded |= theirs->is_crowded;
-	return by > 0 || before.now.expected != mine->now.expected ||
+	return by > 0 || before.is_tried != mine->is_tried ||
+	    quorum_epoch_order(&before.since, &mine->since) != 0 ||
+	    before.now.expected != mine->now.expected ||
 	    before.now.voters != mine->now.voters ||
 	    before.now.config != mine->now.config ||
 	    memcmp(before.now.votes, mine->now.votes, sizeof mine->now.votes) !=

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libcommon/base/word.h"
+
 #include "bin/quorumd/quorum.h"
 
 /* Sets of nodes: bit i is the node at place i of the configuration. */
@@ -40,6 +42,7 @@ struct quorum_epoch {
 
 enum {
 	QUORUM_MAYBES = 3,
+	QUORUM_PROMISES = 2,
 	QUORUM_OUT_BYTES = 4 * QUORUM_MESSAGE_BYTES_MAX,
 	QUORUM_LATE_MAX = 3 * LIMIT_NODES + QUORUM_REQUESTS_MAX,
 };
@@ -54,6 +57,12 @@ struct quorum_memory {
 	struct quorum_epoch maybe[QUORUM_MAYBES];
 	size_t maybe_count;
 	bool is_crowded; /* there were more */
+	/*
+	 * While the stamp of now is all 0: where its configuration was agreed
+	 * on, as somebody's record tells; all 0: nobody knows that it was.
+	 */
+	struct parse_pos since;
+	bool is_tried; /* now is more than recalled: it has given quorum */
 };
 
 /* What a node says of itself. */
@@ -64,6 +73,13 @@ struct quorum_said {
 	bool is_unsure;   /* its quorumd began anew, and may have missed one */
 	uint32_t tracked; /* so many votes were expected before its start */
 	uint64_t config;  /* the version that it has read; 0: it did not say */
+	bool is_promised; /* and its record has it */
+};
+
+/* A configuration that others may have agreed on, if we forget it. */
+struct quorum_promise {
+	struct quorum_epoch epoch; /* as configured; see quorum_record.c */
+	uint64_t no;               /* of the first record that has it */
 };
 
 struct quorum_device {
@@ -123,6 +139,7 @@ struct quorum {
 	struct quorum_config next; /* is_pending: read, and not in force yet */
 	uint64_t next_version;
 	bool is_pending;
+	bool is_from_record;  /* pending: the file that we were started with */
 	struct quorum *trial; /* in which others are tried */
 	size_t self;
 	uint64_t all;           /* nodes heard of */
@@ -130,6 +147,20 @@ struct quorum {
 	uint64_t base_expected; /* of the configuration alone */
 	uint32_t device_votes;
 	uint32_t tracked;
+
+	/* What outlives the machine beside the rules: quorum_record.c. */
+	struct quorum_epoch held; /* the newest agreement on a configuration;
+				     stamp 0: none, we were started with it */
+	bool is_held_over;        /* an agreement has ended it */
+	struct quorum_promise promised[QUORUM_PROMISES];
+	size_t promised_count;
+	bool is_promise_crowded; /* there were more */
+	uint64_t promise_no;     /* of the record that we wait for; 0: none */
+	uint64_t record_no;      /* of the newest record */
+	uint64_t recorded_no;    /* of the newest that is durable */
+	uint64_t told_config;    /* which one our last word had ... */
+	struct parse_pos told;   /* ... and where it had it first */
+	bool is_doubted;         /* somebody came with what he promised */
 
 	struct quorum_memory memory;
 	struct quorum_said said[LIMIT_NODES]; /* our own, and who spoke */
@@ -196,6 +227,7 @@ struct quorum {
 	/* Effects of the last step. */
 	bool is_keep_due;
 	bool is_track_due;
+	bool is_record_due;
 	bool is_verdict_due;
 	struct quorum_effect late[QUORUM_LATE_MAX];
 	size_t late_count;
@@ -204,6 +236,8 @@ struct quorum {
 	size_t out_len;
 	char kept[QUORUM_MESSAGE_BYTES_MAX];
 	size_t kept_len;
+	char record[QUORUM_MESSAGE_BYTES_MAX];
+	size_t record_len;
 	char scratch[QUORUM_MESSAGE_BYTES_MAX + 1];
 };
 
@@ -217,6 +251,11 @@ uint64_t quorum_config_set(
 /* The place of id, or LIMIT_NODES. */
 size_t quorum_config_place(const struct quorum_config *cfg, uint32_t id);
 
+/* ---- quorum_words.c ---------------------------------------------------- */
+
+/* "alpha, beta and gamma", or "nobody". */
+void quorum_words_names(const struct quorum *q, uint64_t set, struct text *out);
+
 /* ---- quorum_judge.c ---------------------------------------------------- */
 
 /* Who counts: has spoken, and is not about to end. */
@@ -227,6 +266,12 @@ uint64_t quorum_judge_votes(
 /* Whose quorumd began anew, and may have missed an agreement. */
 uint64_t quorum_judge_unsure(const struct quorum *q);
 bool quorum_judge_has_device(const struct quorum *q);
+/*
+ * Is there no device, or would it not be enough for those who are not on this
+ * side, by anything that may be in force?  It knows of no agreement: where it
+ * helped to make one it may help them next, who go by the older.
+ */
+bool quorum_judge_is_beyond_device(const struct quorum *q);
 /* Would this side have quorum, were this the only agreement? */
 bool quorum_judge_under(
     const struct quorum *q, const struct quorum_epoch *e, uint64_t side);
@@ -243,15 +288,20 @@ bool quorum_judge_is_quorate(const struct quorum *q);
 int quorum_epoch_order(const struct parse_pos *a, const struct parse_pos *b);
 /* The votes of all voters. */
 uint64_t quorum_epoch_votes(const struct quorum_epoch *e);
-/* Nothing was agreed, and nodes have met whose configurations differ: votes are
- * the fewest that any of them gives, expected the most. */
+/* Nodes have met whose configurations differ, and have agreed on neither: votes
+ * are the fewest that any of them gives, expected the most. */
 bool quorum_epoch_is_mixed(const struct quorum_epoch *e);
+/* A promise: its place is no more than the last where it can have been agreed
+ * on. */
+bool quorum_epoch_is_promised(const struct quorum_epoch *e);
 /* Takes in what another node knows; true when that was news. */
 bool quorum_epoch_merge(
     struct quorum_memory *mine, const struct quorum_memory *theirs);
 /* A new one, for certain. */
 void quorum_epoch_adopt(
     struct quorum_memory *memory, const struct quorum_epoch *e);
+/* Drops what may be in force no more, for something later is certain. */
+void quorum_epoch_prune(struct quorum_memory *memory);
 /* A new one of which it is not known whether others hold it. */
 void quorum_epoch_suspect(
     struct quorum_memory *memory, const struct quorum_epoch *e);
@@ -298,6 +348,19 @@ void quorum_wire_put(const struct quorum_config *cfg,
 bool quorum_wire_get(const struct quorum_config *cfg, char *line, size_t len,
     struct quorum_wire *out);
 void quorum_wire_put_pos(const struct parse_pos *pos, struct text *out);
+void quorum_wire_put_set(
+    const struct quorum_config *cfg, uint64_t set, struct text *out);
+void quorum_wire_put_epoch(const struct quorum_config *cfg,
+    const struct quorum_epoch *e, struct text *out);
+/* Takes what stands before the next sep off a list. */
+struct word_pair quorum_wire_take(struct word_pair *list, char sep);
+bool quorum_wire_get_number(
+    struct word *word, const char *key, uint64_t max, uint64_t *out);
+bool quorum_wire_get_set(
+    const struct quorum_config *cfg, struct word_pair list, uint64_t *set);
+/* Whoever has no place is noted as a stranger. */
+bool quorum_wire_get_epoch(const struct quorum_config *cfg,
+    struct word_pair word, struct quorum_wire *out, struct quorum_epoch *e);
 
 /* ---- quorum_reload.c --------------------------------------------------- */
 
@@ -314,7 +377,34 @@ bool quorum_reload_want(
     struct quorum *q, bool is_forced, struct quorum_epoch *e);
 /* Members that have spoken, and have not read what is pending. */
 uint64_t quorum_reload_behind(const struct quorum *q);
+/* Members that have spoken, and would not know of it if they began anew. */
+uint64_t quorum_reload_unpromised(const struct quorum *q);
+/* Had all who are here promised it, it would be proposed. */
+bool quorum_reload_is_due(struct quorum *q);
+/* Nobody who votes, by whatever is known here, is elsewhere, and what is
+ * pending has other rules: no quorum is needed to agree on it. */
+bool quorum_reload_is_whole(const struct quorum *q);
+/* What is pending has rules that only nodes which start may take. */
+bool quorum_reload_is_clash(const struct quorum *q);
 void quorum_reload_ask(struct quorum *q, const struct quorum_input *in);
+
+/* ---- quorum_record.c --------------------------------------------------- */
+
+/* After each input, when it is known who has quorum. */
+void quorum_record_follow(struct quorum *q);
+/* What was pending is in force. */
+void quorum_record_installed(struct quorum *q);
+/* Another configuration is pending, or none. */
+void quorum_record_wish(struct quorum *q);
+/* Something is promised that nobody wishes any more: an agreement ends that. */
+bool quorum_record_is_stale(const struct quorum *q);
+/* The first view that the core is told of has that sequence. */
+void quorum_record_date(struct quorum *q, uint64_t seq);
+/* Takes what was promised out of what another node says, where that is not to
+ * be feared. */
+void quorum_record_hear(struct quorum *q, struct quorum_wire *wire);
+/* Into q->record. */
+void quorum_record_write(struct quorum *q);
 
 /* ---- quorum_effect.c --------------------------------------------------- */
 

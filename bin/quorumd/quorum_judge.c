@@ -10,6 +10,23 @@ quorum_judge_side(const struct quorum *q)
 	return q->spoken & ~q->leaving;
 }
 
+/* It comes from records: it was agreed on, or may have been, before nodes began
+ * that now have the votes of their files. */
+static bool
+is_recorded(const struct quorum *q, const struct quorum_epoch *e)
+{
+	return quorum_epoch_is_promised(e) ||
+	    (e->stamp.view.seq != 0 &&
+		quorum_epoch_order(&e->stamp, &q->memory.since) == 0);
+}
+
+/* What is recorded says the votes that it gives, whoever has read it. */
+static uint32_t
+said_votes(const struct quorum *q, const struct quorum_epoch *e, size_t place)
+{
+	return is_recorded(q, e) ? e->votes[place] : q->said[place].votes;
+}
+
 uint64_t
 quorum_judge_votes(
     const struct quorum *q, const struct quorum_epoch *e, uint64_t set)
@@ -21,7 +38,7 @@ quorum_judge_votes(
 		return num_sub(e->expected, q->device_votes);
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (set & e->voters & QUORUM_BIT(i))
-			sum += num_min(e->votes[i], q->said[i].votes);
+			sum += num_min(e->votes[i], said_votes(q, e, i));
 	return sum;
 }
 
@@ -34,11 +51,19 @@ quorum_judge_has_device(const struct quorum *q)
 	return false;
 }
 
+/* One that may be in force may know of no device, or of a lesser one. */
+static uint64_t
+device_votes(const struct quorum *q, const struct quorum_epoch *e)
+{
+	return num_min(
+	    q->device_votes, num_sub(e->expected, quorum_epoch_votes(e)));
+}
+
 static uint64_t
 total(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
 {
 	return quorum_judge_votes(q, e, side) +
-	    (quorum_judge_has_device(q) ? q->device_votes : 0);
+	    (quorum_judge_has_device(q) ? device_votes(q, e) : 0);
 }
 
 /* The most that rest may have, whether or not they could cast it. */
@@ -151,10 +176,16 @@ quorum_judge_under(
 
 /* ---- all that may be in force ------------------------------------------ */
 
+/* Who has fewer votes now than it gives him is here all the same. */
 static bool
 is_all_here(const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
 {
-	return total(q, e, side) == e->expected;
+	const uint64_t device =
+	    quorum_judge_has_device(q) ? device_votes(q, e) : 0;
+
+	return total(q, e, side) == e->expected ||
+	    ((e->voters & ~side) == 0 &&
+		quorum_epoch_votes(e) + device == e->expected);
 }
 
 typedef bool (*test_fn)(
@@ -169,6 +200,32 @@ under_all(const struct quorum *q, uint64_t side, test_fn holds)
 		if (!holds(q, &q->memory.maybe[i], side))
 			return false;
 	return true;
+}
+
+/*
+ * Those elsewhere, and the device, would not be enough.  With
+ * device_master_wins it helps any where the others are no majority.
+ */
+static bool
+is_beyond_device(
+    const struct quorum *q, const struct quorum_epoch *e, uint64_t side)
+{
+	const uint64_t rest = (e->voters | q->configured) & ~side;
+
+	if (rest == 0)
+		return true; /* nobody is elsewhere */
+	if (could_have(e, rest) + q->device_votes >= needed(q, e))
+		return false;
+	return !q->cfg.device_master_wins ||
+	    could_have(e, side) >= needed(q, e);
+}
+
+bool
+quorum_judge_is_beyond_device(const struct quorum *q)
+{
+	return q->device_votes == 0 ||
+	    (!q->memory.is_crowded &&
+		under_all(q, quorum_judge_side(q), is_beyond_device));
 }
 
 /* More is unknown than we can hold: only all together are sure. */

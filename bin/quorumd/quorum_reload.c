@@ -60,6 +60,9 @@ move_sets(struct quorum *q, const struct row *row)
 
 	for (size_t i = 0; i < ARRAY_COUNT(sets); i++)
 		*sets[i] = move_set(row, *sets[i]);
+	move_epoch(row, &q->held);
+	for (size_t i = 0; i < q->promised_count; i++)
+		move_epoch(row, &q->promised[i].epoch);
 	move_epoch(row, &q->memory.now);
 	for (size_t i = 0; i < q->memory.maybe_count; i++)
 		move_epoch(row, &q->memory.maybe[i]);
@@ -114,8 +117,11 @@ static uint64_t
 needed(const struct quorum *q)
 {
 	uint64_t set = q->configured | q->members | q->sure_members |
-	    QUORUM_BIT(q->self) | q->memory.now.voters | q->memory.now.quorate;
+	    QUORUM_BIT(q->self) | q->memory.now.voters | q->memory.now.quorate |
+	    q->held.voters | q->held.quorate;
 
+	for (size_t i = 0; i < q->promised_count; i++)
+		set |= q->promised[i].epoch.voters;
 	for (size_t i = 0; i < q->memory.maybe_count; i++)
 		set |= q->memory.maybe[i].voters | q->memory.maybe[i].quorate;
 	for (size_t i = 0; q->is_pending && i < q->next.node_count; i++)
@@ -240,8 +246,7 @@ quorum_reload_take(struct quorum *q, const struct quorum_config *next)
 	struct text why;
 
 	text_init(&why, bytes, sizeof bytes);
-	ENSURE(!quorum_config_mistake(next, 0, &why) &&
-	    !quorum_config_clash(&q->cfg, next, 0, &why));
+	ENSURE(!quorum_config_mistake(next, 0, &why));
 	q->next = *next;
 	q->next.self = q->cfg.self;
 	q->next_version = quorum_config_version(next);
@@ -251,6 +256,8 @@ quorum_reload_take(struct quorum *q, const struct quorum_config *next)
 		put_in_force(q);
 	q->is_owed |= q->said[q->self].config != q->next_version;
 	q->said[q->self].config = q->next_version;
+	q->is_from_record = q->is_pending && !q->is_in_view;
+	quorum_record_wish(q);
 }
 
 void
@@ -260,11 +267,13 @@ quorum_reload_install(struct quorum *q)
 	struct quorum_said *own = &q->said[q->self];
 
 	put_in_force(q);
+	quorum_record_installed(q);
 	own->votes = now->voters & QUORUM_BIT(q->self)
 	    ? now->votes[q->self]
 	    : q->cfg.node[q->self].votes;
-	/* The file that a start would read expects fewer, too. */
-	if (now->expected < q->tracked) {
+	/* The file that a start would read expects fewer, too.  Who waits has
+	   it on another's word, and may have counted by more since. */
+	if (now->expected < q->tracked && !own->is_waiting) {
 		q->tracked = own->tracked = now->expected;
 		q->is_track_due = true;
 	}
@@ -292,6 +301,17 @@ next_nodes(const struct quorum *q)
 
 	for (size_t i = 0; i < q->next.node_count; i++)
 		set |= quorum_config_set(&q->cfg, &q->next.node[i].id, 1);
+	return set;
+}
+
+uint64_t
+quorum_reload_unpromised(const struct quorum *q)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		if (!q->said[i].is_promised)
+			set |= quorum_judge_side(q) & QUORUM_BIT(i);
 	return set;
 }
 
@@ -341,15 +361,18 @@ make(const struct quorum *q, struct quorum_epoch *e)
 	const uint64_t spare_after =
 	    base - quorum_config_node_votes(&q->next) - q->device_votes;
 	const uint64_t nodes = next_nodes(q);
+	/* It goes by one that was agreed on and that we never took. */
+	const bool is_strange = e->config != 0 && e->config != q->version;
 	uint64_t expected;
 
-	e->voters &= ~(q->configured & ~nodes);
+	/* Who is in no file and not here is in no file that counts. */
+	e->voters &= nodes | quorum_judge_side(q);
 	e->voters |= nodes & ~q->configured;
 	for (size_t i = 0; i < q->cfg.node_count; i++)
 		if (!(e->voters & QUORUM_BIT(i)))
 			e->votes[i] = 0;
 		else if ((nodes & QUORUM_BIT(i)) &&
-		    (!(q->configured & QUORUM_BIT(i)) ||
+		    (is_strange || !(q->configured & QUORUM_BIT(i)) ||
 			next_votes(q, i) != q->cfg.node[i].votes))
 			e->votes[i] = next_votes(q, i);
 	expected = quorum_epoch_votes(e) + q->device_votes +
@@ -365,10 +388,19 @@ make(const struct quorum *q, struct quorum_epoch *e)
 	return true;
 }
 
+/* One of two is enough without waiting: also who is away, by what he knows. */
+static bool
+is_one_enough(const struct quorum *q)
+{
+	return q->cfg.two_node && q->cfg.wait_for_all == QUORUM_WAIT_NO &&
+	    (q->memory.now.voters & ~quorum_judge_side(q)) != 0;
+}
+
 /*
  * Who is away may come back with the file of before, or with this one, and
  * judge by the most that either gives to anybody.  All of them are to be fewer
- * than who is here; and nobody's votes are lowered behind its back.
+ * than who is here; and nobody's votes are lowered behind its back.  By what is
+ * in force now they are not to be enough with the device, either.
  */
 static bool
 outweighs(const struct quorum *q, const struct quorum_epoch *e)
@@ -377,6 +409,8 @@ outweighs(const struct quorum *q, const struct quorum_epoch *e)
 	const uint64_t nodes = next_nodes(q);
 	uint64_t here = 0, away = 0;
 
+	if (is_one_enough(q) || !quorum_judge_is_beyond_device(q))
+		return false;
 	for (size_t i = 0; i < q->cfg.node_count; i++) {
 		uint64_t before =
 		    num_max(q->cfg.node[i].votes, q->memory.now.votes[i]);
@@ -389,6 +423,55 @@ outweighs(const struct quorum *q, const struct quorum_epoch *e)
 			away += num_max(before, next_votes(q, i));
 	}
 	return here > away;
+}
+
+bool
+quorum_reload_is_clash(const struct quorum *q)
+{
+	char bytes[QUORUM_TEXT_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	return q->is_pending && quorum_config_clash(&q->cfg, &q->next, 0, &why);
+}
+
+static bool
+is_everyone_here(const struct quorum *q)
+{
+	uint64_t all = q->configured | next_nodes(q) | q->memory.now.voters;
+
+	for (size_t i = 0; i < q->memory.maybe_count; i++)
+		all |= q->memory.maybe[i].voters;
+	return (all & ~quorum_judge_side(q)) == 0 && !q->memory.is_crowded;
+}
+
+bool
+quorum_reload_is_whole(const struct quorum *q)
+{
+	return quorum_reload_is_clash(q) && is_everyone_here(q);
+}
+
+/*
+ * Of other rules: as it is written.  All its nodes are here, so that nobody
+ * goes by the rules of before but who is in it no more.
+ */
+static bool
+want_clash(struct quorum *q, bool is_forced, struct quorum_epoch *e)
+{
+	struct quorum_epoch to = { .config = q->next_version };
+	const uint64_t nodes = next_nodes(q);
+
+	to.voters = nodes;
+	for (size_t i = 0; i < q->cfg.node_count; i++)
+		to.votes[i] = next_votes(q, i);
+	to.expected = (uint32_t)num_max(quorum_config_node_votes(&q->next) +
+		quorum_config_device_votes(&q->next),
+	    q->next.expected_votes);
+	if (!is_forced && !is_everyone_here(q) &&
+	    ((nodes & ~quorum_judge_side(q)) != 0 || !outweighs(q, &to)))
+		return false;
+	*e = to;
+	return true;
 }
 
 static bool
@@ -415,7 +498,11 @@ quorum_reload_want(struct quorum *q, bool is_forced, struct quorum_epoch *e)
 {
 	struct quorum_epoch to = *e;
 
-	if (!is_ready(q) || !make(q, &to))
+	if (!is_ready(q) || (!is_forced && quorum_reload_unpromised(q) != 0))
+		return false;
+	if (quorum_reload_is_clash(q))
+		return want_clash(q, is_forced, e);
+	if (!make(q, &to))
 		return false;
 	if (!is_forced &&
 	    (is_about_votes(e, &to) || q->next.two_node != q->cfg.two_node) &&
@@ -425,6 +512,40 @@ quorum_reload_want(struct quorum *q, bool is_forced, struct quorum_epoch *e)
 	return true;
 }
 
+bool
+quorum_reload_is_due(struct quorum *q)
+{
+	struct quorum_said said[LIMIT_NODES];
+	struct quorum_epoch e;
+
+	if (!q->finding.is_quorate && !quorum_reload_is_whole(q))
+		return false;
+	memcpy(said, q->said, sizeof said);
+	for (size_t i = 0; i < LIMIT_NODES; i++) {
+		q->said[i].config = q->next_version;
+		q->said[i].is_promised = true;
+	}
+	quorum_change_grown(q, &e);
+	bool is_due = quorum_reload_want(q, false, &e);
+	memcpy(q->said, said, sizeof said);
+	return is_due;
+}
+
+/* What is in force stays, and nothing else may be. */
+static void
+ask_to_stay(struct quorum *q, const struct quorum_input *in)
+{
+	struct quorum_wire wire = { .reason = QUORUM_REASON_RELOADED };
+
+	if (!in->reload.is_forced ||
+	    (q->memory.maybe_count == 0 && !q->memory.is_crowded)) {
+		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_OK, "");
+		return;
+	}
+	quorum_change_grown(q, &wire.epoch);
+	quorum_change_ask(q, in, true, &wire);
+}
+
 void
 quorum_reload_ask(struct quorum *q, const struct quorum_input *in)
 {
@@ -432,7 +553,7 @@ quorum_reload_ask(struct quorum *q, const struct quorum_input *in)
 	const bool is_forced = in->reload.is_forced;
 
 	if (!q->is_pending) {
-		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_OK, "");
+		ask_to_stay(q, in);
 		return;
 	}
 	quorum_change_grown(q, &wire.epoch);
@@ -440,6 +561,10 @@ quorum_reload_ask(struct quorum *q, const struct quorum_input *in)
 		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_AGAIN,
 		    "a member has not read the new configuration, or is not "
 		    "in it");
+	else if (!is_forced && quorum_reload_unpromised(q) != 0 &&
+	    quorum_reload_is_due(q))
+		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_AGAIN,
+		    "a member has not recorded the new configuration yet");
 	else if (!quorum_reload_want(
 		     q, is_forced || !q->finding.is_quorate, &wire.epoch))
 		quorum_effect_answer(q, in->cookie, QUORUM_ANSWER_QUORUM,
@@ -457,6 +582,20 @@ quorum_is_pending(const struct quorum *q)
 	return q->is_pending;
 }
 
+/* Why it can be wanted by nobody. */
+static void
+put_mistake(const struct quorum *q, struct text *out)
+{
+	uint64_t gone = q->members & q->configured & ~next_nodes(q);
+
+	if (gone == 0) {
+		text_put(out, "too many nodes or votes, or no votes at all");
+		return;
+	}
+	text_put(out, "not in the new configuration, but members: ");
+	quorum_words_names(q, gone, out);
+}
+
 /* What it would come to, or why it must not. */
 static enum quorum_answer
 try(struct quorum *q, struct text *out)
@@ -468,9 +607,7 @@ try(struct quorum *q, struct text *out)
 	if (quorum_reload_want(q, false, &e))
 		return QUORUM_ANSWER_OK;
 	if (!quorum_reload_want(q, true, &e)) {
-		text_put(out,
-		    "a member is not in it, or there are too many "
-		    "nodes");
+		put_mistake(q, out);
 		return QUORUM_ANSWER_BAD;
 	}
 	votes = quorum_judge_votes(q, &e, quorum_judge_side(q));
@@ -491,9 +628,12 @@ quorum_would(
     const struct quorum *q, const struct quorum_config *cfg, struct text *out)
 {
 	struct quorum *trial = q->trial;
+	/* One that we were started with is only waited for. */
+	const bool is_wished =
+	    q->is_pending && quorum_config_version(cfg) == q->next_version;
 
 	if (quorum_config_mistake(cfg, 0, out) ||
-	    quorum_config_clash(&q->cfg, cfg, 0, out))
+	    (!is_wished && quorum_config_clash(&q->cfg, cfg, 0, out)))
 		return QUORUM_ANSWER_BAD;
 	*trial = *q;
 	quorum_reload_take(trial, cfg);
@@ -503,7 +643,9 @@ quorum_would(
 		text_put(out, "there is no quorum here");
 		return QUORUM_ANSWER_QUORUM;
 	}
-	for (size_t i = 0; i < LIMIT_NODES; i++)
+	for (size_t i = 0; i < LIMIT_NODES; i++) {
 		trial->said[i].config = trial->next_version;
+		trial->said[i].is_promised = true;
+	}
 	return try(trial, out);
 }

@@ -3,7 +3,8 @@
  *
  *	state own=VOTES waiting=yes|no fresh=yes|no unsure=yes|no new=yes|no
  *		view=REP.SEQ members=ID,... vouched=ID,... now=E [maybe=E;E]
- *	  [crowded=yes] [tracked=VOTES] [config=N]
+ *		[crowded=yes] [since=POS] [tried=yes] [tracked=VOTES] [config=N]
+ *		[promised=yes]
  *	epoch base=POS to=E reason=N [side=ID,...] [leaver=ID] [no=N]
  *	cancel [no=N]
  *	vote cast=yes|no ttl=MS name=NAME [no=N]
@@ -49,8 +50,9 @@ quorum_wire_put_pos(const struct parse_pos *pos, struct text *out)
 	text_put_u64(out, pos->idx);
 }
 
-static void
-put_set(const struct quorum_config *cfg, uint64_t set, struct text *out)
+void
+quorum_wire_put_set(
+    const struct quorum_config *cfg, uint64_t set, struct text *out)
 {
 	const char *between = "";
 
@@ -63,9 +65,9 @@ put_set(const struct quorum_config *cfg, uint64_t set, struct text *out)
 	}
 }
 
-static void
-put_epoch(const struct quorum_config *cfg, const struct quorum_epoch *e,
-    struct text *out)
+void
+quorum_wire_put_epoch(const struct quorum_config *cfg,
+    const struct quorum_epoch *e, struct text *out)
 {
 	const char *between = "";
 
@@ -85,7 +87,7 @@ put_epoch(const struct quorum_config *cfg, const struct quorum_epoch *e,
 		between = ",";
 	}
 	text_put_char(out, '/');
-	put_set(cfg, e->quorate, out);
+	quorum_wire_put_set(cfg, e->quorate, out);
 	text_put_char(out, '/');
 	text_put_u64(out, e->config);
 }
@@ -111,21 +113,29 @@ put_state(const struct quorum_config *cfg, const struct quorum_wire *wire,
 	put_number(out, " view=", wire->view.rep);
 	put_number(out, ".", wire->view.seq);
 	text_put(out, " members=");
-	put_set(cfg, wire->members, out);
+	quorum_wire_put_set(cfg, wire->members, out);
 	text_put(out, " vouched=");
-	put_set(cfg, wire->vouched, out);
+	quorum_wire_put_set(cfg, wire->vouched, out);
 	text_put(out, " now=");
-	put_epoch(cfg, &memory->now, out);
+	quorum_wire_put_epoch(cfg, &memory->now, out);
 	for (size_t i = 0; i < memory->maybe_count; i++) {
 		text_put(out, i == 0 ? " maybe=" : ";");
-		put_epoch(cfg, &memory->maybe[i], out);
+		quorum_wire_put_epoch(cfg, &memory->maybe[i], out);
 	}
 	if (memory->is_crowded)
 		text_put(out, " crowded=yes");
+	if (memory->since.view.seq != 0) {
+		text_put(out, " since=");
+		quorum_wire_put_pos(&memory->since, out);
+	}
+	if (memory->is_tried)
+		text_put(out, " tried=yes");
 	if (wire->said.tracked != 0)
 		put_number(out, " tracked=", wire->said.tracked);
 	if (wire->said.config != 0)
 		put_number(out, " config=", wire->said.config);
+	if (wire->said.is_promised)
+		text_put(out, " promised=yes");
 }
 
 static void
@@ -135,11 +145,11 @@ put_epoch_change(const struct quorum_config *cfg,
 	text_put(out, " base=");
 	quorum_wire_put_pos(&wire->base, out);
 	text_put(out, " to=");
-	put_epoch(cfg, &wire->epoch, out);
+	quorum_wire_put_epoch(cfg, &wire->epoch, out);
 	put_number(out, " reason=", wire->reason);
 	if (wire->side != 0) {
 		text_put(out, " side=");
-		put_set(cfg, wire->side, out);
+		quorum_wire_put_set(cfg, wire->side, out);
 	}
 	if (wire->leaver != 0)
 		put_number(out, " leaver=", wire->leaver);
@@ -178,9 +188,8 @@ quorum_wire_put(const struct quorum_config *cfg, const struct quorum_wire *wire,
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* Takes what stands before the next sep off a list. */
-static struct word_pair
-take(struct word_pair *list, char sep)
+struct word_pair
+quorum_wire_take(struct word_pair *list, char sep)
 {
 	struct word_pair item = { .value = list->value, .len = list->len };
 	const char *at =
@@ -218,8 +227,8 @@ get_votes(const struct quorum_config *cfg, struct word_pair list,
     struct quorum_wire *out, struct quorum_epoch *e)
 {
 	while (list.len > 0) {
-		struct word_pair item = take(&list, ',');
-		struct word_pair id = take(&item, ':');
+		struct word_pair item = quorum_wire_take(&list, ',');
+		struct word_pair id = quorum_wire_take(&item, ':');
 		uint32_t node;
 		uint64_t votes;
 
@@ -236,11 +245,12 @@ get_votes(const struct quorum_config *cfg, struct word_pair list,
 	return quorum_epoch_votes(e) <= e->expected;
 }
 
-static bool
-get_set(const struct quorum_config *cfg, struct word_pair list, uint64_t *set)
+bool
+quorum_wire_get_set(
+    const struct quorum_config *cfg, struct word_pair list, uint64_t *set)
 {
 	while (list.len > 0) {
-		struct word_pair id = take(&list, ',');
+		struct word_pair id = quorum_wire_take(&list, ',');
 		uint32_t node;
 
 		if (parse_node_id(id.value, id.len, &node) != 0)
@@ -274,15 +284,15 @@ get_pos(struct word_pair word, struct parse_pos *out)
 	return parse_pos(word.value, word.len, out) == 0;
 }
 
-static bool
-get_epoch(const struct quorum_config *cfg, struct word_pair word,
+bool
+quorum_wire_get_epoch(const struct quorum_config *cfg, struct word_pair word,
     struct quorum_wire *out, struct quorum_epoch *e)
 {
-	struct word_pair stamp = take(&word, '/');
-	struct word_pair expected = take(&word, '/');
-	struct word_pair cause = take(&word, '/');
-	struct word_pair voters = take(&word, '/');
-	struct word_pair quorate = take(&word, '/');
+	struct word_pair stamp = quorum_wire_take(&word, '/');
+	struct word_pair expected = quorum_wire_take(&word, '/');
+	struct word_pair cause = quorum_wire_take(&word, '/');
+	struct word_pair voters = quorum_wire_take(&word, '/');
+	struct word_pair quorate = quorum_wire_take(&word, '/');
 	uint64_t number;
 
 	memset(e, 0, sizeof *e);
@@ -296,11 +306,12 @@ get_epoch(const struct quorum_config *cfg, struct word_pair word,
 		return false;
 	return get_pos(stamp, &e->stamp) && get_cause(cause, &e->cause) &&
 	    get_votes(cfg, voters, out, e) &&
-	    get_set(cfg, quorate, &e->quorate);
+	    quorum_wire_get_set(cfg, quorate, &e->quorate);
 }
 
-static bool
-get_number(struct word *word, const char *key, uint64_t max, uint64_t *out)
+bool
+quorum_wire_get_number(
+    struct word *word, const char *key, uint64_t max, uint64_t *out)
 {
 	const struct word_pair *pair = word_get(word, key);
 
@@ -352,10 +363,21 @@ get_place(
 
 	return view != NULL && members != NULL && vouched != NULL &&
 	    get_view(*view, &out->view) &&
-	    get_set(cfg, *members, &out->members) &&
-	    get_set(cfg, *vouched, &out->vouched) &&
+	    quorum_wire_get_set(cfg, *members, &out->members) &&
+	    quorum_wire_get_set(cfg, *vouched, &out->vouched) &&
 	    get_yes_no(word, "unsure", &out->said.is_unsure) &&
 	    get_yes_no(word, "new", &out->is_new) && get_round(word, out);
+}
+
+/* Beside the agreements. */
+static bool
+get_memory(struct word *word, struct quorum_memory *out)
+{
+	const struct word_pair *since = word_get(word, "since");
+
+	out->is_crowded = word_get(word, "crowded") != NULL;
+	out->is_tried = word_get(word, "tried") != NULL;
+	return since == NULL || get_pos(*since, &out->since);
 }
 
 static bool
@@ -367,27 +389,32 @@ get_state(
 	struct quorum_memory *memory = &out->memory;
 	uint64_t own, tracked = 0;
 
-	if (now == NULL || !get_epoch(cfg, *now, out, &memory->now) ||
-	    !get_number(word, "own", UINT32_MAX, &own) ||
+	if (now == NULL ||
+	    !quorum_wire_get_epoch(cfg, *now, out, &memory->now) ||
+	    !quorum_wire_get_number(word, "own", UINT32_MAX, &own) ||
 	    !get_yes_no(word, "waiting", &out->said.is_waiting) ||
 	    !get_yes_no(word, "fresh", &out->said.is_fresh) ||
 	    !get_place(cfg, word, out))
 		return false;
 	if (word_get(word, "tracked") != NULL &&
-	    !get_number(word, "tracked", UINT32_MAX, &tracked))
+	    !quorum_wire_get_number(word, "tracked", UINT32_MAX, &tracked))
 		return false;
 	if (word_get(word, "config") != NULL &&
-	    !get_number(word, "config", UINT64_MAX, &out->said.config))
+	    !quorum_wire_get_number(
+		word, "config", UINT64_MAX, &out->said.config))
 		return false;
 	out->said.votes = (uint32_t)own;
 	out->said.tracked = (uint32_t)tracked;
-	memory->is_crowded = word_get(word, "crowded") != NULL;
+	out->said.is_promised = word_get(word, "promised") != NULL;
+	if (!get_memory(word, memory))
+		return false;
 	if (maybe == NULL)
 		return true;
 	for (struct word_pair list = *maybe; list.len > 0;) {
 		struct quorum_epoch e;
 
-		if (!get_epoch(cfg, take(&list, ';'), out, &e))
+		if (!quorum_wire_get_epoch(
+			cfg, quorum_wire_take(&list, ';'), out, &e))
 			return false;
 		quorum_epoch_suspect(memory, &e);
 	}
@@ -404,13 +431,15 @@ get_epoch_change(
 	uint64_t reason, leaver = 0;
 
 	if (base == NULL || to == NULL || !get_pos(*base, &out->base) ||
-	    !get_round(word, out) || !get_epoch(cfg, *to, out, &out->epoch) ||
-	    !get_number(word, "reason", QUORUM_REASONS - 1, &reason))
+	    !get_round(word, out) ||
+	    !quorum_wire_get_epoch(cfg, *to, out, &out->epoch) ||
+	    !quorum_wire_get_number(
+		word, "reason", QUORUM_REASONS - 1, &reason))
 		return false;
-	if (side != NULL && !get_set(cfg, *side, &out->side))
+	if (side != NULL && !quorum_wire_get_set(cfg, *side, &out->side))
 		return false;
 	if (word_get(word, "leaver") != NULL &&
-	    !get_number(word, "leaver", LIMIT_NODE_ID_MAX, &leaver))
+	    !quorum_wire_get_number(word, "leaver", LIMIT_NODE_ID_MAX, &leaver))
 		return false;
 	out->reason = (enum quorum_reason)reason;
 	out->leaver = (uint32_t)leaver;
@@ -424,7 +453,8 @@ get_vote(struct word *word, struct quorum_wire *out)
 
 	out->name = name != NULL ? name->value : "";
 	return get_yes_no(word, "cast", &out->is_yes) &&
-	    get_number(word, "ttl", UINT64_MAX / 2000000, &out->ttl_ms);
+	    quorum_wire_get_number(
+		word, "ttl", UINT64_MAX / 2000000, &out->ttl_ms);
 }
 
 static bool
@@ -434,7 +464,7 @@ get_expire(struct word *word, struct quorum_wire *out)
 	uint64_t node;
 
 	if (at == NULL || !get_pos(*at, &out->at) ||
-	    !get_number(word, "node", LIMIT_NODE_ID_MAX, &node))
+	    !quorum_wire_get_number(word, "node", LIMIT_NODE_ID_MAX, &node))
 		return false;
 	out->node = (uint32_t)node;
 	return true;
@@ -449,9 +479,10 @@ quorum_wire_get(const struct quorum_config *cfg, char *line, size_t len,
 	memset(out, 0, sizeof *out);
 	if (word_parse(&word, line, len) != 0 || word.verb_count != 1 ||
 	    (word_get(&word, "no") != NULL &&
-		!get_number(&word, "no", UINT64_MAX, &out->no)) ||
+		!quorum_wire_get_number(&word, "no", UINT64_MAX, &out->no)) ||
 	    (word_get(&word, "run") != NULL &&
-		!get_number(&word, "run", UINT64_MAX - 1, &out->run)))
+		!quorum_wire_get_number(
+		    &word, "run", UINT64_MAX - 1, &out->run)))
 		return false;
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
 		if (strcmp(word.verb[0], kinds[i]) == 0) {

@@ -56,8 +56,8 @@ quorum_answer_name(enum quorum_answer answer)
 
 /* ---- pieces of sentences ----------------------------------------------- */
 
-static void
-put_names(const struct quorum *q, uint64_t set, struct text *out)
+void
+quorum_words_names(const struct quorum *q, uint64_t set, struct text *out)
 {
 	size_t left = (size_t)__builtin_popcountll(set);
 
@@ -106,15 +106,15 @@ say_majority(const struct quorum *q, struct text *out)
 	text_put(out, " needed");
 	if (!has_it) {
 		text_put(out, "; missing: ");
-		put_names(q, q->memory.now.voters & ~side, out);
+		quorum_words_names(q, q->memory.now.voters & ~side, out);
 	}
 	if (silent(q) != 0) {
 		text_put(out, "; in the view without a word: ");
-		put_names(q, silent(q), out);
+		quorum_words_names(q, silent(q), out);
 	}
 	if (side & ~q->memory.now.voters) {
 		text_put(out, "; not among the voters: ");
-		put_names(q, side & ~q->memory.now.voters, out);
+		quorum_words_names(q, side & ~q->memory.now.voters, out);
 	}
 	return has_it ? "yes" : "no";
 }
@@ -156,7 +156,7 @@ say_wait(const struct quorum *q, struct text *out)
 		return "off";
 	}
 	text_put(out, "waiting for ");
-	put_names(q, awaited(q), out);
+	quorum_words_names(q, awaited(q), out);
 	return "no";
 }
 
@@ -177,7 +177,7 @@ say_tie(const struct quorum *q, struct text *out)
 	}
 	text_put(out, q->cfg.node[decider].name);
 	text_put(out, " decides a tie of ");
-	put_names(q, now->quorate, out);
+	quorum_words_names(q, now->quorate, out);
 	if (f->votes != f->expected / 2)
 		return "off";
 	if (f->is_quorate)
@@ -196,7 +196,7 @@ say_lms(const struct quorum *q, struct text *out)
 		return NULL;
 	if (q->memory.now.cause == QUORUM_CAUSE_LMS) {
 		text_put(out, "expected votes were lowered to those of ");
-		put_names(q, q->memory.now.voters, out);
+		quorum_words_names(q, q->memory.now.voters, out);
 		return q->finding.is_quorate ? "yes" : "off";
 	}
 	text_put(out,
@@ -216,7 +216,7 @@ say_downscale(const struct quorum *q, struct text *out)
 		return "off";
 	}
 	text_put(out, "have left cleanly: ");
-	put_names(q, q->configured & ~q->memory.now.voters, out);
+	quorum_words_names(q, q->configured & ~q->memory.now.voters, out);
 	return q->finding.is_quorate ? "yes" : "off";
 }
 
@@ -271,9 +271,9 @@ say_unfinished(const struct quorum *q, struct text *out)
 		text_put(out,
 		    "quorumd began anew, and may have missed a "
 		    "change of votes, on ");
-		put_names(q, unsure, out);
+		quorum_words_names(q, unsure, out);
 		text_put(out, "; who may know of it: ");
-		put_names(q, q->all & ~quorum_judge_side(q), out);
+		quorum_words_names(q, q->all & ~quorum_judge_side(q), out);
 		return q->finding.is_quorate ? "off" : "no";
 	}
 	if (q->memory.maybe_count == 0 && !q->memory.is_crowded)
@@ -298,10 +298,21 @@ say_reload(const struct quorum *q, struct text *out)
 	if (!q->is_pending)
 		return is_mixed ? "off" : NULL;
 	text_put(out, is_mixed ? "; " : "");
-	text_put(out, "a new configuration was read, and is not in force: ");
+	text_put(out,
+	    q->is_from_record
+		? "the file was never agreed on, and the record of what was "
+		  "counts: "
+		: "a new configuration was read, and is not in force: ");
 	if (behind != 0) {
 		text_put(out, "not read by ");
-		put_names(q, behind, out);
+		quorum_words_names(q, behind, out);
+	} else if (q->said[q->self].is_promised) {
+		text_put(out, "not on the disk of ");
+		quorum_words_names(q, quorum_reload_unpromised(q), out);
+	} else if (quorum_reload_is_clash(q)) {
+		text_put(out,
+		    "it has other rules, and not all its nodes are "
+		    "here");
 	} else {
 		text_put(out,
 		    q->finding.is_quorate

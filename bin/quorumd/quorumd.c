@@ -100,6 +100,12 @@ do_effect(struct quorumd *d, const struct quorum_effect *effect)
 		if (rc < 0)
 			fail_state(d, "quorumd.track", rc);
 		break;
+	case QUORUM_OUT_RECORD:
+		rc = quorumd_state_record(&d->state, effect->record.no,
+		    effect->record.bytes, effect->record.len);
+		if (rc < 0)
+			fail_state(d, "quorumd.record", rc);
+		break;
 	case QUORUM_OUT_VERDICT:
 		tell_verdict(d, &effect->verdict);
 		break;
@@ -216,6 +222,34 @@ put_cursor(struct quorumd *d, struct text *out)
 	text_put_u64(out, stats.seq + 1);
 }
 
+void
+quorumd_end_change(struct quorumd *d)
+{
+	if (!d->is_changing)
+		return;
+	d->is_changing = false;
+	svc_resume(d->svc);
+}
+
+static bool
+is_event(const struct text *record, const char *name)
+{
+	const size_t len = strlen(name);
+
+	return record->len > len && memcmp(record->bytes, name, len) == 0 &&
+	    record->bytes[len] == ' ';
+}
+
+/* Between them a snapshot would show members that its view does not have. */
+static void
+note_change(struct quorumd *d, const struct text *record)
+{
+	if (is_event(record, "leave") || is_event(record, "join"))
+		d->is_changing = true;
+	else if (is_event(record, "view") || is_event(record, "ready"))
+		quorumd_end_change(d);
+}
+
 /*
  * Nobody watches before the first snapshot of memberd's is complete: its
  * records are state, not events.
@@ -223,7 +257,7 @@ put_cursor(struct quorumd *d, struct text *out)
 static void
 tell(struct quorumd *d, struct text *record)
 {
-	const bool is_ready = strncmp(record->bytes, "ready ", 6) == 0;
+	const bool is_ready = is_event(record, "ready");
 
 	if (!quorum_roster_apply(d->roster, record->bytes, d->now_ns))
 		log_line(LOG_LEVEL_ERROR, "roster-full", "%s", "");
@@ -234,6 +268,7 @@ tell(struct quorumd *d, struct text *record)
 	d->is_told = d->is_told || is_ready;
 	if (is_ready)
 		svc_resume(d->svc);
+	note_change(d, record);
 }
 
 void
@@ -312,6 +347,22 @@ on_track(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
 }
 
 static void
+on_record(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
+{
+	struct quorumd *d = arg;
+	struct quorum_input in = { .kind = QUORUM_IN_RECORDED };
+	int rc = quorumd_state_recorded(&d->state, &in.recorded);
+
+	(void)loop;
+	(void)ready;
+	d->now_ns = num_max(d->now_ns, now_ns);
+	if (rc < 0)
+		fail_state(d, "quorumd.record", rc);
+	else if (rc > 0 && in.recorded != 0 && d->core != NULL)
+		quorumd_step(d, &in);
+}
+
+static void
 on_flush(struct loop *loop, void *arg, uint64_t now_ns)
 {
 	struct quorumd *d = arg;
@@ -331,6 +382,8 @@ quorumd_open(struct quorumd *d)
 
 	if (rc == 0 && d->state.track.fd >= 0)
 		rc = loop_add_fd(d->loop, d->state.track.fd, on_track, d);
+	if (rc == 0)
+		rc = loop_add_fd(d->loop, d->state.record.fd, on_record, d);
 	if (rc < 0)
 		return rc;
 	d->now_ns = d->start_ns = clock_now_ns();

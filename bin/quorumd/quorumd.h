@@ -89,6 +89,7 @@ struct quorumd {
 	char member_epoch[WORD_TAG_BYTES + 1];
 	bool is_told;         /* a first snapshot is complete */
 	bool is_partial;      /* a later one of memberd's is not */
+	bool is_changing;     /* leave or join was told, its view is to come */
 	bool is_awaited;      /* somebody waits for that to end */
 	bool is_behind;       /* memberd cannot be merged any more: drop it */
 	bool is_member_heard; /* a record came by this connection */
@@ -104,6 +105,12 @@ struct quorumd {
 /* The rules, from the file. */
 void quorumd_make_config(
     struct quorum_config *cfg, const struct cluster_conf *conf);
+
+/*
+ * What the record says counts; the file is wished for if it says otherwise.
+ * NULL, or what is wrong with the record.
+ */
+const char *quorumd_make_recorded(struct quorumd *d);
 
 /*
  * Takes all memory there will ever be, and makes every part in it, by serve,
@@ -133,6 +140,8 @@ uint64_t quorumd_clock_ns(struct quorumd *d);
 
 /* Tells what may leave. */
 void quorumd_relay(struct quorumd *d);
+/* Of memberd's: who came to watch meanwhile may have his snapshot. */
+void quorumd_end_change(struct quorumd *d);
 
 void quorumd_leave(struct quorumd *d, uint64_t now_ns);
 void quorumd_close(struct quorumd *d);

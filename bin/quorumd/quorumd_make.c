@@ -54,6 +54,7 @@ get_tie(const struct cluster_quorum *quorum)
 static void
 add_nodes(struct quorum_config *cfg, const struct cluster_conf *conf)
 {
+	memcpy(cfg->cluster, conf->cluster, sizeof conf->cluster);
 	cfg->self = conf->nodes[conf->self].id;
 	cfg->node_count = conf->node_count;
 	for (uint32_t i = 0; i < conf->node_count; i++) {
@@ -91,6 +92,43 @@ quorumd_make_config(struct quorum_config *cfg, const struct cluster_conf *conf)
 	cfg->settle_ns = quorum->settle_ns;
 }
 
+/* ---- the record -------------------------------------------------------- */
+
+/* Names are not recorded: the file knows most of them. */
+static void
+take_names(struct quorum_config *cfg, const struct quorum_config *file)
+{
+	for (size_t i = 0; i < cfg->node_count; i++)
+		for (size_t k = 0; k < file->node_count; k++)
+			if (cfg->node[i].id == file->node[k].id)
+				memcpy(cfg->node[i].name, file->node[k].name,
+				    sizeof cfg->node[i].name);
+}
+
+const char *
+quorumd_make_recorded(struct quorumd *d)
+{
+	const struct quorumd_state_record *record = &d->state.recorded;
+	const struct quorum_config file = d->cfg;
+
+	if (!quorum_record_read(&d->cfg, record->bytes, record->len))
+		return "makes no sense";
+	if (strcmp(d->cfg.cluster, file.cluster) != 0)
+		return "is of another cluster";
+	if (d->cfg.self != file.self)
+		return "is of another node";
+	take_names(&d->cfg, &file);
+	if (quorum_config_version(&d->cfg) == quorum_config_version(&file)) {
+		d->cfg = file;
+		return NULL;
+	}
+	d->next = file;
+	d->is_pending = true;
+	log_line(LOG_LEVEL_WARNING, "file-not-agreed-on",
+	    "nodes=%zu recorded=%zu", file.node_count, d->cfg.node_count);
+	return NULL;
+}
+
 /* ---- memory ------------------------------------------------------------ */
 
 /* The core is made anew in the same place for every connection to ringd. */
@@ -109,13 +147,17 @@ quorumd_make_core(struct quorumd *d, uint64_t inc)
 {
 	const void *kept;
 	const size_t kept_len = quorumd_state_kept(&d->state, inc, &kept);
+	const struct quorumd_state_record *record;
 	struct arena arena;
+	bool is_durable;
 
 	d->cfg.tracked = d->state.tracked;
 	arena_init(&arena, d->core_memory, d->core_bytes);
 	d->core = quorum_create(
 	    &arena, &d->cfg, kept_len > 0 ? kept : NULL, kept_len);
 	ENSURE(d->core != NULL);
+	record = quorumd_state_newest(&d->state, &is_durable);
+	quorum_record_recall(d->core, record->bytes, record->len, is_durable);
 	log_line(LOG_LEVEL_INFO, "kept", "bytes=%zu tracked=%u", kept_len,
 	    d->state.tracked);
 }

@@ -56,6 +56,7 @@ on_closed(void *arg, struct feed *feed, const char *why, uint64_t now_ns)
 	/* If ringd went, too, that is told first. */
 	quorumd_look(d);
 	quorum_stream_forget_members(d->stream);
+	quorumd_end_change(d);
 	watch_shut(d->watch, "away", "memberd is not there");
 }
 

@@ -33,18 +33,14 @@ quorumd_reload_wish(struct quorumd *d)
 	struct quorum_input in = { .kind = QUORUM_IN_CONFIG,
 		.config = &d->next };
 
-	if (!d->is_pending)
-		return;
-	if (d->core != NULL)
+	if (d->is_pending && d->core != NULL)
 		quorumd_step(d, &in);
-	else
-		quorumd_reload_stepped(d);
 }
 
 void
 quorumd_reload_stepped(struct quorumd *d)
 {
-	if (!d->is_pending || (d->core != NULL && quorum_is_pending(d->core)))
+	if (!d->is_pending || d->core == NULL || quorum_is_pending(d->core))
 		return;
 	d->is_pending = false;
 	d->cfg = d->next;

@@ -9,10 +9,11 @@
 
 #include "libcommon/base/arena.h"
 #include "libcommon/base/num.h"
+#include "libcommon/base/text.h"
 
 #define BIT(i) ((uint64_t)1 << (i))
 
-enum { MAIL_MAX = 4096 };
+enum { MAIL_MAX = 4096, SETTLE_MAX = 1 << 15 };
 
 struct node {
 	struct quorum *core;
@@ -23,6 +24,9 @@ struct node {
 	uint64_t ring_seq;
 	char kept[QUORUM_MESSAGE_BYTES_MAX];
 	size_t kept_len;
+	char record[QUORUM_MESSAGE_BYTES_MAX];
+	size_t record_len; /* 0: none */
+	uint64_t record_no;
 	uint32_t tracked;
 };
 
@@ -45,6 +49,8 @@ struct quorumd_simulate_world {
 	bool has_answer;
 	enum quorum_answer answer;
 	const char *answer_text;
+	bool has_records;
+	uint64_t slow_disks;
 };
 
 struct quorumd_simulate_world *
@@ -102,6 +108,7 @@ static void
 step(struct quorumd_simulate_world *w, size_t i, struct quorum_input *in)
 {
 	struct node *node = &w->node[i];
+	struct quorum_input recorded = { .kind = QUORUM_IN_RECORDED };
 	struct quorum_effect effect;
 
 	if (node->core == NULL)
@@ -120,6 +127,12 @@ step(struct quorumd_simulate_world *w, size_t i, struct quorum_input *in)
 		case QUORUM_OUT_TRACK:
 			node->tracked = effect.track;
 			break;
+		case QUORUM_OUT_RECORD:
+			recorded.recorded = effect.record.no;
+			node->record_len = effect.record.len;
+			memcpy(node->record, effect.record.bytes,
+			    effect.record.len);
+			break;
 		case QUORUM_OUT_ANSWER:
 			w->has_answer = true;
 			w->answer = effect.answer.code;
@@ -130,6 +143,10 @@ step(struct quorumd_simulate_world *w, size_t i, struct quorum_input *in)
 			break;
 		}
 	quorum_check(node->core);
+	if (recorded.recorded != 0)
+		node->record_no = recorded.recorded;
+	if (recorded.recorded != 0 && !(w->slow_disks & BIT(i)))
+		step(w, i, &recorded);
 }
 
 static bool
@@ -164,9 +181,11 @@ deliver(struct quorumd_simulate_world *w, const struct mail *mail)
 static void
 settle(struct quorumd_simulate_world *w)
 {
-	while (w->mail_count > 0) {
+	for (size_t done = 0; w->mail_count > 0; done++) {
 		const struct mail *mail = &w->mail[w->mail_first];
 
+		if (done == SETTLE_MAX)
+			abort(); /* as in post */
 		deliver(w, mail);
 		w->mail_first = (w->mail_first + 1) % MAIL_MAX;
 		w->mail_count--;
@@ -258,21 +277,75 @@ install(struct quorumd_simulate_world *w, uint64_t side, uint64_t leaver)
 
 /* ---- what a script can do ---------------------------------------------- */
 
+/* What it counts by: as its record says, else as the file does. */
+static void
+open_record(
+    struct quorumd_simulate_world *w, size_t i, struct quorum_config *cfg)
+{
+	struct node *node = &w->node[i];
+	struct text out;
+
+	if (w->has_records && node->record_len > 0) {
+		if (!quorum_record_read(cfg, node->record, node->record_len))
+			abort();
+		return;
+	}
+	text_init(&out, node->record, sizeof node->record);
+	quorum_record_begin(cfg, &out);
+	node->record_len = out.len;
+}
+
 static void
 spawn(struct quorumd_simulate_world *w, size_t i, bool is_again)
 {
 	struct node *node = &w->node[i];
 	struct quorum_config cfg = w->file;
+	struct quorum_input in = { .kind = QUORUM_IN_CONFIG };
 	struct arena arena;
 
 	cfg.self = w->cfg.node[i].id;
 	cfg.tracked = node->tracked;
+	open_record(w, i, &cfg);
 	arena_init(&arena, node->memory, SIZE_MAX / 2);
 	node->core = quorum_create(&arena, &cfg,
 	    is_again && node->kept_len > 0 ? node->kept : NULL,
 	    is_again ? node->kept_len : 0);
 	if (!is_again)
 		node->kept_len = 0;
+	quorum_record_recall(node->core, node->record, node->record_len, true);
+	in.config = &w->file;
+	if (quorum_config_version(&cfg) != quorum_config_version(&w->file))
+		step(w, i, &in);
+}
+
+void
+quorumd_simulate_keep_records(struct quorumd_simulate_world *w)
+{
+	w->has_records = true;
+}
+
+void
+quorumd_simulate_slow_disks(struct quorumd_simulate_world *w, uint64_t set)
+{
+	const uint64_t done = w->slow_disks & ~set;
+
+	w->slow_disks = set;
+	for (size_t i = 0; i < w->cfg.node_count; i++) {
+		struct quorum_input in = { .kind = QUORUM_IN_RECORDED,
+			.recorded = w->node[i].record_no };
+
+		if (done & w->up & BIT(i))
+			step(w, i, &in);
+	}
+	settle(w);
+}
+
+void
+quorumd_simulate_set_record(
+    struct quorumd_simulate_world *w, size_t node, const char *record)
+{
+	w->node[node].record_len = strlen(record);
+	memcpy(w->node[node].record, record, strlen(record) + 1);
 }
 
 void

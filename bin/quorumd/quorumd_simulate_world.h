@@ -18,6 +18,15 @@ struct quorumd_simulate_world;
 struct quorumd_simulate_world *quorumd_simulate_open(
     const struct quorum_config *cfg);
 void quorumd_simulate_close(struct quorumd_simulate_world *w);
+/* Machines that start again have their records; else they start as new. */
+void quorumd_simulate_keep_records(struct quorumd_simulate_world *w);
+/* The disks of these have not done what is recorded, until they are in it no
+ * more. */
+void quorumd_simulate_slow_disks(
+    struct quorumd_simulate_world *w, uint64_t set);
+/* What a node that is down will find. */
+void quorumd_simulate_set_record(
+    struct quorumd_simulate_world *w, size_t node, const char *record);
 
 /* Nodes that were down come up, each alone. */
 void quorumd_simulate_start(struct quorumd_simulate_world *w, uint64_t set);

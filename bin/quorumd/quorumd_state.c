@@ -35,6 +35,9 @@ enum {
 	TRACK_BYTES = 128,
 };
 
+enum { PAGE_BYTES = QUORUMD_STATE_RECORD_BYTES + 128 };
+
+static_assert((int)PAGE_BYTES <= (int)DURABLE_BYTES, "a record fits its file");
 static_assert(HEAD_BYTES + QUORUMD_STATE_KEPT_BYTES <= SLOT_BYTES,
     "what is kept fits a slot");
 
@@ -140,7 +143,8 @@ quorumd_state_open(
 	int rc;
 
 	*state = (struct quorumd_state){ .fd = -1,
-		.track = { .dir_fd = -1, .lock_fd = -1, .fd = -1 } };
+		.track = { .dir_fd = -1, .lock_fd = -1, .fd = -1 },
+		.record = { .dir_fd = -1, .lock_fd = -1, .fd = -1 } };
 	rc = read_boot(state, why);
 	if (rc < 0)
 		return rc;
@@ -244,9 +248,143 @@ quorumd_state_track(struct quorumd_state *state, uint32_t number)
 	return durable_ask(&state->track, bytes, len);
 }
 
+/* ---- the record -------------------------------------------------------- */
+
+/* As the number above: the line of the core, and a sum. */
+static size_t
+encode_record(const char *bytes, size_t len, char *page)
+{
+	struct text out;
+
+	text_init(&out, page, PAGE_BYTES);
+	text_put(&out, "ringkit-quorum 1\n");
+	text_put_bytes(&out, bytes, len);
+	text_put(&out, "\nsum=");
+	text_put_hex(&out, box_hash(out.bytes, out.len));
+	text_put_char(&out, '\n');
+	ENSURE(!out.is_full);
+	return out.len;
+}
+
+static bool
+decode_record(const char *page, size_t len, struct quorumd_state_record *out)
+{
+	static char again[PAGE_BYTES];
+	const char *line = memchr(page, '\n', len);
+	const char *end = line != NULL
+	    ? memchr(line + 1, '\n', len - (size_t)(line + 1 - page))
+	    : NULL;
+
+	if (end == NULL || (size_t)(end - line) > sizeof out->bytes)
+		return false;
+	out->len = (size_t)(end - line - 1);
+	memcpy(out->bytes, line + 1, out->len);
+	return out->len > 0 &&
+	    encode_record(out->bytes, out->len, again) == len &&
+	    memcmp(page, again, len) == 0;
+}
+
+int
+quorumd_state_open_record(
+    struct quorumd_state *state, const char *statedir, struct text *why)
+{
+	static char page[PAGE_BYTES];
+	long len;
+	int rc = durable_open(&state->record, statedir, "quorumd.record", why);
+
+	if (rc < 0)
+		return rc;
+	len = durable_read(&state->record, page, sizeof page);
+	if (len != -ENOENT &&
+	    (len < 0 || !decode_record(page, (size_t)len, &state->recorded))) {
+		text_put(why, statedir);
+		text_put(why, "/quorumd.record: damaged");
+		return -EBADMSG;
+	}
+	rc = durable_start(&state->record);
+	return rc < 0 ? fail(why, "fork", rc) : 0;
+}
+
+static void
+fill_record(struct quorumd_state_record *record, uint64_t no, const void *bytes,
+    size_t len)
+{
+	ENSURE(len > 0 && len <= sizeof record->bytes);
+	record->no = no;
+	record->len = len;
+	memcpy(record->bytes, bytes, len);
+}
+
+int
+quorumd_state_begin_record(
+    struct quorumd_state *state, const char *bytes, size_t len)
+{
+	static char page[PAGE_BYTES];
+
+	fill_record(&state->recorded, 1, bytes, len);
+	state->recorded_total++;
+	return durable_write(
+	    &state->record, page, encode_record(bytes, len, page));
+}
+
+/* What waits, if nothing is being written. */
+static int
+write_record(struct quorumd_state *state)
+{
+	static char page[PAGE_BYTES];
+	const struct quorumd_state_record *next = &state->waiting;
+
+	if (state->writing.len > 0 || next->len == 0)
+		return 0;
+	state->writing = *next;
+	state->waiting.len = 0;
+	return durable_ask(&state->record, page,
+	    encode_record(state->writing.bytes, state->writing.len, page));
+}
+
+int
+quorumd_state_record(
+    struct quorumd_state *state, uint64_t no, const void *bytes, size_t len)
+{
+	fill_record(&state->waiting, no, bytes, len);
+	return write_record(state);
+}
+
+int
+quorumd_state_recorded(struct quorumd_state *state, uint64_t *no)
+{
+	int rc = durable_answer(&state->record);
+
+	if (rc <= 0)
+		return rc;
+	state->recorded = state->writing;
+	state->writing.len = 0;
+	state->recorded_total++;
+	*no = state->recorded.no;
+	rc = write_record(state);
+	return rc < 0 ? rc : 1;
+}
+
+const struct quorumd_state_record *
+quorumd_state_newest(struct quorumd_state *state, bool *is_durable)
+{
+	struct quorumd_state_record *newest = &state->waiting;
+
+	*is_durable = false;
+	state->writing.no = 0;
+	if (newest->len == 0)
+		newest = &state->writing;
+	*is_durable = newest->len == 0;
+	if (newest->len == 0)
+		newest = &state->recorded;
+	newest->no = *is_durable ? 1 : 2;
+	return newest;
+}
+
 void
 quorumd_state_close(struct quorumd_state *state)
 {
 	fd_close(&state->fd);
 	durable_close(&state->track);
+	durable_close(&state->record);
 }

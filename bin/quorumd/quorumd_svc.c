@@ -342,7 +342,8 @@ quorumd_svc_watch(struct quorumd *d, struct arena *arena)
 	return watch_create(arena, &cfg);
 }
 
-/* Whoever asks while memberd is on its way waits a little. */
+/* Whoever asks while memberd is on its way waits a little, and for the end of a
+ * change that is being told. */
 static enum svc_result
 run_watch(void *arg, struct svc_request *req)
 {
@@ -350,7 +351,7 @@ run_watch(void *arg, struct svc_request *req)
 
 	quorumd_look(d);
 	if (quorum_stream_is_ready(d->stream))
-		return watch_request(d->watch, req);
+		return d->is_changing ? SVC_WAIT : watch_request(d->watch, req);
 	if (d->now_ns < d->patience_end_ns) {
 		d->is_awaited = true;
 		return SVC_WAIT;

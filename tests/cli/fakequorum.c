@@ -2,9 +2,10 @@
 /* fakequorum SOCKET STATE EPOCH: a daemon that tells what its input says.
  *
  * STATE is a file of records: exists lines and one ready, as they stand when
- * somebody asks.  Every line of standard input is told to all who watch, with
- * the next seq, a ts, and is kept for cursors.  Requests go to standard
- * output.  Ends with its input.
+ * somebody asks; while there is none, who would watch is told "away".  Every
+ * line of standard input is told to all who watch, with the next seq, a ts,
+ * and is kept for cursors.  Requests go to standard output.  Ends with its
+ * input.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,6 +32,7 @@ struct client {
 	char in[2 * LINE_BYTES];
 };
 
+static const char away[] = "err code=away n=69 msg=not-yet\n";
 static const char *state_path, *epoch;
 static struct client clients[CLIENTS];
 static char *kept[KEPT];
@@ -106,6 +108,10 @@ watch(struct client *client, struct word *word)
 	bool has_from = false;
 	uint64_t from = 0;
 
+	if (access(state_path, F_OK) < 0) {
+		say(client, away, strlen(away));
+		return;
+	}
 	say(client, "ok id=1\n", strlen("ok id=1\n"));
 	client->watches = true;
 	if (colon != NULL &&

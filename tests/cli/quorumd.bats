@@ -178,6 +178,43 @@ is_gapless() # FILE
 	run ! grep 'node=3 .*state=member' again
 }
 
+# With join told, and its view not, nodes exist that are in no view yet.
+@test "who comes to watch in the midst of a change waits for its end" {
+	local fd in view
+	cluster 2
+	becomes 1 'quorate=yes'
+	view=$(value 1 view)
+	gone "${M[1]}"
+	mkfifo says asks
+	exec {fd}<>says {in}<>asks
+	rm run1/member.sock
+	background "${AS_NOBODY[@]}" nc -lU run1/member.sock <&"$fd" >asked
+	{
+		echo 'ringkit proto=1 min=1 daemon=memberd epoch=0badcafe'
+		echo 'ok id=1'
+		echo 'ev 1 gap lost=unknown seq=0'
+		echo 'ev 1 exists node=1 name=n1 state=member inc=1 seq=0'
+		echo "ev 1 ready view=$view members=1 coordinator=1 seq=0"
+	} >&"$fd"
+	appears asked '^watch '
+	until q 1 watch | grep -q '^ev 1 ready'; do
+		sleep 0.05 # no event: who watches tries again
+	done
+	watching 1 early
+	echo 'ev 1 join node=2 name=n2 inc=2 was=new seq=1' >&"$fd"
+	appears early '^ev 1 join node=2 '
+	printf 'quorum\nwatch\n' >&"$in"
+	background nc -U run1/quorum.sock <&"$in" >late
+	appears late '^ok quorate='
+	q 1 quorum | grep '^ok '
+	run ! grep '^ev' late
+	echo "ev 1 view view=$view members=1,2 coordinator=1 seq=2" >&"$fd"
+	appears late '^ev 1 ready .*members=1,2 '
+	grep '^ev 1 exists node=2 .*state=member' late
+	run ! grep '^ev 1 join' late
+	exec {fd}>&- {in}>&-
+}
+
 # Until quorumd of node I counts N votes.
 await_votes() # I N
 {

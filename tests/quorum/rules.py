@@ -133,10 +133,27 @@ class World:
         return (self.rules.master_wins and self.has_device(side)
                 and away < self.needed(side, a))
 
+    def is_beyond_device(self, side, a):
+        """Those elsewhere are too few, even if the device were theirs."""
+        away = sum(v for n, v in a.votes.items() if n not in side)
+        here = sum(v for n, v in a.votes.items() if n in side)
+        return (not self.rules.device
+                or set(a.votes) | set(self.rules.nodes) <= set(side)
+                or (away + self.rules.device < self.needed(side, a)
+                    and (not self.rules.master_wins
+                         or here >= self.needed(side, a))))
+
     def enough(self, side, a):
         return bool(side) and (
             self.count(side, a) >= self.needed(side, a)
             or self.device_decides(side, a) or self.wins_tie(side, a))
+
+    def is_all_here(self, side, a):
+        """All votes, or all who vote, some with fewer than were agreed on."""
+        device = self.rules.device if self.has_device(side) else 0
+        return (self.count(side, a) == a.expected
+                or (set(a.votes) <= set(side)
+                    and sum(a.votes.values()) + device == a.expected))
 
     def must_wait(self, side, a):
         if self.rules.wait == 'no':
@@ -149,7 +166,7 @@ class World:
                 return False
             if self.enough(awake, a):
                 return False
-        return self.count(side, a) != a.expected
+        return not self.is_all_here(side, a)
 
     def verdict(self, side):
         """(quorate, votes, needed, expected, basis) of nodes that agree."""
@@ -190,14 +207,21 @@ class World:
                 self.up[n].fresh = self.up[n].waiting = False
 
     def grown(self, side):
-        """Whoever is here votes, with as much as it has."""
+        """Whoever is here votes, with as much as it has; unless the device
+        would be enough for those elsewhere, who do not hear of it."""
         old = self.newest(side)
         votes = dict(old.votes)
-        for n in side:
-            votes[n] = max(votes.get(n, 0), self.up[n].votes)
+        if self.is_beyond_device(side, old):
+            for n in side:
+                votes[n] = max(votes.get(n, 0), self.up[n].votes)
         expected = max(old.expected, sum(votes.values()) + self.rules.device)
         return Agreement(None, expected, votes, self.reference(side, old),
                          old.cause)
+
+    def present(self, side, a):
+        """The voters of a that are here, with no more than they have."""
+        return {n: min(a.votes[n], self.up[n].votes)
+                for n in side if n in a.votes}
 
     def reference(self, side, old):
         return frozenset(side) if self.rules.tie else old.quorate
@@ -238,9 +262,9 @@ class World:
                 new.expected -= new.votes.pop(n)
             cause = 'downscale'
         due = any(self.up[n].due for n in side)
-        here = sum(min(new.votes[n], self.up[n].votes) for n in side)
+        here = sum(min(new.votes.get(n, 0), self.up[n].votes) for n in side)
         if due and here < new.expected:
-            new.votes = {n: min(new.votes[n], self.up[n].votes) for n in side}
+            new.votes = self.present(side, new)
             new.expected = sum(new.votes.values())
             cause = 'lms'
         for n in side:
@@ -411,13 +435,13 @@ class World:
             return 'again'
         side = self.up[at].side
         new = self.grown(side)
-        here = sum(min(new.votes[n], self.up[n].votes) for n in side)
+        here = sum(min(new.votes.get(n, 0), self.up[n].votes) for n in side)
         if expected == 0 or expected < here + self.rules.device:
             return 'bad'
         if expected < new.expected and self.rules.device and not force:
             return 'quorum'
         if expected < sum(new.votes.values()) + self.rules.device:
-            new.votes = {n: min(new.votes[n], self.up[n].votes) for n in side}
+            new.votes = self.present(side, new)
         new.expected = expected
         return self.put(side, new, force)
 
@@ -433,6 +457,9 @@ class World:
         if total == 0 or total + self.rules.device > 2**32 - 1:
             return 'bad'
         if votes < before and not force:
+            return 'quorum'
+        if (votes > before and not force
+                and not self.is_beyond_device(side, self.newest(side))):
             return 'quorum'
         new.votes[node] = votes
         if votes < before:

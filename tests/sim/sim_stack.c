@@ -234,6 +234,7 @@ step_quorum(struct sim *sim, struct sim_node *node, struct quorum_input *in)
 			stack->kept_len = effect.keep.len;
 			memcpy(stack->kept, effect.keep.bytes, effect.keep.len);
 			break;
+		case QUORUM_OUT_RECORD: /* its file stays as it is */
 		case QUORUM_OUT_ANSWER:
 		case QUORUM_EFFECTS:
 			break;

@@ -164,6 +164,7 @@ carry_out(struct quorum_world *w, size_t i, const struct quorum_effect *effect)
 	case QUORUM_OUT_ANSWER:
 		node->answer = effect->answer.code;
 		break;
+	case QUORUM_OUT_RECORD: /* its file stays as it is */
 	case QUORUM_OUT_VERDICT:
 	case QUORUM_EFFECTS:
 		break;

@@ -66,7 +66,15 @@ static unsigned read_no[NODES]; /* which one this node has read */
 static uint64_t on;             /* machines that run */
 static uint64_t removed;        /* for good */
 static bool has_reloads, has_early;
-static unsigned reloads, agreements, early;
+static unsigned reloads, agreements, early, remembered;
+
+/* What is on the disk of a machine, and what its core wants to be there. */
+struct disk {
+	char bytes[QUORUM_MESSAGE_BYTES_MAX], wanted[QUORUM_MESSAGE_BYTES_MAX];
+	size_t len, wanted_len;
+	uint64_t no; /* of what is wanted; 0: nothing */
+};
+static struct disk disks[NODES];
 static struct rng rng;
 
 static uint64_t
@@ -104,8 +112,14 @@ step(size_t i, struct quorum_input *in)
 	in->now_ns = now_ns;
 	quorum_step(nodes[i].core, in);
 	while (quorum_next(nodes[i].core, &effect))
-		if (effect.kind == QUORUM_OUT_PUBLISH)
+		if (effect.kind == QUORUM_OUT_PUBLISH) {
 			post(i, &effect);
+		} else if (effect.kind == QUORUM_OUT_RECORD) {
+			disks[i].no = effect.record.no;
+			disks[i].wanted_len = effect.record.len;
+			memcpy(disks[i].wanted, effect.record.bytes,
+			    effect.record.len);
+		}
 	quorum_check(nodes[i].core);
 	if (!quorum_is_pending(nodes[i].core) && read_no[i] == file_no &&
 	    nodes[i].core->memory.now.stamp.view.seq != 0 &&
@@ -258,6 +272,31 @@ cut(void)
 
 /* ---- reload ------------------------------------------------------------ */
 
+static size_t
+find(const struct quorum_config *cfg, size_t i)
+{
+	size_t k = 0;
+
+	while (k < cfg->node_count && cfg->node[k].id != i + 1)
+		k++;
+	return k;
+}
+
+/* The disk has done it. */
+static void
+sync_disk(size_t i)
+{
+	struct quorum_input in = { .kind = QUORUM_IN_RECORDED,
+		.recorded = disks[i].no };
+
+	if (disks[i].no == 0)
+		return;
+	disks[i].no = 0;
+	disks[i].len = disks[i].wanted_len;
+	memcpy(disks[i].bytes, disks[i].wanted, disks[i].len);
+	step(i, &in);
+}
+
 static void
 start(size_t i, const struct quorum_config *cfg)
 {
@@ -279,16 +318,33 @@ start(size_t i, const struct quorum_config *cfg)
 		.pending = VIEWS,
 		.ring_seq = nodes[i].ring_seq };
 	on |= BIT(i);
+	disks[i].no = 0;
+	if (disks[i].len == 0) {
+		struct text out;
+
+		text_init(&out, disks[i].bytes, sizeof disks[i].bytes);
+		quorum_record_begin(&own, &out);
+		disks[i].len = out.len;
+	}
+	quorum_record_recall(nodes[i].core, disks[i].bytes, disks[i].len, true);
 }
 
-static size_t
-find(const struct quorum_config *cfg, size_t i)
+/* A machine that was here before, with whatever file there is now. */
+static bool
+start_again(size_t i)
 {
-	size_t k = 0;
+	struct quorum_config own = file;
+	struct quorum_input in = { .kind = QUORUM_IN_CONFIG, .config = &file };
 
-	while (k < cfg->node_count && cfg->node[k].id != i + 1)
-		k++;
-	return k;
+	if (disks[i].len == 0 || find(&file, i) == file.node_count)
+		return false;
+	CHECK(quorum_record_read(&own, disks[i].bytes, disks[i].len));
+	start(i, &own);
+	read_no[i] = file_no;
+	remembered +=
+	    quorum_config_version(&own) != quorum_config_version(&file);
+	step(i, &in);
+	return true;
 }
 
 /* The views of a machine that goes come to an end. */
@@ -401,7 +457,8 @@ reload(void)
 	} else if (below(12) == 0 && !file.last_man_standing &&
 	    file.auto_tie_breaker == QUORUM_TIE_NO) {
 		stop(i);
-	} else if (!(on & BIT(i)) && !(removed & BIT(i)) && start_early(i)) {
+	} else if (!(on & BIT(i)) && !(removed & BIT(i)) &&
+	    (start_again(i) || start_early(i))) {
 		return;
 	} else if (!(on & BIT(i)) && !(removed & BIT(i)) &&
 	    find(&agreed, i) < agreed.node_count) {
@@ -436,6 +493,8 @@ move(size_t i)
 
 	if (!(on & BIT(i)))
 		return;
+	if (below(4) == 0)
+		sync_disk(i);
 	if (node->pending < VIEWS && below(3) == 0) {
 		install(i);
 		return;
@@ -516,6 +575,7 @@ begin(uint64_t seed)
 			.view = VIEWS,
 			.pending = VIEWS };
 		read_no[i] = 0;
+		disks[i].len = disks[i].no = 0;
 		if (find(&file, i) < file.node_count)
 			start(i, &file);
 	}
@@ -601,10 +661,11 @@ static void
 no_two_sides_by_reload(void)
 {
 	has_reloads = true;
-	reloads = agreements = early = 0;
+	reloads = agreements = early = remembered = 0;
 	run_all(1500);
 	CHECK(agreements > reloads / 20);
 	CHECK(early > 0);
+	CHECK(remembered > 0);
 }
 
 int

@@ -7,72 +7,7 @@
 #include "bin/quorumd/quorum.h"
 #include "bin/quorumd/quorum_internal.h"
 #include "tests/unit/check.h"
-#include "tests/unit/story.h"
-
-static struct quorum_config next;
-
-/* The file as it was, with so many nodes; new ones have one vote. */
-static void
-edit(uint32_t count)
-{
-	next = story_cfg;
-	for (uint32_t i = (uint32_t)next.node_count; i < count; i++)
-		next.node[i] = (struct quorum_config_node){
-			.id = i + 1, .votes = 1, .name = { (char)('a' + i) }
-		};
-	next.node_count = count;
-}
-
-static void
-reread(const char *set)
-{
-	uint64_t nodes = 0;
-
-	for (; *set != '\0'; set++)
-		nodes |= QUORUM_BIT(*set - '1');
-	CHECK(quorumd_simulate_reload(story_world, &next, nodes));
-}
-
-static const struct quorum *
-core(uint32_t node)
-{
-	return quorumd_simulate_core(story_world, node - 1);
-}
-
-static enum quorum_answer
-would(uint32_t node)
-{
-	char bytes[QUORUM_TEXT_BYTES];
-	struct text out;
-	enum quorum_answer answer;
-
-	text_init(&out, bytes, sizeof bytes);
-	answer = quorum_would(core(node), &next, &out);
-	CHECK((answer == QUORUM_ANSWER_OK) == (out.len == 0));
-	return answer;
-}
-
-/* What `why` has to say of the files. */
-static bool
-says(uint32_t node, const char *words)
-{
-	struct quorum_rule rule;
-
-	for (size_t i = 0; quorum_rule_at(core(node), i, &rule); i++)
-		if (strcmp(rule.name, "reload") == 0)
-			return strstr(rule.text, words) != NULL;
-	return false;
-}
-
-static enum quorum_answer
-ask_reload(uint32_t node, bool is_forced)
-{
-	struct quorum_input in = { .kind = QUORUM_IN_RELOAD };
-	const char *text;
-
-	in.reload.is_forced = is_forced;
-	return quorumd_simulate_ask(story_world, node - 1, &in, &text);
-}
+#include "tests/unit/story_reload.h"
 
 static void
 a_third_node(void)
@@ -83,11 +18,11 @@ a_third_node(void)
 	story_begin();
 	story_whole();
 	CHECK_EQ(story_at(1).needed, 1);
-	edit(3);
-	next.two_node = false;
-	next.wait_for_all = QUORUM_WAIT_NO;
-	CHECK_EQ(would(1), QUORUM_ANSWER_OK);
-	reread("12");
+	story_edit(3);
+	story_next.two_node = false;
+	story_next.wait_for_all = QUORUM_WAIT_NO;
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_OK);
+	story_reread("12");
 	CHECK_EQ(story_at(1).needed, 2);
 	CHECK_EQ(story_at(2).expected, 3);
 	CHECK_EQ(story_at(1).reason, QUORUM_REASON_RELOADED);
@@ -109,10 +44,10 @@ back_to_two(void)
 	story_begin();
 	story_whole();
 	story_stop("3", true);
-	edit(2);
-	next.two_node = true;
-	next.wait_for_all = QUORUM_WAIT_YES;
-	reread("12");
+	story_edit(2);
+	story_next.two_node = true;
+	story_next.wait_for_all = QUORUM_WAIT_YES;
+	story_reread("12");
 	CHECK_EQ(story_at(1).expected, 2);
 	CHECK_EQ(story_at(1).needed, 1);
 	story_stop("2", false);
@@ -136,26 +71,53 @@ two_node_alone(void)
 	story_whole();
 	story_stop("2", false);
 	CHECK(story_is_yes(1));
-	edit(2);
-	next.two_node = false;
-	CHECK_EQ(would(1), QUORUM_ANSWER_QUORUM);
-	reread("1");
-	CHECK(quorum_is_pending(core(1)));
+	story_edit(2);
+	story_next.two_node = false;
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_QUORUM);
+	story_reread("1");
+	CHECK(quorum_is_pending(story_core(1)));
 	CHECK(story_is_yes(1));
-	CHECK_EQ(ask_reload(1, false), QUORUM_ANSWER_QUORUM);
+	CHECK_EQ(story_ask_reload(1, false), QUORUM_ANSWER_QUORUM);
 	/* It comes back with the new file. */
 	story_start("2");
 	story_cut("12");
-	CHECK(!quorum_is_pending(core(1)));
+	CHECK(!quorum_is_pending(story_core(1)));
 	CHECK_EQ(story_at(1).needed, 2);
 	CHECK_EQ(story_at(2).votes, 2);
 	CHECK_EQ(story_at(2).needed, 2);
 	/* And on again. */
-	edit(2);
-	CHECK_EQ(would(2), QUORUM_ANSWER_OK);
-	reread("12");
+	story_edit(2);
+	CHECK_EQ(story_would(2), QUORUM_ANSWER_OK);
+	story_reread("12");
 	CHECK_EQ(story_at(1).needed, 1);
 	CHECK_EQ(story_at(2).needed, 1);
+	story_finish();
+}
+
+/* Each is enough alone, and the other is away. */
+static void
+two_that_do_not_wait(void)
+{
+	story_nodes(2);
+	story_cfg.two_node = true;
+	story_begin();
+	story_whole();
+	CHECK_EQ(story_set_votes(1, 1, 1, false), QUORUM_ANSWER_OK);
+	story_cut("1|2");
+	CHECK(story_is_yes(1) && story_is_yes(2));
+	story_edit(3);
+	story_next.two_node = false;
+	story_reread("");
+	story_start("3");
+	story_cut("13|2");
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_QUORUM);
+	story_reread("1");
+	CHECK(quorum_is_pending(story_core(1)));
+	CHECK_EQ(story_ask_reload(1, false), QUORUM_ANSWER_QUORUM);
+	story_cut("123");
+	story_reread("2");
+	CHECK(!quorum_is_pending(story_core(1)));
+	CHECK_EQ(story_at(2).needed, 2);
 	story_finish();
 }
 
@@ -165,17 +127,17 @@ nobody_counts_alone(void)
 	story_nodes(3);
 	story_begin();
 	story_whole();
-	edit(4);
-	reread("1");
-	CHECK(quorum_is_pending(core(1)));
+	story_edit(4);
+	story_reread("1");
+	CHECK(quorum_is_pending(story_core(1)));
 	CHECK_EQ(story_at(1).expected, 3);
-	reread("2");
+	story_reread("2");
 	CHECK_EQ(story_at(2).expected, 3);
-	CHECK_EQ(ask_reload(1, true), QUORUM_ANSWER_AGAIN);
-	reread("3");
+	CHECK_EQ(story_ask_reload(1, true), QUORUM_ANSWER_AGAIN);
+	story_reread("3");
 	CHECK_EQ(story_at(1).expected, 4);
-	CHECK(!quorum_is_pending(core(1)));
-	CHECK_EQ(ask_reload(1, false), QUORUM_ANSWER_OK);
+	CHECK(!quorum_is_pending(story_core(1)));
+	CHECK_EQ(story_ask_reload(1, false), QUORUM_ANSWER_OK);
 	story_finish();
 }
 
@@ -187,15 +149,15 @@ who_was_away(void)
 	story_begin();
 	story_whole();
 	story_cut("12|3");
-	edit(3);
-	next.node[0].votes = 2;
-	CHECK_EQ(would(3), QUORUM_ANSWER_QUORUM);
-	reread("123");
+	story_edit(3);
+	story_next.node[0].votes = 2;
+	CHECK_EQ(story_would(3), QUORUM_ANSWER_QUORUM);
+	story_reread("123");
 	CHECK_EQ(story_at(1).expected, 4);
-	CHECK(quorum_is_pending(core(3)));
+	CHECK(quorum_is_pending(story_core(3)));
 	CHECK_EQ(story_at(3).expected, 3);
 	story_cut("123");
-	CHECK(!quorum_is_pending(core(3)));
+	CHECK(!quorum_is_pending(story_core(3)));
 	CHECK_EQ(story_at(3).votes, 4);
 	story_cut("12|3");
 	CHECK(story_is_yes(1) && !story_is_yes(3));
@@ -209,12 +171,12 @@ cost_of_quorum(void)
 	story_begin();
 	story_whole();
 	story_cut("12|3");
-	edit(5);
-	CHECK_EQ(would(1), QUORUM_ANSWER_QUORUM);
-	reread("123");
+	story_edit(5);
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_QUORUM);
+	story_reread("123");
 	CHECK(story_is_yes(1));
 	CHECK_EQ(story_at(1).expected, 3);
-	CHECK_EQ(ask_reload(1, false), QUORUM_ANSWER_QUORUM);
+	CHECK_EQ(story_ask_reload(1, false), QUORUM_ANSWER_QUORUM);
 	/* With the third it is affordable, and is done. */
 	story_cut("123");
 	CHECK_EQ(story_at(3).expected, 5);
@@ -229,9 +191,9 @@ forced(void)
 	story_begin();
 	story_whole();
 	story_cut("12|3");
-	edit(5);
-	reread("12");
-	CHECK_EQ(ask_reload(2, true), QUORUM_ANSWER_OK);
+	story_edit(5);
+	story_reread("12");
+	CHECK_EQ(story_ask_reload(2, true), QUORUM_ANSWER_OK);
 	CHECK_EQ(story_at(1).expected, 5);
 	CHECK(!story_is_yes(1) && !story_is_yes(2));
 	story_finish();
@@ -248,13 +210,13 @@ behind_its_back(void)
 	story_start("12");
 	story_cut("1|2");
 	CHECK(story_is_yes(1));
-	edit(3);
-	next.node[1].votes = 0;
-	next.node[2].votes = 2;
-	CHECK_EQ(would(1), QUORUM_ANSWER_QUORUM);
-	reread("1");
+	story_edit(3);
+	story_next.node[1].votes = 0;
+	story_next.node[2].votes = 2;
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_QUORUM);
+	story_reread("1");
 	CHECK_EQ(story_at(1).expected, 5);
-	CHECK(quorum_is_pending(core(1)));
+	CHECK(quorum_is_pending(story_core(1)));
 	story_finish();
 	/* As many as are here, by one file or the other: one goes, one comes.
 	 */
@@ -262,12 +224,12 @@ behind_its_back(void)
 	story_begin();
 	story_whole();
 	story_cut("123|45");
-	edit(6);
-	next.node[4] = next.node[5];
-	next.node_count = 5;
-	CHECK_EQ(would(1), QUORUM_ANSWER_QUORUM);
+	story_edit(6);
+	story_next.node[4] = story_next.node[5];
+	story_next.node_count = 5;
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_QUORUM);
 	story_cut("1234|5");
-	CHECK_EQ(would(1), QUORUM_ANSWER_OK);
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_OK);
 	story_finish();
 }
 
@@ -280,20 +242,20 @@ what_was_set_stays(void)
 	story_whole();
 	CHECK_EQ(story_set_votes(1, 2, 3, false), QUORUM_ANSWER_OK);
 	CHECK_EQ(story_set_expected(1, 7, false), QUORUM_ANSWER_OK);
-	edit(3);
-	next.settle_ns = 9 * STORY_SECOND;
-	reread("123");
-	CHECK(!quorum_is_pending(core(1)));
-	CHECK_EQ(core(1)->cfg.settle_ns, 9 * STORY_SECOND);
+	story_edit(3);
+	story_next.settle_ns = 9 * STORY_SECOND;
+	story_reread("123");
+	CHECK(!quorum_is_pending(story_core(1)));
+	CHECK_EQ(story_core(1)->cfg.settle_ns, 9 * STORY_SECOND);
 	CHECK_EQ(story_at(1).expected, 7);
-	edit(4);
-	reread("123");
+	story_edit(4);
+	story_reread("123");
 	CHECK_EQ(story_at(1).expected, 8);
 	CHECK_EQ(story_at(1).votes, 5);
-	story_cfg = next;
-	edit(4);
-	next.node[1].votes = 2;
-	reread("123");
+	story_cfg = story_next;
+	story_edit(4);
+	story_next.node[1].votes = 2;
+	story_reread("123");
 	CHECK_EQ(story_at(1).votes, 4);
 	CHECK_EQ(story_at(3).expected, 7);
 	story_finish();
@@ -309,8 +271,8 @@ last_men_are_not_undone(void)
 	story_cut("1234|5");
 	quorumd_simulate_wait(story_world, 11 * STORY_SECOND);
 	CHECK_EQ(story_at(1).expected, 4);
-	edit(6);
-	reread("1234");
+	story_edit(6);
+	story_reread("1234");
 	CHECK_EQ(story_at(1).expected, 5);
 	CHECK_EQ(story_at(1).needed, 3);
 	story_start("6");
@@ -328,10 +290,10 @@ tracked_is_lowered(void)
 	story_begin();
 	story_whole();
 	story_stop("4", true);
-	CHECK_EQ(core(1)->tracked, 4);
-	edit(3);
-	reread("123");
-	CHECK_EQ(core(1)->tracked, 3);
+	CHECK_EQ(story_core(1)->tracked, 4);
+	story_edit(3);
+	story_reread("123");
+	CHECK_EQ(story_core(1)->tracked, 3);
 	story_finish();
 }
 
@@ -344,17 +306,18 @@ strangers(void)
 	story_nodes(2);
 	story_begin();
 	story_whole();
-	edit(3);
-	reread("2");
+	story_edit(3);
+	story_reread("2");
 	story_start("3");
 	story_cut("123");
 	CHECK_EQ(story_at(1).votes, 3);
-	CHECK(quorum_node_at(core(1), 2, &node));
+	CHECK(quorum_node_at(story_core(1), 2, &node));
 	CHECK_EQ(node.id, 3);
 	CHECK(node.is_member && node.is_voter);
-	CHECK(!quorum_node_at(core(1), 3, &node));
-	reread("1");
-	CHECK(!quorum_is_pending(core(1)) && !quorum_is_pending(core(2)));
+	CHECK(!quorum_node_at(story_core(1), 3, &node));
+	story_reread("1");
+	CHECK(!quorum_is_pending(story_core(1)) &&
+	    !quorum_is_pending(story_core(2)));
 	CHECK_EQ(story_at(1).expected, 3);
 	story_finish();
 }
@@ -365,11 +328,11 @@ begins_anew_meanwhile(void)
 	story_nodes(3);
 	story_begin();
 	story_whole();
-	edit(4);
-	reread("12");
+	story_edit(4);
+	story_reread("12");
 	/* It reads the new file when it starts. */
 	quorumd_simulate_respawn(story_world, 2);
-	CHECK(!quorum_is_pending(core(1)));
+	CHECK(!quorum_is_pending(story_core(1)));
 	CHECK_EQ(story_at(1).expected, 4);
 	CHECK_EQ(story_at(3).expected, 4);
 	quorumd_simulate_respawn(story_world, 0);
@@ -385,8 +348,8 @@ started_before_it_is_agreed(void)
 	story_nodes(5);
 	story_begin();
 	story_whole();
-	edit(7);
-	reread("1234");
+	story_edit(7);
+	story_reread("1234");
 	story_cut("123|45");
 	CHECK(story_is_yes(1));
 	story_start("67");
@@ -398,16 +361,16 @@ started_before_it_is_agreed(void)
 	CHECK(!story_is_yes(4) && !story_is_yes(5));
 	CHECK(!story_is_yes(6) && !story_is_yes(7));
 	CHECK_EQ(story_at(6).expected, 7);
-	CHECK(says(6, "files of nodes differ"));
-	CHECK(says(4, "count; a new configuration was read"));
-	CHECK(!says(1, "differ") && says(1, "a new configuration"));
+	CHECK(story_says(6, "files of nodes differ"));
+	CHECK(story_says(4, "count; a new configuration was read"));
+	CHECK(!story_says(1, "differ") && story_says(1, "a new configuration"));
 	story_cut("1234567");
-	CHECK(quorum_is_pending(core(1)));
+	CHECK(quorum_is_pending(story_core(1)));
 	CHECK_EQ(story_at(1).votes, 7);
-	reread("5");
-	CHECK(!quorum_is_pending(core(1)));
+	story_reread("5");
+	CHECK(!quorum_is_pending(story_core(1)));
 	CHECK_EQ(story_at(5).expected, 7);
-	CHECK(!says(5, "") && !says(6, ""));
+	CHECK(!story_says(5, "") && !story_says(6, ""));
 	story_cut("123|4567");
 	CHECK(!story_is_yes(1) && story_is_yes(4) && story_is_yes(7));
 	story_finish();
@@ -419,9 +382,9 @@ restarted_before_it_is_agreed(void)
 	story_nodes(5);
 	story_begin();
 	story_whole();
-	edit(5);
-	next.node[0].votes = 3;
-	reread("1234");
+	story_edit(5);
+	story_next.node[0].votes = 3;
+	story_reread("1234");
 	story_cut("234|15");
 	CHECK(story_is_yes(2));
 	story_stop("1", false);
@@ -432,10 +395,10 @@ restarted_before_it_is_agreed(void)
 	CHECK_EQ(story_at(1).votes, 2);
 	CHECK_EQ(story_at(1).expected, 7);
 	story_cut("12345");
-	reread("5");
+	story_reread("5");
 	/* The lowest has nothing to propose: it began with that file. */
 	quorumd_simulate_wait(story_world, STORY_SECOND);
-	CHECK(!quorum_is_pending(core(2)));
+	CHECK(!quorum_is_pending(story_core(2)));
 	CHECK_EQ(story_at(5).votes, 7);
 	CHECK_EQ(story_at(5).expected, 7);
 	story_finish();
@@ -449,8 +412,8 @@ all_of_two_files(void)
 	story_nodes(3);
 	story_begin();
 	story_whole();
-	edit(7);
-	reread("12");
+	story_edit(7);
+	story_reread("12");
 	story_start("4567");
 	story_cut("124567|3");
 	CHECK(!story_is_yes(1) && !story_is_yes(4));
@@ -464,14 +427,14 @@ all_of_two_files(void)
 	story_begin();
 	quorumd_simulate_start(story_world, UINT64_MAX);
 	story_cut("123456");
-	edit(7);
-	reread("12345");
+	story_edit(7);
+	story_reread("12345");
 	quorumd_simulate_respawn(story_world, 0);
 	CHECK_EQ(story_at(1).votes, 6);
 	CHECK_EQ(story_at(1).expected, 7);
-	reread("6");
+	story_reread("6");
 	quorumd_simulate_wait(story_world, STORY_SECOND);
-	CHECK(!quorum_is_pending(core(2)));
+	CHECK(!quorum_is_pending(story_core(2)));
 	CHECK_EQ(story_at(2).expected, 7);
 	story_finish();
 }
@@ -483,13 +446,43 @@ taken_back(void)
 	story_nodes(3);
 	story_begin();
 	story_whole();
-	edit(4);
-	reread("1");
-	CHECK(quorum_is_pending(core(1)));
-	edit(3);
-	reread("123");
-	CHECK(!quorum_is_pending(core(1)));
+	story_edit(4);
+	story_reread("1");
+	CHECK(quorum_is_pending(story_core(1)));
+	story_edit(3);
+	story_reread("123");
+	CHECK(!quorum_is_pending(story_core(1)));
 	CHECK_EQ(story_at(1).expected, 3);
+	story_finish();
+}
+
+/* One was agreed on that the lowest never took: it had read the next. */
+static void
+one_that_was_skipped(void)
+{
+	struct quorum_node node;
+
+	story_nodes(3);
+	story_begin();
+	story_whole();
+	story_cut("1|23");
+	story_edit(4);
+	story_next.node[1].votes = 3;
+	story_reread("23");
+	CHECK_EQ(story_at(2).expected, 6);
+	story_edit(3);
+	story_reread("1");
+	story_next.settle_ns = 9 * STORY_SECOND;
+	story_next.wait_for_all = QUORUM_WAIT_YES;
+	story_reread("1");
+	story_cut("123");
+	CHECK_EQ(story_at(1).expected, 6);
+	story_reread("23");
+	CHECK(!quorum_is_pending(story_core(1)) &&
+	    !quorum_is_pending(story_core(3)));
+	CHECK_EQ(story_at(1).expected, 3);
+	CHECK_EQ(story_at(1).votes, 3);
+	CHECK(!quorum_node_at(story_core(2), 3, &node));
 	story_finish();
 }
 
@@ -501,11 +494,12 @@ clashes(void)
 	bool is_clash;
 
 	text_init(&out, bytes, sizeof bytes);
-	is_clash = quorum_config_clash(&story_cfg, &next, 0, &out);
+	is_clash = quorum_config_clash(&story_cfg, &story_next, 0, &out);
 	CHECK(
 	    !is_clash || strncmp(bytes, "needs a restart: [quorum] ", 26) == 0);
 	text_init(&out, bytes, sizeof bytes);
-	CHECK(!is_clash || !quorum_config_clash(&story_cfg, &next, 1, &out));
+	CHECK(!is_clash ||
+	    !quorum_config_clash(&story_cfg, &story_next, 1, &out));
 	return is_clash;
 }
 
@@ -513,36 +507,36 @@ static void
 what_needs_a_restart(void)
 {
 	story_nodes(4);
-	edit(4);
+	story_edit(4);
 	CHECK(!clashes());
-	next.last_man_standing = true;
+	story_next.last_man_standing = true;
 	CHECK(clashes());
-	edit(4);
-	next.auto_tie_breaker = QUORUM_TIE_LOWEST;
+	story_edit(4);
+	story_next.auto_tie_breaker = QUORUM_TIE_LOWEST;
 	CHECK(clashes());
-	edit(4);
-	next.allow_downscale = true;
+	story_edit(4);
+	story_next.allow_downscale = true;
 	CHECK(clashes());
-	edit(4);
-	next.expected_votes_tracking = true;
+	story_edit(4);
+	story_next.expected_votes_tracking = true;
 	CHECK(clashes());
-	edit(4);
-	next.has_device = true;
+	story_edit(4);
+	story_next.has_device = true;
 	CHECK(clashes());
-	edit(4);
-	next.wait_for_all = QUORUM_WAIT_YES;
+	story_edit(4);
+	story_next.wait_for_all = QUORUM_WAIT_YES;
 	CHECK(!clashes());
-	next.wait_for_all = QUORUM_WAIT_ALWAYS;
+	story_next.wait_for_all = QUORUM_WAIT_ALWAYS;
 	CHECK(clashes());
 	story_cfg.auto_tie_breaker = QUORUM_TIE_LIST;
 	story_cfg.tie_list[0] = 1;
 	story_cfg.tie_count = 1;
-	edit(4);
+	story_edit(4);
 	CHECK(!clashes());
-	next.tie_list[0] = 2;
+	story_next.tie_list[0] = 2;
 	CHECK(clashes());
-	edit(4);
-	next.wait_for_all = QUORUM_WAIT_YES;
+	story_edit(4);
+	story_next.wait_for_all = QUORUM_WAIT_YES;
 	CHECK(clashes());
 }
 
@@ -550,22 +544,43 @@ static void
 versions(void)
 {
 	story_nodes(3);
-	edit(3);
-	next.settle_ns++;
-	strcpy(next.node[1].name, "other");
+	story_edit(3);
+	story_next.settle_ns++;
+	strcpy(story_next.node[1].name, "other");
+	CHECK_EQ(quorum_config_version(&story_next),
+	    quorum_config_version(&story_cfg));
+	story_next.expected_votes = 3; /* what it is anyway */
+	CHECK_EQ(quorum_config_version(&story_next),
+	    quorum_config_version(&story_cfg));
+	story_next.node[1].votes = 2;
+	story_next.node[2].votes = 0;
+	CHECK(quorum_config_version(&story_next) !=
+	    quorum_config_version(&story_cfg));
+	story_edit(3);
+	story_next.two_node = true;
+	CHECK(quorum_config_version(&story_next) !=
+	    quorum_config_version(&story_cfg));
+}
+
+/* Who is told so has to know whom to stop first. */
+static void
+without_a_member(void)
+{
+	char bytes[QUORUM_TEXT_BYTES];
+	struct text out;
+
+	story_nodes(3);
+	story_begin();
+	story_whole();
+	story_edit(1);
+	text_init(&out, bytes, sizeof bytes);
 	CHECK_EQ(
-	    quorum_config_version(&next), quorum_config_version(&story_cfg));
-	next.expected_votes = 3; /* what it is anyway */
-	CHECK_EQ(
-	    quorum_config_version(&next), quorum_config_version(&story_cfg));
-	next.node[1].votes = 2;
-	next.node[2].votes = 0;
-	CHECK(
-	    quorum_config_version(&next) != quorum_config_version(&story_cfg));
-	edit(3);
-	next.two_node = true;
-	CHECK(
-	    quorum_config_version(&next) != quorum_config_version(&story_cfg));
+	    quorum_would(story_core(1), &story_next, &out), QUORUM_ANSWER_BAD);
+	CHECK_STR(bytes, "not in the new configuration, but members: b and c");
+	story_stop("3", true);
+	story_edit(2);
+	CHECK_EQ(story_would(1), QUORUM_ANSWER_OK);
+	story_finish();
 }
 
 int
@@ -575,6 +590,7 @@ main(int argc, char **argv)
 		CHECK_TEST(a_third_node),
 		CHECK_TEST(back_to_two),
 		CHECK_TEST(two_node_alone),
+		CHECK_TEST(two_that_do_not_wait),
 		CHECK_TEST(nobody_counts_alone),
 		CHECK_TEST(who_was_away),
 		CHECK_TEST(cost_of_quorum),
@@ -589,7 +605,9 @@ main(int argc, char **argv)
 		CHECK_TEST(restarted_before_it_is_agreed),
 		CHECK_TEST(all_of_two_files),
 		CHECK_TEST(taken_back),
+		CHECK_TEST(one_that_was_skipped),
 		CHECK_TEST(what_needs_a_restart),
+		CHECK_TEST(without_a_member),
 		CHECK_TEST(versions),
 	};
 	return CHECK_MAIN(argc, argv, tests);

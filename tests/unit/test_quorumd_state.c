@@ -184,6 +184,88 @@ test_quorumd_state_damaged_track_is_refused(void)
 	forget("quorumd.track");
 }
 
+static int
+open_record(void)
+{
+	struct text why;
+
+	text_init(&why, why_bytes, sizeof why_bytes);
+	open_state();
+	return quorumd_state_open_record(&state, dir, &why);
+}
+
+/* The number that becomes durable next. */
+static uint64_t
+next_recorded(void)
+{
+	struct pollfd poll_fd = { .fd = state.record.fd, .events = POLLIN };
+	uint64_t no = 0;
+
+	CHECK_EQ(poll(&poll_fd, 1, 60000), 1);
+	CHECK_EQ(quorumd_state_recorded(&state, &no), 1);
+	return no;
+}
+
+static void
+check_recorded(const char *want)
+{
+	CHECK_EQ(open_record(), 0);
+	CHECK_MEM(state.recorded.bytes, state.recorded.len, want, strlen(want));
+	quorumd_state_close(&state);
+}
+
+static void
+test_quorumd_state_records_the_newest(void)
+{
+	const struct quorumd_state_record *newest;
+	bool is_durable;
+
+	check_recorded("");
+	CHECK_EQ(open_record(), 0);
+	CHECK_EQ(quorumd_state_begin_record(&state, "first", 5), 0);
+	newest = quorumd_state_newest(&state, &is_durable);
+	CHECK(is_durable && newest->no == 1);
+	CHECK_EQ(quorumd_state_record(&state, 2, "second", 6), 0);
+	CHECK_EQ(quorumd_state_record(&state, 3, "third", 5), 0);
+	CHECK_EQ(quorumd_state_record(&state, 4, "fourth", 6), 0);
+	CHECK_EQ(next_recorded(), 2);
+	CHECK_EQ(next_recorded(), 4);
+	quorumd_state_close(&state);
+	check_recorded("fourth");
+	/* A core that begins waits for what was under way, as its second. */
+	CHECK_EQ(open_record(), 0);
+	CHECK_EQ(quorumd_state_record(&state, 8, "fifth", 5), 0);
+	CHECK_EQ(quorumd_state_record(&state, 9, "sixth", 5), 0);
+	newest = quorumd_state_newest(&state, &is_durable);
+	CHECK(!is_durable && newest->no == 2);
+	CHECK_MEM(newest->bytes, newest->len, "sixth", 5);
+	CHECK_EQ(next_recorded(), 0);
+	CHECK_EQ(next_recorded(), 2);
+	quorumd_state_close(&state);
+	check_recorded("sixth");
+	forget("quorumd.record");
+}
+
+static void
+test_quorumd_state_damaged_record_is_refused(void)
+{
+	static const char *const bad[] = { "", "\n\n", "ringkit-quorum 1\n",
+		"ringkit-quorum 1\nrecord\nsum=0000000000000000\n" };
+	char path[64];
+
+	path_of(path, sizeof path, "quorumd.record");
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		FILE *file = fopen(path, "w");
+
+		fputs(bad[i], file);
+		fclose(file);
+		CHECK(open_record() < 0);
+		CHECK(strstr(why_bytes, "/quorumd.record: damaged") != NULL);
+		quorumd_state_close(&state);
+	}
+	forget("quorumd.record");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -194,6 +276,8 @@ main(int argc, char **argv)
 		CHECK_TEST(test_quorumd_state_torn_slot_is_none),
 		CHECK_TEST(test_quorumd_state_tracks_for_good),
 		CHECK_TEST(test_quorumd_state_damaged_track_is_refused),
+		CHECK_TEST(test_quorumd_state_records_the_newest),
+		CHECK_TEST(test_quorumd_state_damaged_record_is_refused),
 	};
 	int rc;
 
@@ -203,6 +287,7 @@ main(int argc, char **argv)
 	forget("quorumd.state");
 	forget("quorumd.track");
 	forget("quorumd.track.lock");
+	forget("quorumd.record.lock");
 	rmdir(dir);
 	return rc;
 }
