@@ -40,10 +40,10 @@ put_words(struct out *out, struct word *word)
 	for (size_t i = 0; i < word->pair_count; i++) {
 		const struct word_pair *pair = word_at(word, i);
 		char name[32];
-		int n = snprintf(name, sizeof name, "%-14s", pair->key);
+		int n = snprintf(name, sizeof name, "%-15s ", pair->key);
 
 		out_put(out, name, (size_t)n < sizeof name ? (size_t)n : 31);
-		out_put_value(out, pair->value, pair->len);
+		out_put_plain(out, pair->value, pair->len);
 		out_put(out, "\n", 1);
 		out_end(out);
 	}
@@ -119,24 +119,38 @@ parse(const struct opt_program *program, int argc, char **argv, size_t max)
 		rc = cfgstore_operands_count(program, 0, max);
 	if (rc == 0)
 		rc = cfgstore_printer_check(
-		    program, given.is_json, given.fields);
+		    program, given.is_json, given.fields, NULL);
 	return rc;
 }
 
-/* Each operand is NAME=VALUE. */
-static int
-check_words(const struct opt_program *program)
+static bool
+is_limit(const char *word)
 {
-	static const char name[] = "abcdefghijklmnopqrstuvwxyz_";
+	static const char *const names[] = {
+		"keys=", "bytes=", "value=", "leases="
+	};
+	uint64_t size;
 
-	for (size_t i = 0; i < cfgstore_operands.count; i++) {
-		const char *word = cfgstore_operands.at[i];
-		size_t len = strspn(word, name);
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		size_t len = strlen(names[i]);
 
-		if (len == 0 || word[len] != '=')
-			return opt_usage(
-			    program, "%s: expected NAME=VALUE", word);
+		if (strncmp(word, names[i], len) == 0)
+			return parse_size(word + len, strlen(word + len),
+				   &size) == 0 &&
+			    size > 0;
 	}
+	return false;
+}
+
+static int
+check_limits(const struct opt_program *program)
+{
+	for (size_t i = 0; i < cfgstore_operands.count; i++)
+		if (!is_limit(cfgstore_operands.at[i]))
+			return opt_usage(program,
+			    "%s: expected keys=N, bytes=SIZE, value=SIZE or "
+			    "leases=N, at least 1",
+			    cfgstore_operands.at[i]);
 	return 0;
 }
 
@@ -337,7 +351,7 @@ cfgstore_limits(int argc, char **argv)
 	int rc = parse(&limits_program, argc, argv, SIZE_MAX);
 
 	if (rc == 0)
-		rc = check_words(&limits_program);
+		rc = check_limits(&limits_program);
 	return rc != 0 ? tool_opt_exit(rc)
 		       : ask_words("limits", cfgstore_operands.count > 0);
 }

@@ -151,8 +151,8 @@ cfgstore_edit(int argc, char **argv)
 		rc = cfgstore_operands_count(&program, 1, 1);
 	if (rc == 0)
 		rc = cfgstore_printer_check(&program,
-		    cfgstore_version_show.is_json,
-		    cfgstore_version_show.fields);
+		    cfgstore_version_show.is_json, cfgstore_version_show.fields,
+		    cfgstore_outcome);
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	cfgstore_link_open(&link);

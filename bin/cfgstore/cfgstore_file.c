@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bin/cfgstore/cfgstore_file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "libcommon/base/word.h"
 #include "libcommon/os/tool.h"
 
 #include "bin/cfgstore/cfgstore_bytes.h"
+#include "bin/cfgstore/cfgstore_write.h"
 
 /* More is no configuration. */
 enum { FILE_BYTES_MAX = 1 << 30 };
@@ -64,4 +66,18 @@ cfgstore_file_value(const struct cfgstore_file *file, struct word *word,
 	if (pair == NULL)
 		cfgstore_file_fail(file, strcat(strncat(what, key, 32), "="));
 	*out = (struct cfgstore_bytes){ .at = pair->value, .len = pair->len };
+}
+
+void
+cfgstore_file_key(const struct cfgstore_file *file, struct word *word,
+    const char *key, struct cfgstore_bytes *out)
+{
+	char what[64];
+
+	cfgstore_file_value(file, word, key, out);
+	if (out->len > 0 && out->len <= CFGSTORE_KEY_BYTES_MAX)
+		return;
+	snprintf(what, sizeof what, "a %s of %zu bytes, expected 1 to %d", key,
+	    out->len, CFGSTORE_KEY_BYTES_MAX);
+	cfgstore_file_fail(file, what);
 }

@@ -37,4 +37,8 @@ RK_NORETURN void cfgstore_file_fail(
 void cfgstore_file_value(const struct cfgstore_file *file, struct word *word,
     const char *key, struct cfgstore_bytes *out);
 
+/* The same, 1 to 512 bytes. */
+void cfgstore_file_key(const struct cfgstore_file *file, struct word *word,
+    const char *key, struct cfgstore_bytes *out);
+
 #endif

@@ -256,8 +256,9 @@ is_final(int rc)
 static enum cfgstore_step
 give_up(struct cfgstore_follow *follow)
 {
-	tool_warn("%s/cfg.sock: %s", opt_rundir(cfgstore_given.rundir),
-	    ask_strerror(follow->rc));
+	tool_warn("%s",
+	    ask_explain_rc(
+		opt_rundir(cfgstore_given.rundir), "cfg", follow->rc));
 	return cfgstore_follow_end(follow, ask_exitcode(follow->rc));
 }
 

@@ -64,7 +64,8 @@ check(void)
 	if (given.fallback != NULL && has_format)
 		return opt_usage(
 		    &program, "--default is a value, it has no fields");
-	return cfgstore_printer_check(&program, given.is_json, given.fields);
+	return cfgstore_printer_check(&program, given.is_json, given.fields,
+	    "event,key,rev,created,by,lease,store_rev,age_ms,len,value");
 }
 
 static void

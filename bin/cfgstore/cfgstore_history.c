@@ -118,8 +118,8 @@ cfgstore_history(int argc, char **argv)
 	if (rc == 0)
 		rc = cfgstore_operands_count(&history_program, 1, 1);
 	if (rc == 0)
-		rc = cfgstore_printer_check(
-		    &history_program, given.is_json, given.fields);
+		rc = cfgstore_printer_check(&history_program, given.is_json,
+		    given.fields, "event,key,rev,by,deleted,len,value");
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	cfgstore_printer_open(&printer, given.is_json, given.fields);
@@ -167,8 +167,8 @@ cfgstore_revert(int argc, char **argv)
 		    cfgstore_operands.at[1]);
 	if (rc == 0)
 		rc = cfgstore_printer_check(&revert_program,
-		    cfgstore_version_show.is_json,
-		    cfgstore_version_show.fields);
+		    cfgstore_version_show.is_json, cfgstore_version_show.fields,
+		    cfgstore_outcome);
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	key = cfgstore_operands.at[0];

@@ -61,7 +61,8 @@ check(const struct opt_program *program)
 	plan.path = cfgstore_operands.at[0];
 	plan.scope = &scope;
 	plan.is_replace = given.is_replace;
-	return cfgstore_printer_check(program, given.is_json, given.fields);
+	return cfgstore_printer_check(program, given.is_json, given.fields,
+	    "event,key,value,len,old,old_len");
 }
 
 static void

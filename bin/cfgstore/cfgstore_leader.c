@@ -140,8 +140,8 @@ cfgstore_leader(int argc, char **argv)
 	if (rc == 0)
 		rc = cfgstore_operands_count(&program, 1, 1);
 	if (rc == 0)
-		rc = cfgstore_printer_check(
-		    &program, given.is_json, given.fields);
+		rc = cfgstore_printer_check(&program, given.is_json,
+		    given.fields, "event,value,by,rev,key,created,lease,len");
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	cfgstore_printer_open(&printer, given.is_json, given.fields);

@@ -12,6 +12,7 @@
 #include "bin/cfgstore/cfgstore_link.h"
 #include "bin/cfgstore/cfgstore_operands.h"
 #include "bin/cfgstore/cfgstore_print.h"
+#include "bin/cfgstore/cfgstore_write.h"
 
 static struct {
 	bool is_json;
@@ -74,15 +75,15 @@ check(const struct form **form)
 	if (cfgstore_operands_count(&program, wanted, wanted) != 0)
 		return OPT_E_USAGE;
 	if ((*form)->is_duration &&
-	    (parse_duration(operand[1], strlen(operand[1]), &number) != 0 ||
-		number == PARSE_FOREVER || number == 0))
+	    !cfgstore_write_is_ttl(operand[1], strlen(operand[1])))
 		return opt_usage(
-		    &program, "%s: expected a duration", operand[1]);
+		    &program, "%s: expected 100ms to a year", operand[1]);
 	if ((*form)->is_id &&
 	    parse_u64(operand[1], strlen(operand[1]), 1, UINT64_MAX, &number) !=
 		0)
 		return opt_usage(&program, "%s: expected a lease", operand[1]);
-	return cfgstore_printer_check(&program, given.is_json, given.fields);
+	return cfgstore_printer_check(&program, given.is_json, given.fields,
+	    "event,lease,ttl_ms,left_ms,renewals,by,keys,n,rev");
 }
 
 static void

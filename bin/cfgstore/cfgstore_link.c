@@ -41,16 +41,17 @@ fail(const struct cfgstore_link *link, int rc)
 
 	if (rc == -ETIMEDOUT && has_timeout())
 		code = EXITCODE_TIMEOUT;
-	tool_fail(code, "%s/cfg.sock: %s%s", opt_rundir(cfgstore_given.rundir),
-	    ask_strerror(rc),
+	tool_fail(code, "%s%s",
+	    ask_explain_rc(opt_rundir(cfgstore_given.rundir), "cfg", rc),
 	    link->is_write ? "; what was asked for may have been done" : "");
 }
 
 void
 cfgstore_link_fail_protocol(void)
 {
-	tool_fail(EXITCODE_PROTOCOL, "%s/cfg.sock: %s",
-	    opt_rundir(cfgstore_given.rundir), ask_strerror(ASK_E_PROTOCOL));
+	tool_fail(EXITCODE_PROTOCOL, "%s",
+	    ask_explain_rc(
+		opt_rundir(cfgstore_given.rundir), "cfg", ASK_E_PROTOCOL));
 }
 
 void
@@ -133,6 +134,11 @@ reason_of(const struct ask_line *line)
 		return msg;
 	if (cfgstore_link_is_no(line, "unknown"))
 		return "the view ended: what was asked for may have been done";
+	if (cfgstore_link_is_no(line, "room"))
+		return "nothing changed: more than that is stored now";
+	if (cfgstore_link_is_no(line, "refused"))
+		return "nothing changed: those who are left could not go on, "
+		       "or have not all of it";
 	return ask_value(line, "code");
 }
 

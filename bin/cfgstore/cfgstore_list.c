@@ -59,7 +59,8 @@ check(void)
 		return opt_usage(&program, "only one format can be printed");
 	if (cfgstore_scope_check(&scope, &program) != 0)
 		return OPT_E_USAGE;
-	return cfgstore_printer_check(&program, given.is_json, given.fields);
+	return cfgstore_printer_check(&program, given.is_json, given.fields,
+	    "event,key,rev,created,by,lease,len,value");
 }
 
 static void

@@ -7,6 +7,8 @@
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
 
+#include "bin/cfgstore/cfgstore_write.h"
+
 struct cfgstore_operands cfgstore_operands;
 
 bool
@@ -49,4 +51,15 @@ cfgstore_operands_count(
 		return opt_usage(program, "%s: one operand too many",
 		    cfgstore_operands.at[max]);
 	return 0;
+}
+
+int
+cfgstore_operands_check_key(const struct opt_program *program, size_t idx)
+{
+	size_t len = strlen(cfgstore_operands.at[idx]);
+
+	if (len > 0 && len <= CFGSTORE_KEY_BYTES_MAX)
+		return 0;
+	return opt_usage(program, "a key of %zu bytes, expected 1 to %d", len,
+	    CFGSTORE_KEY_BYTES_MAX);
 }

@@ -29,4 +29,8 @@ RK_MUST_CHECK int cfgstore_operands_parse(
 RK_MUST_CHECK int cfgstore_operands_count(
     const struct opt_program *program, size_t min, size_t max);
 
+/* That operand is a key: 0 or OPT_E_USAGE. */
+RK_MUST_CHECK int cfgstore_operands_check_key(
+    const struct opt_program *program, size_t idx);
+
 #endif

@@ -73,9 +73,7 @@ take_record(struct cfgstore_plan *plan, const struct cfgstore_file *file,
 
 	if (!is_put && strcmp(word->verb[0], "del") != 0)
 		cfgstore_file_fail(file, "expected put or del");
-	cfgstore_file_value(file, word, "key", &bytes);
-	if (bytes.len == 0)
-		cfgstore_file_fail(file, "the key is empty");
+	cfgstore_file_key(file, word, "key", &bytes);
 	if (cfgstore_plan_is_own(bytes.at, bytes.len))
 		cfgstore_file_fail(file, "a key of the toolkit's own");
 	if (!cfgstore_scope_has(plan->scope, bytes.at, bytes.len))

@@ -17,6 +17,7 @@ enum { FIELD_BYTES = 64 };
 
 /* ---- the printer ------------------------------------------------------- */
 
+/* Whatever words they are. */
 static bool
 are_fields(const char *fields)
 {
@@ -36,12 +37,16 @@ are_fields(const char *fields)
 	}
 }
 
+const char cfgstore_outcome[] = "event,rev,n,lease,key,at,store_rev";
+
 int
-cfgstore_printer_check(
-    const struct opt_program *program, bool is_json, const char *fields)
+cfgstore_printer_check(const struct opt_program *program, bool is_json,
+    const char *fields, const char *known)
 {
 	if (is_json && fields != NULL)
 		return opt_usage(program, "only one format can be printed");
+	if (fields != NULL && known != NULL)
+		return opt_check_fields(program, fields, known);
 	if (fields != NULL && !are_fields(fields))
 		return opt_usage(
 		    program, "--fields: %s: expected names", fields);

@@ -51,10 +51,14 @@ void cfgstore_printer_flush(struct cfgstore_printer *printer);
 void cfgstore_printer_close(struct cfgstore_printer *printer);
 
 /*
- * -j and -o exclude each other, -o names fields: 0 or OPT_E_USAGE.
+ * -j and -o exclude each other, -o names fields that are known (NULL: those
+ * that the daemon tells, whichever): 0 or OPT_E_USAGE.
  */
-RK_MUST_CHECK int cfgstore_printer_check(
-    const struct opt_program *program, bool is_json, const char *fields);
+RK_MUST_CHECK int cfgstore_printer_check(const struct opt_program *program,
+    bool is_json, const char *fields, const char *known);
+
+/* The fields that the outcome of a write may have. */
+extern const char cfgstore_outcome[];
 
 /*
  * A line of the daemon as a record: data apart, the words about data taken

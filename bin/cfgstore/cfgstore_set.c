@@ -31,11 +31,8 @@ set_rev(const char *arg)
 static bool
 set_ttl(const char *arg)
 {
-	uint64_t ttl_ns;
-
 	given.ttl = arg;
-	return parse_duration(arg, strlen(arg), &ttl_ns) == 0 &&
-	    ttl_ns != PARSE_FOREVER && ttl_ns > 0;
+	return cfgstore_write_is_ttl(arg, strlen(arg));
 }
 
 static bool
@@ -59,7 +56,7 @@ set_lease(const char *arg)
 	    { '\0', "literal", OPT_FLAG, &given.is_literal, NULL, NULL, \
 		    "values are themselves, also - and @FILE" },        \
 	    { '\0', "ttl", OPT_CALL, NULL, set_ttl, "DUR",              \
-		    "the key goes after so long" },                     \
+		    "the key goes after so long, 100ms to a year" },    \
 	{                                                               \
 		'\0', "lease", OPT_CALL, NULL, set_lease, "ID",         \
 		    "the key goes with that lease"                      \
@@ -184,7 +181,8 @@ check_value(const struct opt_program *program)
 {
 	if (given.ttl != NULL && given.lease != NULL)
 		return opt_usage(program, "--ttl makes a lease of its own");
-	return cfgstore_printer_check(program, given.is_json, given.fields);
+	return cfgstore_printer_check(
+	    program, given.is_json, given.fields, cfgstore_outcome);
 }
 
 static int
@@ -193,7 +191,8 @@ check_set(void)
 	int conditions = given.has_rev + given.is_absent + given.is_there +
 	    (given.if_value != NULL);
 
-	if (cfgstore_operands_count(&set_program, 2, 2) != 0)
+	if (cfgstore_operands_count(&set_program, 2, 2) != 0 ||
+	    cfgstore_operands_check_key(&set_program, 0) != 0)
 		return OPT_E_USAGE;
 	if (conditions > 1)
 		return opt_usage(&set_program, "only one condition");
@@ -241,6 +240,8 @@ cfgstore_cas(int argc, char **argv)
 
 	if (rc == 0)
 		rc = cfgstore_operands_count(&cas_program, 3, 3);
+	if (rc == 0)
+		rc = cfgstore_operands_check_key(&cas_program, 0);
 	if (rc == 0 && !set_rev(cfgstore_operands.at[1]))
 		rc = opt_usage(&cas_program, "%s: expected a revision",
 		    cfgstore_operands.at[1]);
@@ -284,8 +285,11 @@ check_del(void)
 	if (given.is_prefix && cfgstore_operands.at[0][0] == '\0')
 		return opt_usage(
 		    &del_program, "the empty prefix is all of the store");
+	for (size_t i = 0; i < cfgstore_operands.count; i++)
+		if (cfgstore_operands_check_key(&del_program, i) != 0)
+			return OPT_E_USAGE;
 	return cfgstore_printer_check(
-	    &del_program, given.is_json, given.fields);
+	    &del_program, given.is_json, given.fields, cfgstore_outcome);
 }
 
 static void

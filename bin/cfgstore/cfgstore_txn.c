@@ -59,7 +59,7 @@ take_if(const struct cfgstore_file *file, struct word *word,
 	struct cfgstore_condition c = { .line = file->line };
 	struct cfgstore_bytes key, bytes = { .at = NULL };
 
-	cfgstore_file_value(file, word, "key", &key);
+	cfgstore_file_key(file, word, "key", &key);
 	c.key = key.at;
 	c.key_len = key.len;
 	if ((rev != NULL) + (value != NULL) + is_absent + is_there != 1)
@@ -86,7 +86,7 @@ take_put(const struct cfgstore_file *file, struct word *word,
 	struct cfgstore_bytes key, value;
 	uint64_t id;
 
-	cfgstore_file_value(file, word, "key", &key);
+	cfgstore_file_key(file, word, "key", &key);
 	cfgstore_file_value(file, word, "value", &value);
 	if (lease != NULL && strcmp(lease->value, "new") != 0 &&
 	    parse_u64(lease->value, lease->len, 1, UINT64_MAX, &id) != 0)
@@ -102,11 +102,11 @@ take_del(const struct cfgstore_file *file, struct word *word,
 	struct cfgstore_bytes bytes;
 
 	if (word_get(word, "prefix") != NULL) {
-		cfgstore_file_value(file, word, "prefix", &bytes);
+		cfgstore_file_key(file, word, "prefix", &bytes);
 		cfgstore_write_del_prefix(write, &bytes);
 		return;
 	}
-	cfgstore_file_value(file, word, "key", &bytes);
+	cfgstore_file_key(file, word, "key", &bytes);
 	cfgstore_write_del(write, &bytes);
 }
 
@@ -116,7 +116,6 @@ take(const struct cfgstore_file *file, struct word *word,
 {
 	const char *verb = word->verb[0];
 	struct cfgstore_bytes ttl;
-	uint64_t ttl_ns;
 
 	if (strcmp(verb, "if") == 0) {
 		take_if(file, word, write);
@@ -126,8 +125,8 @@ take(const struct cfgstore_file *file, struct word *word,
 		take_del(file, word, write);
 	} else if (strcmp(verb, "grant") == 0) {
 		cfgstore_file_value(file, word, "ttl", &ttl);
-		if (parse_duration(ttl.at, ttl.len, &ttl_ns) != 0)
-			cfgstore_file_fail(file, "ttl= is no duration");
+		if (!cfgstore_write_is_ttl(ttl.at, ttl.len))
+			cfgstore_file_fail(file, "ttl= is not 100ms to a year");
 		if (write->grant.len > 0)
 			cfgstore_file_fail(file, "a second grant");
 		cfgstore_write_grant(write, ttl.at);
@@ -152,7 +151,7 @@ cfgstore_txn(int argc, char **argv)
 		rc = cfgstore_operands_count(&program, 0, 1);
 	if (rc == 0)
 		rc = cfgstore_printer_check(
-		    &program, given.is_json, given.fields);
+		    &program, given.is_json, given.fields, cfgstore_outcome);
 	if (rc != 0)
 		return tool_opt_exit(rc);
 	cfgstore_file_open(&file,

@@ -196,8 +196,9 @@ check_wait(void)
 	read_operand(cfgstore_operands.at[0]);
 	if (sought.key.len == 0)
 		return opt_usage(&wait_program, "the key is empty");
-	return cfgstore_printer_check(
-	    &wait_program, given.is_json, given.fields);
+	return cfgstore_printer_check(&wait_program, given.is_json,
+	    given.fields,
+	    "event,key,rev,prev,created,by,lease,why,len,value,old,seq,ts");
 }
 
 int

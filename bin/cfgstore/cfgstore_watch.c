@@ -206,7 +206,9 @@ check(int argc, char **argv)
 		given.count_max = 1;
 	if (cfgstore_scope_check(&scope, &program) != 0)
 		return OPT_E_USAGE;
-	return cfgstore_printer_check(&program, given.is_json, given.fields);
+	return cfgstore_printer_check(&program, given.is_json, given.fields,
+	    "event,key,rev,prev,created,by,lease,why,state,compacted,reason,"
+	    "len,value,old_len,old,seq,ts");
 }
 
 /* A path is ours to understand: the command has another working folder. */

@@ -9,6 +9,7 @@
 #include "libcommon/base/parse.h"
 #include "libcommon/base/text.h"
 #include "libcommon/base/word.h"
+#include "libcommon/os/clock.h"
 #include "libcommon/os/tool.h"
 
 #include "bin/cfgstore/cfgstore_link.h"
@@ -18,6 +19,16 @@
 enum { SHOWN_BYTES = 512 };
 
 struct cfgstore_how cfgstore_how;
+
+bool
+cfgstore_write_is_ttl(const char *arg, size_t len)
+{
+	uint64_t ttl_ns;
+
+	return parse_duration(arg, len, &ttl_ns) == 0 &&
+	    ttl_ns >= 100 * CLOCK_MS_NS &&
+	    ttl_ns <= 365 * UINT64_C(86400) * CLOCK_S_NS;
+}
 
 bool
 cfgstore_how_durability(const char *arg)

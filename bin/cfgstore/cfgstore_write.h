@@ -18,6 +18,11 @@
 struct ask_line;
 struct cfgstore_link;
 
+enum { CFGSTORE_KEY_BYTES_MAX = 512 };
+
+/* A duration that a lease may have, 100ms to a year. */
+RK_MUST_CHECK bool cfgstore_write_is_ttl(const char *arg, size_t len);
+
 /* What the verbs that write may be given. */
 struct cfgstore_how {
 	bool is_memory; /* acknowledged before it is on disk */

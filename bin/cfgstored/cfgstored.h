@@ -272,6 +272,18 @@ void cfgstored_request_forget(
 bool cfgstored_request_sync(
     struct cfgstored *d, struct svc_request *req, enum svc_result *result);
 
+/*
+ * The same for whatever wants it, true when it comes again; and whether that
+ * is so and what came of it, which is to be asked once, whatever it was: it is
+ * told of this request only.
+ */
+bool cfgstored_request_catch_up(
+    struct cfgstored *d, struct svc_request *req, enum svc_result *result);
+bool cfgstored_request_has_asked(
+    const struct svc_request *req, enum replica_code *code);
+void cfgstored_request_refuse(
+    struct cfgstored *d, struct svc_request *req, enum replica_code code);
+
 /* ---- cfgstored_svc.c --------------------------------------------------- */
 
 struct svc *cfgstored_svc_create(struct cfgstored *d, struct arena *arena);
@@ -314,6 +326,11 @@ enum svc_result cfgstored_svc_compact(void *arg, struct svc_request *req);
 enum svc_result cfgstored_svc_status(void *arg, struct svc_request *req);
 enum svc_result cfgstored_svc_nodes(void *arg, struct svc_request *req);
 enum svc_result cfgstored_svc_stats(void *arg, struct svc_request *req);
+
+/* Why no writes are taken, for people: "1 of 3 votes of the store are here, 2
+ * needed".
+ */
+void cfgstored_put_why(const struct cfgstored *d, struct text *out);
 
 /* What status says to the log. */
 void cfgstored_svc_dump(struct cfgstored *d);

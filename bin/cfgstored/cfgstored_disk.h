@@ -64,7 +64,8 @@ enum cfgstored_disk_health {
  * state in pieces; then records, whose indexes rise by one from the snapshot's
  * or from 1.  cut says that those from index on are replaced by what follows.
  * Of a takeover that was never finished nothing is told.  Non-zero ends it,
- * and what was found is BAD.
+ * and what was found is BAD; but for -EPROTONOSUPPORT: another version of this
+ * program wrote it, and the folder cannot be used.
  */
 struct cfgstored_disk_reader {
 	void *arg;

@@ -47,6 +47,14 @@ is_bad(struct recovery *r, const char *name, const char *why)
 	return true;
 }
 
+/* It may be as good as any: nothing here may take its place. */
+static int
+refuse(struct recovery *r, const char *name)
+{
+	(void)is_bad(r, name, "written by another version of cfgstored");
+	return -EPROTONOSUPPORT;
+}
+
 /* ---- segments ---------------------------------------------------------- */
 
 static int
@@ -174,28 +182,45 @@ read_snapshot(struct recovery *r)
 	if (count == 0)
 		return 0;
 	rc = cfgstored_snap_read(folder, r->found->snapshot, "", r->reader);
+	if (rc == -EPROTONOSUPPORT)
+		return refuse(r, name);
 	if (rc != 0)
 		(void)is_bad(r, name, "it is damaged");
 	return 0;
 }
 
-static void
+static int
+refuse_segment(struct recovery *r, uint64_t serial)
+{
+	char name[CFGSTORED_FILE_NAME_BYTES];
+
+	cfgstored_file_name(name, "log-", serial, "");
+	return refuse(r, name);
+}
+
+static int
 read_records(struct recovery *r)
 {
 	const struct cfgstored_disk_reader *reader = r->reader;
 	struct kv_log_frame frame;
+	int rc = 0;
 
 	kv_log_replay_begin(&r->replay, r->found->snapshot);
-	while (kv_log_replay_next(&r->replay, &frame)) {
+	while (rc == 0 && kv_log_replay_next(&r->replay, &frame)) {
 		if (frame.kind == KV_LOG_BEGIN)
 			reader->cut(reader->arg, frame.tip.index + 1);
-		else if (reader->record(reader->arg, &frame) != 0) {
-			(void)is_bad(r, "log", "a record makes no sense");
-			return;
-		}
+		else
+			rc = reader->record(reader->arg, &frame);
+	}
+	if (rc == -EPROTONOSUPPORT)
+		return refuse_segment(r, r->files[r->replay.walk.file].serial);
+	if (rc != 0) {
+		(void)is_bad(r, "log", "a record makes no sense");
+		return 0;
 	}
 	r->found->tip = r->replay.state.tip;
 	r->found->acked = num_max(r->replay.state.acked, r->found->snapshot);
+	return 0;
 }
 
 static int
@@ -208,7 +233,7 @@ tell_good(struct recovery *r)
 	r->found->is_torn = last->found.finding == KV_LOG_TORN;
 	rc = read_snapshot(r);
 	if (rc == 0 && r->found->health == CFGSTORED_DISK_GOOD)
-		read_records(r);
+		rc = read_records(r);
 	return rc;
 }
 
@@ -240,6 +265,8 @@ tell(struct recovery *r)
 	case KV_LOG_BAD:
 		break;
 	}
+	if (r->replay.is_foreign)
+		return refuse_segment(r, r->replay.why_serial);
 	if (r->replay.why_serial != 0)
 		cfgstored_file_name(name, "log-", r->replay.why_serial, "");
 	(void)is_bad(r, name, r->replay.why);
@@ -359,7 +386,7 @@ cfgstored_disk_recover(struct cfgstored_writer *writer,
 	r.found = found;
 	r.why = why;
 	rc = recover(&r);
-	if (rc < 0)
+	if (rc < 0 && rc != -EPROTONOSUPPORT)
 		text_put(why, strerror(-rc));
 	forget_segments(&r);
 	return rc;

@@ -59,6 +59,8 @@ fill_config(struct cfgstored *d)
 	replica_config_init(cfg);
 	add_nodes(cfg, conf);
 	cfg->seed = box_random_u64();
+	for (size_t i = 0; i < ARRAY_COUNT(cfg->kv_secret.word); i++)
+		cfg->kv_secret.word[i] = box_random_u64();
 	cfg->tie = get_tie(store->tie);
 	cfg->kv.room.keys = store->keys_max;
 	cfg->kv.room.bytes = store->bytes_max;

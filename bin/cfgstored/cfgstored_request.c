@@ -9,6 +9,7 @@
 #include "libcommon/os/clock.h"
 
 #include "bin/cfgstored/cfgstored.h"
+#include "bin/cfgstored/cfgstored_limit.h"
 
 enum { LINE_BYTES = 4096 };
 
@@ -210,6 +211,20 @@ is_nothing(const struct cfgstored_request *request,
 	return request->is_del && effect->answer.changed == 0;
 }
 
+/* Told as what is missing, and not as a name of ours for it. */
+static void
+refuse_closed(struct cfgstored *d, struct svc_client *client, const char *tag)
+{
+	char bytes[100];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	cfgstored_put_why(d, &why);
+	d->stats.refused++;
+	svc_err(client, tag, "notquorate", "nothing changed: %.*s",
+	    (int)why.len, bytes);
+}
+
 static void
 refuse(struct cfgstored *d, struct svc_client *client, const char *tag,
     enum replica_code code)
@@ -218,11 +233,7 @@ refuse(struct cfgstored *d, struct svc_client *client, const char *tag,
 		const char *code; /* NULL: it is told elsewhere */
 		const char *msg;
 	} words[REPLICA_CODES] = {
-		[REPLICA_LIMIT] = { "full",
-		    "a limit of keys, bytes or leases" },
 		[REPLICA_BAD] = { "usage", "no command, or no such node" },
-		[REPLICA_CLOSED] = { "notquorate",
-		    "nothing changed: no view is open here" },
 		[REPLICA_BUSY] = { "busy",
 		    "nothing changed: too much is under way" },
 		[REPLICA_LATE] = { "busy", "nothing changed: not in time" },
@@ -233,9 +244,14 @@ refuse(struct cfgstored *d, struct svc_client *client, const char *tag,
 		[REPLICA_QUORUM] = { "notquorate",
 		    "nothing changed: quorumd forbids it" },
 		[REPLICA_LARGE] = { "toolong",
-		    "longer than a message of the ring" },
+		    "longer than a message of the ring, [ring] "
+		    "message_bytes_max" },
 	};
 
+	if (code == REPLICA_CLOSED) {
+		refuse_closed(d, client, tag);
+		return;
+	}
 	if (words[code].code != NULL) {
 		d->stats.refused++;
 		svc_err(client, tag, words[code].code, "%s", words[code].msg);
@@ -248,6 +264,24 @@ refuse(struct cfgstored *d, struct svc_client *client, const char *tag,
 		: code == REPLICA_NO_LEASE ? "nolease"
 		: code == REPLICA_ROOM     ? "room"
 					   : "refused");
+}
+
+static void
+refuse_more(struct cfgstored *d, const struct cfgstored_request *request,
+    const struct replica_effect *effect)
+{
+	const struct kv_limits *room = &d->cfg.kv.room;
+	char bytes[CFGSTORED_LIMIT_BYTES];
+	struct kv_limits now;
+	struct text why;
+
+	cfgstored_limit_now(cfgstored_kv(d), room, &now);
+	text_init(&why, bytes, sizeof bytes);
+	cfgstored_limit_put(
+	    effect->answer.limit, effect->answer.wanted, &now, room, &why);
+	d->stats.refused++;
+	svc_err(request->client, get_tag(request), "full",
+	    "nothing changed: %s", why.bytes);
 }
 
 /* It has been done before, or another one of the same client has. */
@@ -291,6 +325,8 @@ tell(struct cfgstored *d, const struct cfgstored_request *request,
 {
 	if (effect->answer.code == REPLICA_CONFLICT)
 		tell_conflict(request, effect);
+	else if (effect->answer.code == REPLICA_LIMIT)
+		refuse_more(d, request, effect);
 	else if (effect->answer.code != REPLICA_OK)
 		refuse(
 		    d, request->client, get_tag(request), effect->answer.code);
@@ -382,21 +418,12 @@ ask_read(struct cfgstored *d, struct svc_request *req)
 }
 
 bool
-cfgstored_request_sync(
+cfgstored_request_catch_up(
     struct cfgstored *d, struct svc_request *req, enum svc_result *result)
 {
-	const struct word_pair *word = word_get(req->word, "sync");
 	struct cfgstored_client *user = get_user(req->client);
-	int is_sync = 0;
 
 	*result = SVC_DONE;
-	if (word != NULL &&
-	    parse_yes_no(word->value, word->len, &is_sync) != 0) {
-		cfgstored_svc_misused(req, "sync: expected yes or no");
-		return false;
-	}
-	if (!is_sync)
-		return true;
 	if (user->sync == CFGSTORED_SYNC_NO) {
 		ask_read(d, req);
 		if (user->sync == CFGSTORED_SYNC_NO)
@@ -410,4 +437,40 @@ cfgstored_request_sync(
 	if (user->sync_code != REPLICA_OK)
 		refuse(d, req->client, req->tag, user->sync_code);
 	return user->sync_code == REPLICA_OK;
+}
+
+bool
+cfgstored_request_sync(
+    struct cfgstored *d, struct svc_request *req, enum svc_result *result)
+{
+	const struct word_pair *word = word_get(req->word, "sync");
+	int is_sync = 0;
+
+	*result = SVC_DONE;
+	if (word != NULL &&
+	    parse_yes_no(word->value, word->len, &is_sync) != 0) {
+		cfgstored_svc_misused(req, "sync: expected yes or no");
+		return false;
+	}
+	return !is_sync || cfgstored_request_catch_up(d, req, result);
+}
+
+bool
+cfgstored_request_has_asked(
+    const struct svc_request *req, enum replica_code *code)
+{
+	struct cfgstored_client *user = get_user(req->client);
+
+	if (user->sync != CFGSTORED_SYNC_DONE)
+		return false;
+	user->sync = CFGSTORED_SYNC_NO;
+	*code = user->sync_code;
+	return true;
+}
+
+void
+cfgstored_request_refuse(
+    struct cfgstored *d, struct svc_request *req, enum replica_code code)
+{
+	refuse(d, req->client, req->tag, code);
 }

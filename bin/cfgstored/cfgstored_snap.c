@@ -136,6 +136,22 @@ read_full(int fd, void *bytes, size_t len)
 	return 0;
 }
 
+/* The head is the same in all versions; what it stands before need not be. */
+static bool
+is_foreign(const uint8_t bytes[HEAD_BYTES], const struct head *head)
+{
+	uint32_t crc = crc32c_more(0, bytes, HEAD_BYTES - 4);
+	struct rdbuf rd;
+
+	if (memcmp(bytes, magic, sizeof magic) != 0)
+		return false;
+	rdbuf_init(&rd, bytes + sizeof magic, 4);
+	if (rdbuf_u32(&rd) == VERSION)
+		return false;
+	rdbuf_init(&rd, bytes + HEAD_BYTES - 4, 4);
+	return rdbuf_u32(&rd) == crc32c_more(crc, words, head->words_len);
+}
+
 static int
 read_head(int fd, uint64_t index, struct head *out)
 {
@@ -160,6 +176,8 @@ read_head(int fd, uint64_t index, struct head *out)
 	rc = read_full(fd, words, out->words_len);
 	if (rc < 0)
 		return rc;
+	if (is_foreign(bytes, out))
+		return -EPROTONOSUPPORT;
 	put_head(out, words, again);
 	if (fstat(fd, &status) < 0)
 		return -errno;

@@ -17,6 +17,7 @@ RK_MUST_CHECK int cfgstored_snap_write(const struct cfgstored_folder *folder,
 /*
  * Tells reader what snap-INDEX with this suffix holds.  0; -E…; or what
  * reader said.  -EBADMSG: it is none, or of another index.
+ * -EPROTONOSUPPORT: another version of this program wrote it.
  */
 RK_MUST_CHECK int cfgstored_snap_read(const struct cfgstored_folder *folder,
     uint64_t index, const char *suffix,

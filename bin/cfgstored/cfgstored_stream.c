@@ -348,6 +348,7 @@ on_opened(void *arg, struct feed *feed, uint64_t now_ns)
 	log_line(
 	    LOG_LEVEL_NOTICE, "ring-open", "inc=%llu", (unsigned long long)inc);
 	if (!feed_putf(feed,
+		"#hello hello name=" NAME "\n"
 		"#views views id=%d\n"
 		"#listen listen id=%d group=" GROUP
 		" members=yes lossless=yes\n"

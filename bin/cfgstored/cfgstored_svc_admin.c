@@ -12,6 +12,7 @@
 
 #include "bin/cfgstored/cfgstored.h"
 #include "bin/cfgstored/cfgstored_item.h"
+#include "bin/cfgstored/cfgstored_limit.h"
 
 enum { VOTES_MAX = 65535 }; /* as in the file */
 
@@ -64,6 +65,7 @@ ask(struct cfgstored *d, struct svc_request *req, struct replica_input *in,
 enum svc_result
 cfgstored_svc_init(void *arg, struct svc_request *req)
 {
+	struct cfgstored *d = arg;
 	struct replica_input in = { .kind = REPLICA_IN_ADMIN,
 		.admin = { .what = REPLICA_ADMIN_INIT } };
 
@@ -71,7 +73,14 @@ cfgstored_svc_init(void *arg, struct svc_request *req)
 		return cfgstored_svc_misused(req,
 		    "expected yes=yes: what the nodes that are not here have "
 		    "may be lost by it");
-	return ask(arg, req, &in, CFGSTORED_WANT_DONE);
+	/* Else it would be done whenever there is a quorum again. */
+	if (!d->is_permitted) {
+		svc_err(req->client, req->tag, "notquorate",
+		    "nothing changed: quorumd forbids it, there is no quorum "
+		    "here");
+		return SVC_DONE;
+	}
+	return ask(d, req, &in, CFGSTORED_WANT_DONE);
 }
 
 /* ---- electorate -------------------------------------------------------- */
@@ -129,7 +138,7 @@ get_change(
 	if (gone == NULL)
 		gone = node;
 	if (gone != NULL && !find_node(d, gone, &in->admin.node))
-		return "expected a node";
+		return "no [node] section has this name; an id may be given";
 	if (votes != NULL &&
 	    parse_u64(votes->value, votes->len, 1, VOTES_MAX, &count) != 0)
 		return "votes: expected 1 to 65535";
@@ -159,11 +168,9 @@ cfgstored_svc_electorate(void *arg, struct svc_request *req)
 static enum svc_result
 tell_limits(struct cfgstored *d, struct svc_request *req)
 {
-	const struct kv *kv = cfgstored_kv(d);
-	struct kv_limits now = d->cfg.kv.room;
+	struct kv_limits now;
 
-	if (kv != NULL)
-		kv_limits_now(kv, &now);
+	cfgstored_limit_now(cfgstored_kv(d), &d->cfg.kv.room, &now);
 	svc_ok(req->client, req->tag,
 	    "keys=%llu bytes=%llu value=%llu leases=%llu",
 	    (unsigned long long)now.keys, (unsigned long long)now.bytes,
@@ -182,22 +189,34 @@ take_limit(struct svc_request *req, const char *key, uint64_t *out)
 	    (parse_size(pair->value, pair->len, out) == 0 && *out > 0);
 }
 
+static enum svc_result
+tell_beyond(struct cfgstored *d, struct svc_request *req, enum kv_limit limit,
+    const struct kv_limits *wanted)
+{
+	const struct kv_limits *room = &d->cfg.kv.room;
+	char bytes[CFGSTORED_LIMIT_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	cfgstored_limit_put(
+	    limit, cfgstored_limit_of(wanted, limit), room, room, &why);
+	return cfgstored_svc_misused(req, why.bytes);
+}
+
 enum svc_result
 cfgstored_svc_limits(void *arg, struct svc_request *req)
 {
 	struct replica_input in = { .kind = REPLICA_IN_PROPOSE };
 	struct kv_part part = { .kind = KV_LIMITS };
 	struct cfgstored *d = arg;
-	const struct kv *kv = cfgstored_kv(d);
+	enum kv_limit beyond;
 	struct wrbuf cmd;
 
 	if (req->word->pair_count == 0)
 		return tell_limits(d, req);
 	if (!may_administer(req))
 		return SVC_DONE;
-	part.limits = d->cfg.kv.room;
-	if (kv != NULL)
-		kv_limits_now(kv, &part.limits);
+	cfgstored_limit_now(cfgstored_kv(d), &d->cfg.kv.room, &part.limits);
 	if (!take_limit(req, "keys", &part.limits.keys) ||
 	    !take_limit(req, "bytes", &part.limits.bytes) ||
 	    !take_limit(req, "value", &part.limits.value_bytes) ||
@@ -206,12 +225,9 @@ cfgstored_svc_limits(void *arg, struct svc_request *req)
 		return cfgstored_svc_misused(
 		    req, "expected keys=, bytes=, value= or leases=");
 	/* More than there is memory for would leave this node behind. */
-	if (part.limits.keys > d->cfg.kv.room.keys ||
-	    part.limits.bytes > d->cfg.kv.room.bytes ||
-	    part.limits.value_bytes > d->cfg.kv.room.value_bytes ||
-	    part.limits.leases > d->cfg.kv.room.leases)
-		return cfgstored_svc_misused(
-		    req, "beyond what [store] of the configuration allows");
+	beyond = cfgstored_limit_beyond(&part.limits, &d->cfg.kv.room);
+	if (beyond != KV_LIMIT_NONE)
+		return tell_beyond(d, req, beyond, &part.limits);
 	wrbuf_init(&cmd, d->command, KV_COMMAND_BYTES_MAX);
 	kv_command_begin(&cmd, 0, 1);
 	kv_command_add(&cmd, &part);

@@ -129,27 +129,37 @@ put_value(
 	cfgstored_put_bytes(out, kv, version);
 }
 
-static enum svc_result
-tell_compacted(struct svc_request *req, const struct kv *kv)
+/* false: the state at that revision is not known here, and it was told so. */
+static bool
+is_known(struct svc_request *req, const struct kv *kv, uint64_t rev)
 {
-	char words[64];
+	static const char yet[] = "there is no such revision here yet";
+	const uint64_t from = kv_past_from(kv), to = kv_rev(kv);
+	char words[192];
+	struct text out;
 
-	snprintf(words, sizeof words, "compacted rev=%llu",
-	    (unsigned long long)kv_past_from(kv));
+	if (rev >= from && rev <= to)
+		return true;
+	text_init(&out, words, sizeof words);
+	text_put(&out, rev < from ? "compacted" : "ahead n=75");
+	cfgstored_put_number(&out, "rev", rev < from ? from : to);
+	if (rev > to) {
+		text_put(&out, " msg=");
+		text_put_value(&out, yet, strlen(yet));
+	}
 	svc_no(req->client, req->tag, words);
-	return SVC_DONE;
+	return false;
 }
 
 /* ---- get --------------------------------------------------------------- */
 
 static void
-tell_absent(struct cfgstored *d, const struct svc_request *req,
-    const struct kv *kv, uint64_t rev)
+tell_absent(struct cfgstored *d, const struct svc_request *req, uint64_t rev)
 {
 	struct text out;
 
 	begin_line(d, req, &out, "no code=absent");
-	cfgstored_put_number(&out, "store_rev", num_min(rev, kv_rev(kv)));
+	cfgstored_put_number(&out, "store_rev", rev);
 	put_age(d, &out);
 	end_line(req, &out);
 }
@@ -169,18 +179,17 @@ cfgstored_svc_get(void *arg, struct svc_request *req)
 	if (!cfgstored_request_sync(d, req, &result))
 		return result;
 	key = get_key(req);
-	if (key == NULL || !may_read(d, req, key) ||
-	    !get_number(req, "rev", UINT64_MAX, &rev))
+	if (key == NULL || !may_read(d, req, key))
 		return SVC_DONE;
 	kv = get_state(d, req);
-	if (kv == NULL)
+	if (kv == NULL || !get_number(req, "rev", kv_rev(kv), &rev))
 		return SVC_DONE;
 	d->stats.reads++;
-	if (rev < kv_past_from(kv))
-		return tell_compacted(req, kv);
+	if (!is_known(req, kv, rev))
+		return SVC_DONE;
 	v = kv_past_get(kv, key->value, key->len, rev);
 	if (v == NULL) {
-		tell_absent(d, req, kv, rev);
+		tell_absent(d, req, rev);
 		return SVC_DONE;
 	}
 	kv_about(v, &about);
@@ -293,9 +302,8 @@ cfgstored_svc_list(void *arg, struct svc_request *req)
 	if (list.kv == NULL || !take_list(&list, &filter))
 		return SVC_DONE;
 	list.d->stats.reads++;
-	if (list.query.rev < kv_past_from(list.kv))
-		return tell_compacted(req, list.kv);
-	list.query.rev = num_min(list.query.rev, kv_rev(list.kv));
+	if (!is_known(req, list.kv, list.query.rev))
+		return SVC_DONE;
 	has_more = put_items(&list);
 	svc_ok(req->client, req->tag, "n=%llu rev=%llu more=%s",
 	    (unsigned long long)list.items, (unsigned long long)list.query.rev,

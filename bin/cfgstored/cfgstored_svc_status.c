@@ -54,6 +54,67 @@ count_votes(const struct kv_electorate *e, const struct kv_nodes *nodes)
 	return votes;
 }
 
+/* "1 of 3 votes of the store are here, 2 needed": of the electorate that lacks
+ * some, the present one or the one to come.
+ */
+static void
+put_votes(const struct replica_status *status, struct text *out)
+{
+	const struct kv_electorates *both = &status->electorates;
+	const char *whose = " votes of the store are here, ";
+	uint64_t here = count_votes(&both->now, &status->members);
+	uint64_t all = count_votes(&both->now, NULL);
+
+	if (here > all / 2 && both->next.count > 0) {
+		whose = " votes of the electorate to come are here, ";
+		here = count_votes(&both->next, &status->members);
+		all = count_votes(&both->next, NULL);
+	}
+	if (here > all / 2) {
+		text_put(out, "too few voters of the store have all of it");
+		return;
+	}
+	text_put_u64(out, here);
+	text_put(out, " of ");
+	text_put_u64(out, all);
+	text_put(out, whose);
+	text_put_u64(out, all / 2 + 1);
+	text_put(out, " needed");
+}
+
+void
+cfgstored_put_why(const struct cfgstored *d, struct text *out)
+{
+	static const struct {
+		const char *why, *words;
+	} known[] = {
+		{ "quorum", "quorumd forbids it, there is no quorum here" },
+		{ "founding", "a new store waits for all nodes to be ready" },
+		{ "strangers", "no node here has a vote in the store" },
+		{ "blank", "a new store waits for all nodes, or for init" },
+		{ "stores", "the nodes here have stores of different names" },
+		{ "epoch", "the numbers of ringd went backwards" },
+	};
+	struct replica_status status;
+
+	replica_status(d->replica, &status);
+	if (d->state == REPLICA_AWAY) {
+		text_put(out, "ringd is away, or refuses cfgstored");
+		return;
+	}
+	if (strcmp(status.why, "electorate") == 0) {
+		put_votes(&status, out);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+		if (strcmp(status.why, known[i].why) == 0) {
+			text_put(out, known[i].words);
+			return;
+		}
+	}
+	text_put(out, "the nodes here are not ready yet");
+}
+
 static void
 put_epoch(struct text *out, const struct kv_epoch *epoch)
 {
@@ -134,6 +195,14 @@ put_state(const struct cfgstored *d, struct text *out)
 	replica_status(d->replica, &status);
 	cfgstored_put(out, "state", get_state(d));
 	cfgstored_put_value(out, "why", status.why, strlen(status.why));
+	if (!cfgstored_is_open(d)) {
+		char bytes[100];
+		struct text words;
+
+		text_init(&words, bytes, sizeof bytes);
+		cfgstored_put_why(d, &words);
+		cfgstored_put_value(out, "text", bytes, words.len);
+	}
 	put_epoch(out, &status.epoch);
 	cfgstored_put_number(out, "index", status.tip.index);
 	cfgstored_put_number(out, "acked", status.acked);

@@ -5,11 +5,13 @@
 
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
+#include "libcommon/base/text.h"
 #include "libcommon/os/acl.h"
 #include "libcommon/os/cluster.h"
 #include "libcommon/os/serve.h"
 
 #include "bin/cfgstored/cfgstored.h"
+#include "bin/cfgstored/cfgstored_limit.h"
 #include "bin/cfgstored/kv_txn.h"
 
 /* A write in the making; cmd is written when its parts are known. */
@@ -23,6 +25,10 @@ struct write {
 	struct kv_part condition, change, grant;
 	bool has_condition, has_grant;
 	uint64_t lease; /* that it may attach keys to, as was found; 0 */
+	/* All that was acknowledged was asked for, and so it came. */
+	bool has_asked;
+	enum replica_code sync_code;
+	bool is_lease_unknown;
 	struct cfgstored_once once;
 };
 
@@ -78,6 +84,7 @@ begin(struct write *w, struct cfgstored *d, struct svc_request *req)
 	const struct word_pair *kind = word_get(req->word, "durability");
 
 	*w = (struct write){ .d = d, .req = req };
+	w->has_asked = cfgstored_request_has_asked(req, &w->sync_code);
 	wrbuf_init(&w->cmd, d->command, KV_COMMAND_BYTES_MAX);
 	w->durability = d->serve->conf->store.is_in_memory ? REPLICA_IN_MEMORY
 							   : REPLICA_ON_DISK;
@@ -107,18 +114,30 @@ get_key(struct write *w, const char *name, struct kv_part *part)
 
 /* ---- rights ------------------------------------------------------------ */
 
-/* Who may change all keys that die with it. */
+/*
+ * Who may change all keys that die with it.  As long as there are none: who
+ * was granted it, or others could be the first, and keep him from his own.
+ */
 static bool
-may_use_lease(const struct write *w, uint64_t id)
+may_use_lease(struct write *w, uint64_t id)
 {
 	const struct cluster_conf *conf = w->d->serve->conf;
 	const struct unixsock_peer *peer = svc_client_peer(w->req->client);
 	const struct kv *kv = cfgstored_kv(w->d);
-	const struct kv_version *v = kv != NULL ? kv_lease_key(kv, id) : NULL;
+	const struct kv_lease *lease =
+	    kv != NULL ? kv_lease_find(kv, id) : NULL;
+	const struct kv_version *v;
 
 	/* All there is: no need to look at each. */
 	if (acl_may_use_prefix(conf, peer, CLUSTER_RIGHT_CFG_WRITE, "", 0))
 		return true;
+	if (lease == NULL) {
+		w->is_lease_unknown = true;
+		return false;
+	}
+	v = kv_lease_key(kv, id);
+	if (v == NULL && lease->uid != peer->uid)
+		return false;
 	for (; v != NULL; v = kv_lease_key_after(kv, v)) {
 		uint8_t key[KV_KEY_BYTES_MAX];
 		struct kv_about about;
@@ -182,6 +201,27 @@ may(struct write *w, const struct kv_part *part)
 	return false;
 }
 
+/*
+ * Others may know the lease already: it is looked at again when the state has
+ * all there is.  If it is not there, it is not asked of the others, who may
+ * come to have one of this number.
+ */
+static enum svc_result
+deny(struct write *w, const char *what)
+{
+	enum svc_result result = SVC_DONE;
+
+	if (!w->is_lease_unknown)
+		return cfgstored_svc_denied(w->req, what);
+	if (!w->has_asked)
+		cfgstored_request_catch_up(w->d, w->req, &result);
+	else if (w->sync_code == REPLICA_OK)
+		svc_no(w->req->client, w->req->tag, "nolease");
+	else
+		cfgstored_request_refuse(w->d, w->req, w->sync_code);
+	return result;
+}
+
 /* ---- off it goes ------------------------------------------------------- */
 
 static void
@@ -217,29 +257,44 @@ propose(struct write *w, const struct cfgstored_request *request)
 static bool
 is_value_too_long(const struct write *w, const struct kv_part *part)
 {
-	const struct kv *kv = cfgstored_kv(w->d);
-	struct kv_limits limits = w->d->cfg.kv.room;
+	struct kv_limits limits;
 
-	if (kv != NULL)
-		kv_limits_now(kv, &limits);
+	cfgstored_limit_now(cfgstored_kv(w->d), &w->d->cfg.kv.room, &limits);
 	return part->value_len > limits.value_bytes;
+}
+
+static enum svc_result
+tell_value(const struct write *w, size_t value_len)
+{
+	const struct kv_limits *room = &w->d->cfg.kv.room;
+	char bytes[CFGSTORED_LIMIT_BYTES];
+	struct kv_limits limits;
+	struct text why;
+
+	cfgstored_limit_now(cfgstored_kv(w->d), room, &limits);
+	text_init(&why, bytes, sizeof bytes);
+	cfgstored_limit_put(KV_LIMIT_VALUE, value_len, &limits, room, &why);
+	svc_err(w->req->client, w->req->tag, "toolong", "%s", why.bytes);
+	return SVC_DONE;
 }
 
 static enum svc_result
 tell_too_long(const struct write *w)
 {
 	svc_err(w->req->client, w->req->tag, "toolong",
-	    "a value, or all of it, is longer than the store's limits");
+	    "more than %d bytes, or %d conditions or changes, at once",
+	    KV_COMMAND_BYTES_MAX, KV_PARTS_MAX);
 	return SVC_DONE;
 }
 
-/* false: it was told why the request cannot be done once. */
+/* false: it cannot be done once; it was told why, unless it comes again. */
 static bool
-look_at_once(struct write *w)
+look_at_once(struct write *w, enum svc_result *result)
 {
 	const struct kv *kv = cfgstored_kv(w->d);
 	struct svc_request *req = w->req;
 
+	*result = SVC_DONE;
 	if (w->once.client == 0)
 		return true;
 	if (kv == NULL) {
@@ -251,7 +306,7 @@ look_at_once(struct write *w)
 	case CFGSTORED_ONCE_GOES:
 		if (may_attach(w, w->once.client))
 			return true;
-		cfgstored_svc_denied(req, "this client");
+		*result = deny(w, "this client");
 		return false;
 	case CFGSTORED_ONCE_OLD:
 		cfgstored_svc_misused(req, "seq: a later one was done");
@@ -305,17 +360,18 @@ static enum svc_result
 finish(struct write *w, enum cfgstored_want want)
 {
 	struct cfgstored_request *request;
+	enum svc_result result;
 
 	if (cfgstored_svc_must_wait(w->req))
 		return SVC_WAIT;
 	if (w->mistake != NULL)
 		return cfgstored_svc_misused(w->req, w->mistake);
 	if (!may(w, &w->change) || (w->has_condition && !may(w, &w->condition)))
-		return cfgstored_svc_denied(w->req, "this key");
+		return deny(w, "this key");
 	if (is_value_too_long(w, &w->change))
-		return tell_too_long(w);
-	if (!look_at_once(w))
-		return SVC_DONE;
+		return tell_value(w, w->change.value_len);
+	if (!look_at_once(w, &result))
+		return result;
 	add_parts(w);
 	if (w->cmd.is_full)
 		return tell_too_long(w);
@@ -402,6 +458,7 @@ take_lease(struct write *w)
 		misuse(w, "expected lease= or ttl=");
 	w->has_grant = true;
 	w->grant.kind = KV_GRANT;
+	w->grant.uid = w->once.uid;
 	w->change.lease = KV_LEASE_GRANTED;
 	if (!kv_txn_get_ttl(ttl->value, ttl->len, &w->grant.number))
 		misuse(w, "ttl: expected 100ms to a year");
@@ -450,6 +507,7 @@ cfgstored_svc_lease(void *arg, struct svc_request *req)
 
 	begin(&w, arg, req);
 	w.change.kind = KV_GRANT;
+	w.change.uid = w.once.uid;
 	if (ttl == NULL ||
 	    !kv_txn_get_ttl(ttl->value, ttl->len, &w.change.number))
 		misuse(&w, "ttl: expected 100ms to a year");
@@ -510,7 +568,8 @@ cfgstored_svc_sync(void *arg, struct svc_request *req)
 
 struct txn_sum {
 	size_t conditions, changes;
-	bool is_denied, is_long, has_grant;
+	size_t long_len; /* of a value that is too long; 0: none */
+	bool is_denied, has_grant;
 };
 
 static enum kv_txn_result
@@ -528,7 +587,8 @@ look_at_txn(struct write *w, struct kv_txn *txn, struct txn_sum *sum)
 		sum->changes += is_change;
 		sum->has_grant = sum->has_grant || part.kind == KV_GRANT;
 		sum->is_denied = sum->is_denied || !may(w, &part);
-		sum->is_long = sum->is_long || is_value_too_long(w, &part);
+		if (is_value_too_long(w, &part))
+			sum->long_len = part.value_len;
 	}
 	return result;
 }
@@ -543,6 +603,7 @@ write_txn(struct write *w, struct kv_txn *txn,
 	begin_command(w, sum->conditions, sum->changes);
 	kv_txn_init(txn, w->req->data, w->req->data_len);
 	while (kv_txn_next(txn, &part) == KV_TXN_PART) {
+		part.uid = w->once.uid;
 		kv_command_add(&w->cmd, &part);
 		if (part.kind < KV_PUT)
 			note_key(request, &part);
@@ -602,6 +663,7 @@ enum svc_result
 cfgstored_svc_txn(void *arg, struct svc_request *req)
 {
 	static struct kv_txn txn;
+	enum svc_result result;
 	struct txn_sum sum;
 	struct write w;
 
@@ -615,11 +677,12 @@ cfgstored_svc_txn(void *arg, struct svc_request *req)
 	if (look_at_txn(&w, &txn, &sum) == KV_TXN_MISTAKE)
 		return tell_txn(&w, &txn);
 	if (sum.is_denied)
-		return cfgstored_svc_denied(req, "one of the keys");
-	if (sum.is_long || sum.conditions > KV_PARTS_MAX ||
-	    sum.changes > KV_PARTS_MAX)
+		return deny(&w, "one of the keys");
+	if (sum.long_len > 0)
+		return tell_value(&w, sum.long_len);
+	if (sum.conditions > KV_PARTS_MAX || sum.changes > KV_PARTS_MAX)
 		return tell_too_long(&w);
-	if (!look_at_once(&w))
-		return SVC_DONE;
+	if (!look_at_once(&w, &result))
+		return result;
 	return send_txn(&w, &txn, &sum);
 }

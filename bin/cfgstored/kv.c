@@ -73,6 +73,13 @@ kv_create(struct arena *arena, const struct kv_config *cfg)
 }
 
 void
+kv_set_secret(struct kv *kv, const struct siphash_key *secret)
+{
+	ENSURE(kv->key_count == 0);
+	kv->secret = *secret;
+}
+
+void
 kv_clear(struct kv *kv)
 {
 	kv_table_init(kv);
@@ -354,6 +361,7 @@ kv_digest(const struct kv *kv)
 		sum = add_number(sum, kv->leases[i].ttl_ns);
 		sum = add_number(sum, kv->leases[i].renewals);
 		sum = add_number(sum, kv->leases[i].node);
+		sum = add_number(sum, kv->leases[i].uid);
 		sum = add_number(sum, kv->leases[i].run);
 	}
 	for (size_t i = 0; i < kv->author_count; i++) {

@@ -21,6 +21,7 @@
 
 struct arena;
 struct kv;
+struct siphash_key;
 
 enum { KV_AUTHORS_MAX = 256, KV_FRAME_BYTES_MAX = 33 << 10 };
 
@@ -34,6 +35,11 @@ struct kv_config {
 
 /* Empty, revision 0, limits as there is room.  cfg is copied. */
 struct kv *kv_create(struct arena *arena, const struct kv_config *cfg);
+/*
+ * As long as it is empty: how fast keys are found hangs on nobody's knowing
+ * this.  What there is does not.
+ */
+void kv_set_secret(struct kv *kv, const struct siphash_key *secret);
 
 /* ---- commands ---------------------------------------------------------- */
 
@@ -57,9 +63,19 @@ enum kv_code {
 	KV_CODES
 };
 
+enum kv_limit {
+	KV_LIMIT_NONE,
+	KV_LIMIT_KEYS,
+	KV_LIMIT_BYTES,
+	KV_LIMIT_VALUE,
+	KV_LIMIT_LEASES,
+};
+
 struct kv_result {
 	enum kv_code code;
-	uint64_t rev; /* of the store afterwards */
+	enum kv_limit limit; /* FULL: which */
+	uint64_t wanted;     /* and how much there would have been */
+	uint64_t rev;        /* of the store afterwards */
 	uint64_t key_rev;
 	size_t at;      /* the condition, or the change, that it failed for */
 	size_t changed; /* keys */
@@ -156,6 +172,7 @@ struct kv_lease {
 	uint64_t ttl_ns;
 	uint64_t renewals;
 	uint32_t node; /* who was granted it */
+	uint32_t uid;  /* and for which user */
 	uint64_t run;
 	uint32_t first; /* internal */
 };
@@ -202,6 +219,7 @@ enum kv_reader_error {
 	KV_READER_E_FRAME = 1, /* cut, or its sum is wrong */
 	KV_READER_E_STATE,     /* what it says cannot be */
 	KV_READER_E_ROOM,      /* more than there is room for */
+	KV_READER_E_VERSION,   /* another version of this program wrote it */
 };
 struct kv_reader {
 	struct kv *kv;

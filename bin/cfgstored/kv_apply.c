@@ -144,6 +144,14 @@ weigh(const struct kv *kv, const struct kv_part *part, struct sum *sum)
 }
 
 static enum kv_code
+fill(struct kv_result *out, enum kv_limit limit, uint64_t wanted)
+{
+	out->limit = limit;
+	out->wanted = wanted;
+	return KV_FULL;
+}
+
+static enum kv_code
 may_be(const struct kv *kv, const struct kv_command *command,
     struct kv_result *out)
 {
@@ -163,13 +171,18 @@ may_be(const struct kv *kv, const struct kv_command *command,
 
 		kv_command_next(&changes, &part);
 		code = weigh(kv, &part, &sum);
+		if (code == KV_FULL && part.kind == KV_GRANT)
+			return fill(out, KV_LIMIT_LEASES, kv->lease_count + 1);
+		if (code == KV_FULL)
+			return fill(out, KV_LIMIT_VALUE, part.value_len);
 		if (code != KV_DONE)
 			return code;
 	}
 	/* Who has less than before is let, whatever the limits are. */
-	if ((sum.keys > kv->limits.keys && sum.keys > kv->key_count) ||
-	    (sum.bytes > kv->limits.bytes && sum.bytes > kv->bytes))
-		return KV_FULL;
+	if (sum.keys > kv->limits.keys && sum.keys > kv->key_count)
+		return fill(out, KV_LIMIT_KEYS, sum.keys);
+	if (sum.bytes > kv->limits.bytes && sum.bytes > kv->bytes)
+		return fill(out, KV_LIMIT_BYTES, sum.bytes);
 	return KV_DONE;
 }
 
@@ -211,12 +224,14 @@ lease_detach(struct kv *kv, uint32_t idx)
 }
 
 static void
-lease_grant(struct kv *kv, const struct kv_author *author, uint64_t ttl_ns)
+lease_grant(
+    struct kv *kv, const struct kv_author *author, const struct kv_part *part)
 {
 	ENSURE(kv->lease_count < kv->cfg.room.leases);
 	kv->leases[kv->lease_count++] = (struct kv_lease){ .id = kv->rev + 1,
-		.ttl_ns = ttl_ns,
+		.ttl_ns = part->number,
 		.node = author->node,
+		.uid = (uint32_t)part->uid,
 		.run = author->run,
 		.first = KV_NIL };
 }
@@ -344,7 +359,7 @@ do_change(struct doing *doing, const struct kv_part *part)
 		do_del_prefix(doing, part);
 		return;
 	case KV_GRANT:
-		lease_grant(doing->kv, doing->author, part->number);
+		lease_grant(doing->kv, doing->author, part);
 		doing->has_changed = true;
 		return;
 	case KV_RENEW:

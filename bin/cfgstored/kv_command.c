@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * {version 1, conditions, changes} and the parts; each {kind 1, fields}.
+ * {version 2, conditions, changes} and the parts; each {kind 1, fields}.
  * Numbers are base 128, bytes have a length before them.  How many conditions
  * there are does not say where the changes begin: that is found in reading.
  */
@@ -12,7 +12,7 @@
 #include "libcommon/base/crc32c.h"
 #include "libcommon/base/ensure.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 /* Which fields a part of this kind has, in this order. */
 enum {
@@ -21,6 +21,7 @@ enum {
 	HAS_LEASE = 4,
 	HAS_NUMBER = 8,
 	HAS_LIMITS = 16,
+	HAS_UID = 32,
 };
 
 static const uint8_t fields[KV_PART_KINDS] = {
@@ -30,7 +31,7 @@ static const uint8_t fields[KV_PART_KINDS] = {
 	[KV_PUT] = HAS_KEY | HAS_VALUE | HAS_LEASE,
 	[KV_DEL] = HAS_KEY,
 	[KV_DEL_PREFIX] = HAS_KEY,
-	[KV_GRANT] = HAS_NUMBER,
+	[KV_GRANT] = HAS_NUMBER | HAS_UID,
 	[KV_RENEW] = HAS_LEASE,
 	[KV_RELEASE] = HAS_LEASE,
 	[KV_EXPIRE] = HAS_LEASE | HAS_NUMBER,
@@ -75,6 +76,8 @@ read_part(struct rdbuf *rd, struct kv_part *out)
 		out->lease = rdbuf_varint(rd);
 	if (fields[kind] & HAS_NUMBER)
 		out->number = rdbuf_varint(rd);
+	if (fields[kind] & HAS_UID)
+		out->uid = rdbuf_varint(rd);
 	if (fields[kind] & HAS_LIMITS)
 		read_limits(rd, &out->limits);
 }
@@ -98,7 +101,8 @@ is_within_limits(const struct kv_part *part)
 	    (!limits->keys || !limits->bytes || !limits->value_bytes ||
 		!limits->leases || limits->value_bytes > KV_VALUE_BYTES_MAX))
 		return false;
-	if (part->kind == KV_GRANT && part->number == 0)
+	if (part->kind == KV_GRANT &&
+	    (part->number == 0 || part->uid > UINT32_MAX))
 		return false;
 	return part->value_len <= KV_VALUE_BYTES_MAX;
 }
@@ -179,6 +183,14 @@ read_all(
 	return 0;
 }
 
+bool
+kv_command_is_foreign(const void *bytes, size_t len)
+{
+	const uint8_t *version = bytes;
+
+	return len > 0 && *version != VERSION;
+}
+
 int
 kv_command_open(struct kv_command *command, const void *bytes, size_t len)
 {
@@ -191,9 +203,10 @@ kv_command_open(struct kv_command *command, const void *bytes, size_t len)
 		return KV_COMMAND_E_LIMIT;
 	seen.count = seen.loner_count = seen.lease_count = 0;
 	seen.has_grant = false;
+	if (kv_command_is_foreign(bytes, len))
+		return KV_COMMAND_E_VERSION;
 	rdbuf_init(&rd, bytes, len);
-	if (rdbuf_u8(&rd) != VERSION)
-		return KV_COMMAND_E_SYNTAX;
+	(void)rdbuf_u8(&rd);
 	conditions = rdbuf_varint(&rd);
 	changes = rdbuf_varint(&rd);
 	if (rd.is_short)
@@ -250,6 +263,8 @@ kv_command_add(struct wrbuf *wr, const struct kv_part *part)
 		wrbuf_varint(wr, part->lease);
 	if (has & HAS_NUMBER)
 		wrbuf_varint(wr, part->number);
+	if (has & HAS_UID)
+		wrbuf_varint(wr, part->uid);
 	if (!(has & HAS_LIMITS))
 		return;
 	wrbuf_varint(wr, part->limits.keys);

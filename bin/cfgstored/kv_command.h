@@ -3,6 +3,7 @@
 #ifndef RK_KV_COMMAND_H
 #define RK_KV_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,8 @@ enum kv_part_kind {
 	KV_PUT,        /* lease: 0, or the one that the key dies with */
 	KV_DEL,        /* nothing if there is no key */
 	KV_DEL_PREFIX, /* all keys that begin so; the only change */
-	KV_GRANT,      /* a lease; at most one.  number: its ttl_ns */
+	/* A lease, to this user; at most one.  number: its ttl_ns */
+	KV_GRANT,
 	KV_RENEW,
 	KV_RELEASE, /* deletes the lease and its keys */
 	KV_EXPIRE,  /* the same, if it was renewed number times */
@@ -53,6 +55,7 @@ struct kv_part {
 	size_t value_len;
 	uint64_t lease;
 	uint64_t number;
+	uint64_t uid;
 	struct kv_limits limits;
 };
 
@@ -68,9 +71,12 @@ enum kv_command_error {
 	KV_COMMAND_E_SYNTAX = 1,
 	KV_COMMAND_E_LIMIT, /* too long, too many, or empty where it must not */
 	KV_COMMAND_E_TWICE, /* a key is changed twice, or a kind not alone */
+	KV_COMMAND_E_VERSION, /* another version of this program wrote it */
 };
 RK_MUST_CHECK int kv_command_open(
     struct kv_command *command, const void *bytes, size_t len);
+/* All of E_VERSION, at no cost. */
+bool kv_command_is_foreign(const void *bytes, size_t len);
 
 /* The next part of what was opened; count of them times. */
 void kv_command_next(struct rdbuf *parts, struct kv_part *out);

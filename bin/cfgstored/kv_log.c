@@ -325,6 +325,23 @@ read_header(struct kv_log_segment *out, const uint8_t *bytes, size_t len)
 	return true;
 }
 
+/* All of it may be another, but for the length of its beginning and the sum. */
+static bool
+is_header_foreign(const uint8_t *bytes, size_t len)
+{
+	const size_t summed = HEADER_USED_BYTES - 4;
+	struct rdbuf rd;
+
+	if (len < KV_LOG_HEADER_BYTES ||
+	    memcmp(bytes, magic, sizeof magic) != 0)
+		return false;
+	rdbuf_init(&rd, bytes + sizeof magic, 4);
+	if (rdbuf_u32(&rd) == VERSION)
+		return false;
+	rdbuf_init(&rd, bytes + summed, 4);
+	return rdbuf_u32(&rd) == crc32c_more(0, bytes, summed);
+}
+
 uint64_t
 kv_log_batch_bytes(size_t len)
 {
@@ -434,6 +451,8 @@ void
 kv_log_look(struct kv_log_found *out, const void *bytes, size_t len)
 {
 	*out = (struct kv_log_found){ .finding = KV_LOG_HEADER };
+	if (is_header_foreign(bytes, len))
+		out->finding = KV_LOG_VERSION;
 	if (!read_header(&out->segment, bytes, len))
 		return;
 	if (out->segment.bytes != len)

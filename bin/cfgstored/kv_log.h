@@ -114,6 +114,7 @@ enum kv_log_finding {
 	KV_LOG_HEADER,  /* the header is bad; serial is 0 */
 	KV_LOG_LENGTH,  /* the file is not as long as its header says */
 	KV_LOG_DAMAGED, /* something whole stands behind what is bad */
+	KV_LOG_VERSION, /* another version wrote it; serial is 0 */
 };
 /*
  * end is where the log goes on, and begins to be bad.  A segment that ends

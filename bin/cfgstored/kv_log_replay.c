@@ -61,6 +61,9 @@ is_bad_file(struct kv_log_replay *replay, const struct kv_log_file *file)
 		return is_bad(replay, file->serial, "it has another length");
 	case KV_LOG_DAMAGED:
 		return is_bad(replay, file->serial, "it is damaged");
+	case KV_LOG_VERSION:
+		replay->is_foreign = true;
+		return is_bad(replay, file->serial, "another version wrote it");
 	}
 	if (file->found.segment.serial != file->serial)
 		return is_bad(replay, file->serial, "it is another's");

@@ -34,6 +34,7 @@ struct kv_log_replay {
 	enum kv_log_health health;
 	const char *why;           /* of BAD; a literal */
 	uint64_t why_serial;       /* 0: of no file */
+	bool is_foreign;           /* BAD, as another version wrote it */
 	size_t first;              /* the file where the log begins */
 	size_t used;               /* files behind it were never used */
 	struct kv_log_state state; /* at the end */

@@ -2,9 +2,10 @@
 /*
  * Frames: {length 4, crc 4, kind 1, body}, the length being the body's, the
  * sum that of kind and body behind the frame before.  In this order:
- *	head	version 1, rev 8, compacted 8, floor 8, turn 8, limits 4 * 8
+ *	head	version 2, rev 8, compacted 8, floor 8, turn 8, limits 4 * 8
  *	author	node 4, run 8, number 8, turn 8; nodes ascend
- *	lease	id 8, ttl_ns 8, renewals 8, node 4, run 8; ids ascend
+ *	lease	id 8, ttl_ns 8, renewals 8, node 4, run 8, uid 4; ids
+ *		ascend
  *	version	flags 1, rev 8, created 8, lease 8, prev 8, node 4, value
  *		length 4, key; first those that are current and not in the
  *		history, by key, then those not in it that it replaced, then
@@ -25,7 +26,7 @@
 #include "bin/cfgstored/kv_table.h"
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	FRAME_HEAD_BYTES = 9,
 	PIECE_BYTES = 32 << 10,
 	FLAG_DELETION = 1,
@@ -94,6 +95,7 @@ write_lease(struct wrbuf *wr, const struct kv_lease *lease)
 	wrbuf_u64(wr, lease->renewals);
 	wrbuf_u32(wr, lease->node);
 	wrbuf_u64(wr, lease->run);
+	wrbuf_u32(wr, lease->uid);
 }
 
 static void
@@ -305,7 +307,7 @@ take_head(struct kv_reader *reader, struct rdbuf *rd)
 	struct kv_limits limits;
 
 	if (rdbuf_u8(rd) != VERSION)
-		return KV_READER_E_STATE;
+		return KV_READER_E_VERSION;
 	kv->rev = rdbuf_u64(rd);
 	kv->compacted = rdbuf_u64(rd);
 	kv->floor = rdbuf_u64(rd);
@@ -355,6 +357,7 @@ take_lease(struct kv_reader *reader, struct rdbuf *rd)
 	lease.renewals = rdbuf_u64(rd);
 	lease.node = rdbuf_u32(rd);
 	lease.run = rdbuf_u64(rd);
+	lease.uid = rdbuf_u32(rd);
 	if (kv->lease_count >= kv->cfg.room.leases || lease.id > kv->rev ||
 	    lease.id == 0 || lease.ttl_ns == 0)
 		return KV_READER_E_STATE;

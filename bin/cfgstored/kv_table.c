@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "libcommon/base/crc32c.h"
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 
@@ -263,8 +262,8 @@ kv_table_free(struct kv *kv, uint32_t idx)
 /* ---- keys in order ----------------------------------------------------- */
 
 /*
- * How many levels a key has is drawn from its bytes, so that a new version
- * has as many as the one before.  A quarter goes one level up.
+ * How many levels a key has is drawn from its sum, so that a new version has
+ * as many as the one before.  A quarter goes one level up.
  */
 static size_t
 levels_of(uint32_t sum)
@@ -366,16 +365,17 @@ kv_table_seek(const struct kv *kv, const uint8_t *key, size_t len)
 
 /* ---- keys by their sums ------------------------------------------------ */
 
+/* By a secret: who may write must not choose keys of one sum, or one level. */
 static uint32_t
-sum_of(const uint8_t *key, size_t len)
+sum_of(const struct kv *kv, const uint8_t *key, size_t len)
 {
-	return crc32c_more(0, key, len);
+	return (uint32_t)siphash_of(&kv->secret, key, len);
 }
 
 uint32_t
 kv_table_find(const struct kv *kv, const uint8_t *key, size_t len)
 {
-	uint32_t idx = kv->sums[sum_of(key, len) & kv->sums_mask];
+	uint32_t idx = kv->sums[sum_of(kv, key, len) & kv->sums_mask];
 
 	while (idx != KV_NIL &&
 	    (kv->versions[idx].key_len != len ||
@@ -427,7 +427,7 @@ kv_table_link(struct kv *kv, uint32_t idx)
 
 	ENSURE(!v->is_current && !v->is_deletion);
 	kv_table_read(kv, v, 0, v->key_len, key);
-	sum = sum_of(key, v->key_len);
+	sum = sum_of(kv, key, v->key_len);
 	levels = levels_of(sum);
 	trail = follow(kv, key, v->key_len);
 	for (size_t level = 0; level < levels; level++) {
@@ -456,7 +456,7 @@ unlink_key(struct kv *kv, uint32_t idx)
 
 	ENSURE(v->is_current);
 	kv_table_read(kv, v, 0, v->key_len, key);
-	sum = sum_of(key, v->key_len);
+	sum = sum_of(kv, key, v->key_len);
 	levels = levels_of(sum);
 	trail = follow_current(kv, idx, key, levels);
 	ENSURE(trail->next == idx);

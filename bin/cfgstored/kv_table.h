@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libcommon/base/siphash.h"
+
 #include "bin/cfgstored/kv.h"
 
 enum {
@@ -81,6 +83,7 @@ struct kv {
 	uint32_t versions_free;
 	uint32_t first[KV_LEVELS];
 	struct kv_trail *trail;
+	struct siphash_key secret; /* of the sums of keys */
 	uint32_t *sums; /* current ones, by the low bits of their keys' sums */
 	uint32_t sums_mask;
 	uint32_t oldest, newest;

@@ -168,6 +168,7 @@ replica_create(struct arena *arena, const struct replica_config *cfg)
 	r->chunk = memory.chunk;
 	r->large = memory.large;
 	replica_forget_log(r);
+	kv_set_secret(r->kv, &cfg->kv_secret);
 	r->is_permitted = true;
 	r->state_told = REPLICA_AWAY;
 	return r;

@@ -32,6 +32,7 @@
 #include "libcommon/base/attr.h"
 #include "libcommon/base/limits.h"
 #include "libcommon/base/parse.h"
+#include "libcommon/base/siphash.h"
 
 #include "bin/cfgstored/kv.h"
 #include "bin/cfgstored/kv_log.h"
@@ -61,6 +62,7 @@ struct replica_config {
 	/* A random number, for the name of a store that is founded here. */
 	uint64_t seed;
 	struct kv_config kv;
+	struct siphash_key kv_secret; /* random, and told to nobody */
 	/* Of one PUBLISH: ringd's message_bytes_max. */
 	size_t message_bytes_max;
 	uint64_t tail_bytes; /* not acknowledged, before writes are busy */
@@ -280,7 +282,9 @@ struct replica_effect {
 			uint64_t rev;     /* the store's afterwards; OK, and of
 					     what was applied */
 			uint64_t key_rev; /* CONFLICT */
-			size_t at;        /* as kv_result */
+			enum kv_limit limit; /* LIMIT, with wanted */
+			uint64_t wanted;     /* as kv_result */
+			size_t at;           /* as kv_result */
 			size_t changed;
 		} answer;
 		uint64_t rev;
@@ -344,7 +348,7 @@ struct replica_status {
 	uint64_t filled_bytes; /* FILLING: so far */
 	uint64_t tail_bytes;   /* not acknowledged */
 	bool is_disk_full;
-	bool is_lacking; /* memory: its state follows no more */
+	bool is_lacking; /* memory, or words: its state follows no more */
 	size_t pending;
 	struct kv_electorates electorates;
 	struct kv_nodes members;

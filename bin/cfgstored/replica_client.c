@@ -129,6 +129,8 @@ settle_result(struct replica *r, struct replica_pending *p,
 					     .code = code_of(result->code),
 					     .rev = result->rev,
 					     .key_rev = result->key_rev,
+					     .limit = result->limit,
+					     .wanted = result->wanted,
 					     .at = result->at,
 					     .changed = result->changed } };
 

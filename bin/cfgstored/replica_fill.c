@@ -75,13 +75,24 @@ replica_fill_begin(struct replica *r)
 	    ", behind index ", replica_window_tip(&r->win).index);
 }
 
+/*
+ * Nothing has made room since there was none: it would be asked for ever.  A
+ * state makes room itself.
+ */
+static bool
+is_stuck(const struct replica *r)
+{
+	return r->fill.is_stuck && !r->fill.is_whole &&
+	    r->fill.stuck_at == replica_log_may_go(r);
+}
+
 bool
 replica_fill_fetch(struct replica *r, struct replica_fetch *out)
 {
 	struct replica_fill *fill = &r->fill;
 
 	/* What comes could not be written. */
-	if (!fill->is_fetch_due || r->era.is_contiguous ||
+	if (!fill->is_fetch_due || r->era.is_contiguous || is_stuck(r) ||
 	    (fill->has_begun && r->room < REPLICA_BATCH_BYTES &&
 		r->given + 1 < r->win.end))
 		return false;
@@ -142,12 +153,17 @@ static bool
 take_record(struct replica *r, const struct kv_tip *tip, const uint8_t *bytes,
     size_t len)
 {
-	if (tip->index != r->win.end ||
-	    !replica_window_push(
-		&r->win, tip, bytes, len, replica_log_may_go(r)))
+	struct replica_fill *fill = &r->fill;
+	uint64_t may_go = replica_log_may_go(r);
+
+	if (tip->index != r->win.end)
+		return false;
+	fill->is_stuck = !replica_window_push(&r->win, tip, bytes, len, may_go);
+	fill->stuck_at = may_go;
+	if (fill->is_stuck)
 		return false;
 	replica_log_follow(&r->meta, tip->index, bytes, len);
-	r->fill.bytes += len;
+	fill->bytes += len;
 	return true;
 }
 
@@ -191,6 +207,28 @@ take_records(struct replica *r, const struct replica_part *part)
 
 /* ---- the state --------------------------------------------------------- */
 
+/*
+ * What is in memory is nothing until the log begins on this state.  The one
+ * on disk counts until then, also one that has OPEN: what takes its place must
+ * not have less of this epoch, which was confirmed.
+ */
+static void
+begin_state(struct replica *r)
+{
+	struct replica_fill *fill = &r->fill;
+
+	if (r->era.is_ours)
+		fill->floor = r->given;
+	r->era.is_ours = false;
+	replica_forget_log(r);
+	r->is_kv_void = fill->is_spoilt = true;
+	fill->phase = REPLICA_FILL_CHUNKS;
+	fill->next = 0;
+	fill->is_stuck = fill->is_begin_due = false;
+	/* Of one that came before, what is being saved is no more wanted. */
+	fill->is_save_due = fill->is_unsaved = false;
+}
+
 static void
 take_chunk(struct replica *r, const struct replica_part *part)
 {
@@ -199,13 +237,8 @@ take_chunk(struct replica *r, const struct replica_part *part)
 	size_t len = rdbuf_left(&items);
 	const uint8_t *bytes = rdbuf_bytes(&items, len);
 
-	if (part->at == 0) {
-		replica_forget_log(r);
-		r->is_kv_void = fill->is_spoilt = true;
-		fill->phase = REPLICA_FILL_CHUNKS;
-		fill->next = 0;
-		fill->is_begin_due = false;
-	}
+	if (part->at == 0)
+		begin_state(r);
 	if (fill->phase != REPLICA_FILL_CHUNKS || part->at != fill->next)
 		return;
 	fill->next++;

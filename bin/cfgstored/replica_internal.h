@@ -65,6 +65,8 @@ struct replica_era {
 	uint64_t marks;
 	uint64_t memory_index; /* the last that wants no disk */
 	uint64_t disk_index;   /* and the last that does */
+	/* The last for memory that is confirmed at once. */
+	uint64_t prompt_index;
 	struct kv_electorates e_before, e;
 	uint64_t elect_index;
 	uint64_t change_index; /* since when it is e */
@@ -97,11 +99,16 @@ struct replica_fill {
 	uint64_t asked_ns;
 	unsigned patience; /* doublings of the wait for a PART */
 	uint64_t giver_acked;
+	/* There was no room for what came when so much might go. */
+	bool is_stuck;
+	uint64_t stuck_at;
 	/* On disk. */
 	bool is_begin_due;
 	bool has_begun;
 	bool is_save_due;
-	bool is_unsaved; /* the snapshot that it begins on */
+	bool is_unsaved;     /* the snapshot that it begins on */
+	uint64_t save_at_ns; /* not before: it failed */
+	uint64_t floor;      /* the log on disk has as much of this epoch */
 	struct kv_tip after;
 	bool is_on_snapshot;
 	/* To go back to. */
@@ -440,6 +447,8 @@ void replica_pace_waiting(struct replica *r);
 bool replica_pace_is_gathered(const struct replica *r, uint64_t count);
 void replica_pace_sent(struct replica *r, uint64_t count);
 void replica_pace_view_ended(struct replica *r);
+/* The next record is one for memory, of this node's. */
+void replica_pace_enters_memory(struct replica *r, uint32_t sender);
 /* Somebody waits for the disk to have the log up to here. */
 uint64_t replica_pace_awaited(const struct replica *r);
 /* now is more than was told: it is to be told at once. */

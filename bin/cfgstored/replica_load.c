@@ -32,7 +32,23 @@ replica_load_state(struct replica *r, const void *bytes, size_t len)
 
 	if (r->reader.is_done)
 		r->is_kv_void = false;
-	return error;
+	return error == KV_READER_E_VERSION ? -EPROTONOSUPPORT : error;
+}
+
+static bool
+is_foreign(const struct kv_log_frame *record)
+{
+	struct replica_commands commands;
+	struct replica_command command;
+
+	if (!replica_wire_get_commands(record->bytes, record->len, &commands))
+		return false;
+	for (size_t i = 0; i < commands.count; i++) {
+		replica_wire_next_command(&commands.items, &command);
+		if (kv_command_is_foreign(command.bytes, command.len))
+			return true;
+	}
+	return false;
 }
 
 int
@@ -41,6 +57,8 @@ replica_load_record(struct replica *r, const struct kv_log_frame *record)
 	if (r->is_kv_void || record->tip.index != r->win.end ||
 	    record->len == 0)
 		return -EINVAL;
+	if (is_foreign(record))
+		return -EPROTONOSUPPORT;
 	r->acked = num_max(r->acked, num_min(record->acked, record->tip.index));
 	r->given = r->win.end - 1;
 	/* What came before is applied now that it is known to count. */

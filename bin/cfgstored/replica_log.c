@@ -159,7 +159,7 @@ enter(struct replica *r, uint32_t sender, const void *bytes, size_t len)
 		    commands.node != sender)
 			return;
 		if (commands.is_in_memory)
-			r->era.memory_index = r->era.end + 1;
+			replica_pace_enters_memory(r, sender);
 		break;
 	case REPLICA_RECORD_ELECT:
 		if (!is_elect_valid(r, bytes, len))
@@ -262,6 +262,19 @@ replica_log_own(struct replica *r)
 
 /* ---- the state --------------------------------------------------------- */
 
+static const char unreadable[] = "a record of the log cannot be read by this "
+				 "version of cfgstored: it serves no more";
+
+/* The state of the others is another one from now on. */
+static void
+stop_following(struct replica *r, const char *why)
+{
+	if (r->is_lacking)
+		return;
+	r->is_lacking = true;
+	replica_log(r, why);
+}
+
 static void
 apply_command(struct replica *r, const struct replica_commands *commands,
     const struct replica_command *command)
@@ -273,12 +286,12 @@ apply_command(struct replica *r, const struct replica_commands *commands,
 
 	if (!r->is_lacking)
 		kv_apply(r->kv, &author, command->bytes, command->len, &result);
-	if (result.code == KV_LACK && !r->is_lacking) {
-		r->is_lacking = true;
-		replica_log(r,
+	if (result.code == KV_LACK)
+		stop_following(r,
 		    "the store's limits need more memory than "
 		    "this node has: it serves no more");
-	}
+	if (result.code == KV_BAD)
+		stop_following(r, unreadable);
 	if (author.node == r->cfg.self && author.run == r->cfg.run)
 		replica_client_applied(r, author.number, &result);
 }
@@ -346,9 +359,19 @@ replica_log_is_save_late(const struct replica *r)
 	return can_save(r) && r->save_at_ns <= r->now_ns && is_too_long(r, 2);
 }
 
+/* The state stands still until it is taken, and while it fails. */
+static bool
+is_taken_save_due(const struct replica *r)
+{
+	return r->fill.is_save_due && !r->is_saving && !r->is_failed &&
+	    !r->is_kv_void;
+}
+
 uint64_t
 replica_log_deadline_ns(const struct replica *r)
 {
+	if (is_taken_save_due(r) && r->fill.save_at_ns > r->now_ns)
+		return r->fill.save_at_ns;
 	if (!may_save(r) || r->save_at_ns <= r->now_ns || !is_save_due(r))
 		return REPLICA_NEVER;
 	return r->save_at_ns;
@@ -515,6 +538,7 @@ on_synced(struct replica *r, const struct kv_tip *tip)
 static void
 on_saved(struct replica *r, const struct replica_input *in)
 {
+	struct replica_fill *fill = &r->fill;
 	bool is_good = in->kind == REPLICA_IN_SAVED;
 
 	r->is_saving = false;
@@ -526,9 +550,12 @@ on_saved(struct replica *r, const struct replica_input *in)
 		replica_log(r, "a snapshot could not be written");
 		r->save_at_ns = r->now_ns + SAVE_AGAIN * r->cfg.silence_ns;
 	}
-	if (r->fill.is_unsaved && !r->fill.is_save_due && is_good &&
-	    kv_tip_compare(&in->tip, &r->fill.after) == 0)
-		r->fill.is_unsaved = false;
+	if (!fill->is_unsaved || fill->is_save_due ||
+	    kv_tip_compare(&in->tip, &fill->after) != 0)
+		return;
+	fill->is_unsaved = fill->is_save_due = !is_good;
+	if (!is_good)
+		fill->save_at_ns = r->now_ns + r->cfg.silence_ns;
 }
 
 void
@@ -610,12 +637,12 @@ next_begin(struct replica *r, struct replica_effect *out)
 	return true;
 }
 
-/* When OPEN is there, too. */
+/* When OPEN is there, too, and no less than the log on disk has. */
 static bool
 is_end_due(const struct replica *r)
 {
 	return r->fill.has_begun && !r->fill.is_unsaved &&
-	    r->given >= r->era.open_index;
+	    r->given >= num_max(r->era.open_index, r->fill.floor);
 }
 
 static bool
@@ -646,7 +673,7 @@ replica_log_next_effect(struct replica *r, struct replica_effect *out)
 	}
 	if (r->fill.is_begin_due)
 		return next_begin(r, out);
-	if (r->fill.is_save_due && !r->is_saving) {
+	if (is_taken_save_due(r) && r->fill.save_at_ns <= r->now_ns) {
 		r->fill.is_save_due = false;
 		return next_save(r, out, true);
 	}

@@ -13,17 +13,16 @@
 #define PATIENCE_NS UINT64_C(200000)
 /* For what nobody waits for. */
 #define IDLE_NS UINT64_C(5000000)
+/* For what others confirm as well, in case they do not. */
+#define HELD_NS UINT64_C(500000)
 
 /* ---- commands ---------------------------------------------------------- */
 
-/*
- * Half of them will do: while these are under way the others come, and neither
- * the ring nor they wait for each other.
- */
+/* Who was answered has asked again, or as many others have. */
 static bool
-is_half(const struct replica_pace *pace, uint64_t count)
+are_all(const struct replica_pace *pace, uint64_t count)
 {
-	return 2 * count >= pace->answered;
+	return count >= pace->answered;
 }
 
 void
@@ -46,7 +45,7 @@ replica_pace_is_gathered(const struct replica *r, uint64_t count)
 {
 	const struct replica_pace *pace = &r->pace;
 
-	return is_half(pace, count) || r->now_ns >= pace->gather_ns;
+	return are_all(pace, count) || r->now_ns >= pace->gather_ns;
 }
 
 void
@@ -55,7 +54,7 @@ replica_pace_sent(struct replica *r, uint64_t count)
 	struct replica_pace *pace = &r->pace;
 
 	/* Who waited in vain waits half as long the next time. */
-	if (r->client.flights == 0 && !is_half(pace, count))
+	if (r->client.flights == 0 && !are_all(pace, count))
 		pace->hurry += pace->hurry < REPLICA_HURRY_MAX;
 	else if (r->client.flights == 0 && pace->answered > 1)
 		pace->hurry -= pace->hurry > 0;
@@ -94,18 +93,49 @@ replica_pace_awaited(const struct replica *r)
 	return replica_log_is_save_late(r) ? era->end : era->disk_index;
 }
 
+/*
+ * Could all others acknowledge a record without this node?  Who is still
+ * fetching what was before OPEN confirms nothing.
+ */
+static bool
+are_others_enough(const struct replica *r)
+{
+	const struct replica_era *era = &r->era;
+	struct kv_nodes others = { 0 };
+
+	for (size_t i = 0; i < era->members.count; i++)
+		if (i != era->self &&
+		    era->peer[i].synced.synced >= era->open_index)
+			others.id[others.count++] = era->members.id[i];
+	return kv_rules_is_durable(&era->e, &era->members, &others);
+}
+
+void
+replica_pace_enters_memory(struct replica *r, uint32_t sender)
+{
+	struct replica_era *era = &r->era;
+
+	era->memory_index = era->end + 1;
+	if (sender != r->cfg.self || !are_others_enough(r))
+		era->prompt_index = era->memory_index;
+}
+
 bool
 replica_pace_is_synced_due(struct replica *r, const struct replica_synced *now)
 {
 	const struct replica_era *era = &r->era;
 	const struct replica_synced *told = &era->told;
 	struct replica_pace *pace = &r->pace;
-	bool is_due = now->held != told->held || now->marks != told->marks ||
+	bool is_due = now->marks != told->marks ||
+	    told->held < num_min(now->held, era->prompt_index) ||
 	    told->synced < num_min(now->synced, replica_pace_awaited(r));
+	bool is_held = now->held != told->held;
 
-	if (!is_due && now->synced != told->synced) {
-		if (pace->idle_ns == 0)
-			pace->idle_ns = r->now_ns + IDLE_NS;
+	if (!is_due && (is_held || now->synced != told->synced)) {
+		uint64_t due_ns = r->now_ns + (is_held ? HELD_NS : IDLE_NS);
+
+		if (pace->idle_ns == 0 || pace->idle_ns > due_ns)
+			pace->idle_ns = due_ns;
 		if (r->now_ns < pace->idle_ns)
 			return false;
 		is_due = true;

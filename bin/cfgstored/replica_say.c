@@ -64,8 +64,9 @@ find_synced(const struct replica *r, struct replica_synced *out)
 	out->synced = num_max(out->synced, era->synced);
 	if (!era->is_complete)
 		return;
-	if (era->memory_index > out->held)
-		out->held = era->memory_index;
+	/* What a full disk will not take for hours is not held by it. */
+	if (!r->is_disk_full)
+		out->held = num_max(out->held, era->memory_index);
 	out->marks = era->marks;
 }
 

@@ -3,7 +3,7 @@
 
 #include "libcommon/base/ensure.h"
 
-enum { VERSION = 1, FLAG_A = 1, FLAG_B = 2, FLAG_C = 4 };
+enum { VERSION = 2, FLAG_A = 1, FLAG_B = 2, FLAG_C = 4 };
 
 /* ---- what both are made of --------------------------------------------- */
 

@@ -16,10 +16,10 @@
 #include "libcommon/base/arena.h"
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
+#include "libcommon/os/ask.h"
 #include "libcommon/os/child.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/daemon.h"
-#include "libcommon/os/exitcode.h"
 #include "libcommon/os/feed.h"
 #include "libcommon/os/loop.h"
 #include "libcommon/os/tool.h"
@@ -209,6 +209,29 @@ create(struct ringlock *h)
 		tool_fail(EXITCODE_OS, "out of memory");
 }
 
+static void
+on_unread(struct loop *loop, void *arg, uint32_t ready, uint64_t now_ns)
+{
+	struct ringlock *h = arg;
+
+	(void)ready;
+	(void)now_ns;
+	loop_remove_fd(loop, h->out_slot);
+	h->out_slot = -1;
+	ringlock_unheard(h, -EPIPE);
+}
+
+/* Who has no command is heard as long as somebody reads; files always are. */
+static void
+watch_reader(struct ringlock *h)
+{
+	if (h->options->command != NULL || h->options->pid > 0)
+		return;
+	h->out_slot = loop_add_fd(h->loop, STDOUT_FILENO, on_unread, h);
+	if (h->out_slot >= 0)
+		loop_want(h->loop, h->out_slot, 0);
+}
+
 /* 0 or -E…. */
 static int
 open_all(struct ringlock *h)
@@ -248,6 +271,7 @@ ringlock_hold(const struct ringlock_options *options, int report_fd)
 		.report_fd = report_fd,
 		.timer_fd = -1,
 		.work_slot = -1,
+		.out_slot = -1,
 		.watchdog_fd = -1 };
 	/* First of all: none of them may be missed. */
 	h.signal_fd = ringlock_signals_open(true);
@@ -255,14 +279,20 @@ ringlock_hold(const struct ringlock_options *options, int report_fd)
 	create(&h);
 	rc = open_all(&h);
 	if (rc < 0) {
-		tool_warn("%s", strerror(-rc));
+		if (rc == -ESRCH || rc == -ENOENT)
+			tool_warn("--for-pid: there is no such process");
+		else
+			tool_warn("%s", strerror(-rc));
 		ringlock_report(&h, EXITCODE_OS);
 		return EXITCODE_OS;
 	}
+	watch_reader(&h);
 	feed_start(h.feed, h.loop, clock_now_ns());
 	loop_add_flush(h.loop, on_flush, &h);
 	if (*feed_trouble(h.feed) != '\0')
-		lock_unreachable(h.lock, feed_trouble(h.feed), clock_boot_ns());
+		lock_unreachable(h.lock,
+		    ask_explain(options->rundir, "cfg", feed_trouble(h.feed)),
+		    clock_boot_ns());
 	ringlock_carry_out(&h);
 	if (h.is_over)
 		return EXITCODE_UNAVAILABLE;

@@ -36,13 +36,26 @@ ringlock_report(struct ringlock *h, int code)
 	fd_close(&h->report_fd);
 }
 
-/* Nobody reads: then we must end. */
+void
+ringlock_unheard(struct ringlock *h, int rc)
+{
+	if (h->is_over || h->unheard_code != 0)
+		return;
+	h->unheard_code = EXITCODE_IO;
+	if (rc == -EPIPE)
+		h->unheard_code = 128 + SIGPIPE;
+	else
+		tool_warn("standard output: %s", strerror(-rc));
+	raise(SIGTERM); /* it is blocked, and read in its turn */
+}
+
 static void
 print(struct ringlock *h, const char *event, const struct lock_effect *effect)
 {
-	if (ringlock_say_event(&h->out, h->options, event, effect) != 0 &&
-	    !h->is_over)
-		raise(SIGTERM); /* it is blocked, and read in its turn */
+	int rc = ringlock_say_event(&h->out, h->options, event, effect);
+
+	if (rc != 0)
+		ringlock_unheard(h, rc);
 }
 
 /* ---- the work ---------------------------------------------------------- */
@@ -185,14 +198,17 @@ be_stuck(struct ringlock *h, const struct lock_effect *effect)
 static void
 end(struct ringlock *h, const struct lock_effect *effect)
 {
+	bool is_ours = effect->signo == SIGTERM && h->unheard_code != 0;
+	int code = is_ours ? h->unheard_code : effect->code;
+
 	h->is_over = true;
 	ringlock_say_stopping();
-	ringlock_report(h, effect->code);
+	ringlock_report(h, code);
 	ringlock_stuck_disarm(&h->watchdog_fd);
 	feed_stop(h->feed);
-	if (effect->signo != 0)
+	if (effect->signo != 0 && !is_ours)
 		ringlock_signals_die(effect->signo);
-	loop_stop(h->loop, effect->code);
+	loop_stop(h->loop, code);
 }
 
 static void

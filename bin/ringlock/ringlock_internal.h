@@ -24,6 +24,8 @@ struct ringlock {
 	struct lock *lock;
 	struct ringlock_work work;
 	struct out out;
+	int out_slot;     /* of what reads our records; -1: not watched */
+	int unheard_code; /* nobody reads them: how we end; 0: somebody does */
 	int signal_fd;
 	int timer_fd;
 	int work_slot; /* of the guard's descriptor; -1: none */
@@ -37,6 +39,9 @@ struct ringlock {
 
 /* After every input: does what the core orders. */
 void ringlock_carry_out(struct ringlock *h);
+
+/* What was printed, or will be, reaches nobody: -E….  We must end. */
+void ringlock_unheard(struct ringlock *h, int rc);
 
 /* What the work has come to; told to the core once each. */
 void ringlock_look_at_work(struct ringlock *h);

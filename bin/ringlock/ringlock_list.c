@@ -213,8 +213,8 @@ ringlock_list(const char *rundir, const char *name, bool is_json)
 		rc = read_page(&list, &is_more);
 	ask_close(list.ask);
 	if (rc != 0)
-		tool_fail(ask_exitcode(rc), "%s/cfg.sock: %s", rundir,
-		    ask_strerror(rc));
+		tool_fail(
+		    ask_exitcode(rc), "%s", ask_explain_rc(rundir, "cfg", rc));
 	rc = out_flush(&list.out);
 	if (rc != 0)
 		tool_fail_output(rc);

@@ -104,6 +104,11 @@ struct lincheck_op *lincheck_begin(struct lincheck *check);
 void lincheck_fact(struct lincheck *check, struct lincheck_fact fact);
 void lincheck_change(struct lincheck *check, struct lincheck_change change);
 
+/* How many were begun. */
+size_t lincheck_count(const struct lincheck *check);
+/* What the n-th (from 0) was answered is of a past that was lost since. */
+void lincheck_unsay(struct lincheck *check, size_t n);
+
 /* ---- watches ----------------------------------------------------------- */
 
 /* Who watches the keys of a prefix; answers his number. */

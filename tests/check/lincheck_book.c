@@ -123,6 +123,24 @@ lincheck_begin(struct lincheck *check)
 	return op;
 }
 
+size_t
+lincheck_count(const struct lincheck *check)
+{
+	return check->ops.count;
+}
+
+/* A change may be there or not; what was only seen says nothing. */
+void
+lincheck_unsay(struct lincheck *check, size_t n)
+{
+	struct lincheck_op *op = lincheck_op_at(check, n);
+	bool is_change = op->outcome == LINCHECK_DONE && op->change_count > 0;
+
+	op->outcome = is_change ? LINCHECK_UNKNOWN : LINCHECK_REFUSED;
+	op->end_ns = op->rev = LINCHECK_NONE;
+	op->lock = LINCHECK_NO_WORD;
+}
+
 static struct lincheck_op *
 last_op(struct lincheck *check)
 {

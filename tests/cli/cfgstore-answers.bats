@@ -69,6 +69,8 @@ ends() # CODE WHAT ANSWER COMMAND...
 
 @test "what is wrong with the command line is 64, said even with -q" {
 	local line
+	run -64 cfgstore set -o rev,colour a b
+	[ "${lines[0]}" = 'cfgstore set: --fields: colour: no such field, expected some of event,rev,n,lease,key,at,store_rev' ]
 	while read -r line; do
 		# shellcheck disable=SC2086 # words of a command line
 		run -64 --separate-stderr cfgstore $line
@@ -89,6 +91,20 @@ ends() # CODE WHAT ANSWER COMMAND...
 		get -R x a
 		get -d x -j a
 		get -o REV a
+		get -o rev,colour a
+		list -o next
+		set -o value a b
+		del -o rev, a
+		txn -o colour f
+		wait -o colour k
+		watch -o colour
+		history -o colour k
+		diff -o colour f
+		leader -o colour
+		limits keyz=1
+		limits keys=0
+		limits value=
+		lease -o colour list
 		list -l -k
 		list [\0
 		set a
@@ -325,7 +341,7 @@ goes()
 		'err code=unavailable n=69 msg=does\0040not\0040know' \
 		cfgstore get --sync a
 	ends 75 later 'err code=notquorate n=75 msg=later' cfgstore wait a
-	ends 1 room 'no code=room' cfgstore limits keys=1
+	ends 1 'more than that is stored' 'no code=room' cfgstore limits keys=1
 	RINGKIT_TIMEOUT=1s ends 69 closing \
 		'err code=closing n=69 msg=closing' cfgstore get a
 	echo 'err code=busy n=75 msg=full' | fake_daemon cfg.sock

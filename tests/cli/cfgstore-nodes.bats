@@ -54,6 +54,12 @@ prints() # TEXT COMMAND...
 	done
 }
 
+@test "the daemon tells ringd who it is" {
+	ringkit status -j | jq -s -e 'map(select(.kind == "client").name) |
+		contains(["memberd"]) and contains(["quorumd"]) and
+		contains(["cfgstored"])'
+}
+
 @test "who waits is woken by what another node writes" {
 	mkfifo ready
 	cfgstore wait $key=go -t 60s --ready-fd 4 4>ready 3>&- &
@@ -148,12 +154,19 @@ restart_store() # NODE
 	done
 	await is_closed || await is_closed
 	run -75 cfgstore set $key 2
+	[[ $output = *' 1 of 3 votes of the store are here, 2 needed' ]]
+	ringkit status | grep '^store  closed  1 of 3 votes .* needed  rev'
+	cfgstore status -q | grep '^past_bytes_max  *16777216$'
 	run -75 cfgstore del $key
 	run -75 cfgstore cas $key 1 2
 	run -75 cfgstore get --sync $key
 	run -75 cfgstore lease grant 1s
 	prints 1 cfgstore get $key
 	cfgstore watch --now $key
+	# A new beginning is not for later, when there may be a quorum again.
+	await prints no cfgstore status -o permitted
+	run -75 cfgstore init --yes
+	[[ $output = *'there is no quorum'* ]]
 }
 
 is_closed()

@@ -905,8 +905,17 @@ round_trip()
 	run -65 cfgstore set $key @long
 	head -c 17000000 /dev/zero >longer
 	run -65 cfgstore set $key @longer
-	run -64 cfgstore set "$(printf 'k%.0s' {1..513})" x
-	run -64 cfgstore set '' x
+	run --separate-stderr -64 cfgstore set "$(printf 'k%.0s' {1..513})" x
+	[ "${stderr_lines[0]}" = 'cfgstore set: a key of 513 bytes, expected 1 to 512' ]
+	run --separate-stderr -64 cfgstore set '' x
+	[ "${stderr_lines[0]}" = 'cfgstore set: a key of 0 bytes, expected 1 to 512' ]
+	run --separate-stderr -64 cfgstore del $key ''
+	[ "${stderr_lines[0]}" = 'cfgstore del: a key of 0 bytes, expected 1 to 512' ]
+	run --separate-stderr -65 cfgstore txn <<<$'\nput key= value=1'
+	[ "$stderr" = 'cfgstore: standard input:2: a key of 0 bytes, expected 1 to 512' ]
+	run --separate-stderr -64 cfgstore set --ttl=99ms $key x
+	[[ ${stderr_lines[0]} == 'cfgstore set: --ttl: 99ms: expected DUR: '*', 100ms to a year' ]]
+	run -64 cfgstore lease grant 99ms
 	run -1 cfgstore get $key
 	cfgstore set "$(printf 'k%.0s' {1..512})" x
 	cfgstore del -p kkkkkkkk

@@ -332,6 +332,7 @@ teardown()
 	c 1 'electorate node=1' | grep '^err code=usage'
 	c 1 'electorate node=1 votes=0' | grep '^err code=usage'
 	c 1 'electorate node=nobody votes=1' | grep '^err code=usage'
+	c 1 'electorate remove=nobody' | grep '^err code=usage .*section'
 	c 1 'electorate remove=2 shrink=yes' | grep '^err code=usage'
 }
 
@@ -393,6 +394,11 @@ teardown()
 	c 1 'get key=k1 rev=3' | grep '^ok key=k1 rev=1 '
 	c 1 'get key=k6 rev=3' | grep '^no code=absent store_rev=3 '
 	c 1 'list at=2 keys=yes' | grep -x 'ok n=2 rev=2 more=no'
+	# Not what it is now: another may know a later one.
+	c 1 'get key=k6 rev=7' | grep -x 'no code=ahead n=75 rev=6 msg=[^ ]*'
+	c 1 'list at=7' | grep -x 'no code=ahead n=75 rev=6 msg=[^ ]*'
+	run -75 "$RINGKIT_BIN/cfgstore" get --rundir="$PWD/run1" -R 7 k6
+	[ "$output" = 'cfgstore: there is no such revision here yet' ]
 }
 
 @test "history is kept for as long as the file says" {
@@ -603,15 +609,16 @@ put key=c len=0
 	for i in {1..16}; do
 		set_key 1 "k$i" x | grep -q '^ok'
 	done
-	set_key 1 k17 x | grep '^err code=full n=75 '
+	told() { printf '%b\n' "$(cat)" | grep -xF "$1"; } # the answer's words
+	set_key 1 k17 x | told 'err code=full n=75 msg=nothing changed: 17 keys, over the limit of 16 that [store] keys_max sets'
 	set_key 1 k1 y | grep -q '^ok'
-	set_key 1 k1 "$(printf '%065d' 0)" | grep '^err code=toolong n=65 '
+	set_key 1 k1 "$(printf '%065d' 0)" | told 'err code=toolong n=65 msg=65 bytes of a value, over the limit of 64 that [store] value_max sets'
 	c 1 'lease ttl=1m' | grep -q '^ok'
-	c 1 'lease ttl=1m' | grep '^err code=full n=75 '
+	c 1 'lease ttl=1m' | told 'err code=full n=75 msg=nothing changed: 2 leases, over the limit of 1 that [store] leases_max sets'
 	c 1 limits | grep -x 'ok keys=16 bytes=1048576 value=64 leases=1'
-	c 1 'limits keys=17' | grep '^err code=usage'
+	c 1 'limits keys=17' | told 'err code=usage n=64 msg=17 keys, over the limit of 16 that [store] keys_max sets'
 	c 1 'limits value=8' | grep '^ok rev='
-	set_key 1 k1 123456789 | grep '^err code=toolong'
+	set_key 1 k1 123456789 | told 'err code=toolong n=65 msg=9 bytes of a value, over the limit of 8 that cfgstore limits value= set'
 	c 1 'limits keys=15' | grep -x 'no code=room'
 }
 
@@ -627,6 +634,7 @@ put key=c len=0
 			sed '1d;$d'
 	}
 	store 1 '[acl]' 'cfg-write app/** = user:4001' \
+		'cfg-write other/** = user:4004' \
 		'cfg-read app/** = user:4001,user:4002'
 	chmod 777 run1/cfg.sock
 	as 4001 'set key=app/a len=1\nx' | grep -x 'ok rev=1 n=1'
@@ -653,6 +661,25 @@ put key=c len=0
 	as 4001 "set key=app/b lease=$lease len=1\\nx" | grep '^ok'
 	as 4001 "set key=app/c client=$lease seq=1 len=1\\nx" | grep '^ok'
 	as 4001 "renew lease=$lease" | grep '^ok'
+	# One without a key is of the user that it was granted to.
+	lease=$(as 4001 'lease ttl=1h' | word lease)
+	as 4004 "renew lease=$lease" | grep '^err code=denied n=77 '
+	as 4004 "release lease=$lease" | grep '^err code=denied n=77 '
+	as 4004 "set key=other/a lease=$lease len=1\\nx" |
+		grep '^err code=denied n=77 '
+	as 4001 "renew lease=$lease" | grep '^ok renewals=1 '
+	c 1 "renew lease=$lease" | grep '^ok renewals=2 '
+	as 4001 "set key=app/d lease=$lease len=1\\nx" | grep '^ok'
+	as 4004 "release lease=$lease" | grep '^err code=denied n=77 '
+	as 4001 "release lease=$lease" | grep '^ok n=1 '
+	as 4001 "renew lease=$lease" | grep -x 'no code=nolease'
+	lease=$(as 4004 'set key=other/b ttl=1h len=1\nx' 'del key=other/b' |
+		word lease)
+	as 4001 "renew lease=$lease" | grep '^err code=denied n=77 '
+	as 4004 "renew lease=$lease" | grep '^ok renewals=1 '
+	# Nor is one asked for before it is there.
+	as 4004 "set key=other/a lease=$((lease + 9)) len=1\\nx" \
+		'get key=other/a' | grep -cE '^(no code=nolease|err code=denied.*)$' | grep -x 2
 }
 
 @test "a stopped node does not hold up the others, and is current afterwards" {
@@ -675,8 +702,9 @@ put key=c len=0
 		grep -E '^(err code=busy|no code=unknown) n=75'
 	c 1 'get key=a timeout=soon sync=yes' | grep '^err code=usage n=64 '
 	kill -CONT "${C[2]}" "${C[3]}"
-	# The first was done, or will be, and is read behind it; but not if
+	# The first is in the log, and done when one behind it is; but not if
 	# another epoch began before it was in its place.
+	set_key 1 b 1 timeout=60s || :
 	[ "$(value_at 1 a sync=yes timeout=60s)" = x ] ||
 		[ "$(c 1 status | word epoch)" != "$epoch" ]
 }

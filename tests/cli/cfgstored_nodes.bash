@@ -36,7 +36,7 @@ store()
 	set -- $(seq "$n")
 	start "$@"
 	cfgstored_starts "$@"
-	opens "$(seq -s , "$n")"
+	begins "$(seq -s , "$n")"
 }
 
 # c I REQUEST...: what cfgstored of node I answers to these, which may hold
@@ -69,6 +69,17 @@ opens()
 	local i
 	for i in ${1//,/ }; do
 		stored "$i" "state=open .*members=$1 " >/dev/null
+	done
+}
+
+# begins LIST: the same of a new store, which needs all of its nodes until its
+# first two records are on their disks.
+begins()
+{
+	local i
+	opens "$1"
+	for i in ${1//,/ }; do
+		stored "$i" ' acked=([2-9]|[1-9][0-9]+) ' >/dev/null
 	done
 }
 

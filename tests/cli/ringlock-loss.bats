@@ -366,8 +366,12 @@ print(int((time.monotonic() - start) * 1000))' "$HOLDER" "$GUARD")
 
 @test "no daemon is 69, no quorum with --try 75, no answer 69" {
 	run --separate-stderr -69 ringlock_ --rundir "$PWD/nowhere" a -- touch ran
-	[ "$stderr" = "ringlock: a: No such file or directory" ]
+	[ "$stderr" = "ringlock: a: $PWD/nowhere: No such file or directory, expected the --rundir of a running cfgstored" ]
 	run --separate-stderr -69 ringlock_ --rundir "$PWD/nowhere" --list
+	[ "$stderr" = "ringlock: $PWD/nowhere: No such file or directory, expected the --rundir of a running cfgstored" ]
+	mkdir empty
+	run --separate-stderr -69 ringlock_ --rundir "$PWD/empty" a -- touch ran
+	[ "$stderr" = "ringlock: a: $PWD/empty/cfg.sock: No such file or directory, expected a running cfgstored" ]
 	order refuse 1
 	run --separate-stderr -75 ringlock_ --try a -- touch ran
 	[ "$stderr" = "ringlock: a: the store: not quorate" ]

@@ -249,6 +249,16 @@ in_turn()
 	run -0 ringlock_ --try a -- true
 }
 
+@test "without a command who reads no records gives the lock back" {
+	# The descriptors of the store stay with us.
+	export -f ringlock_
+	run -74 bash -c 'ringlock_ mine >/dev/full'
+	[ "$output" = 'ringlock: standard output: No space left on device' ]
+	run -0 bash -c 'ringlock_ mine | head -n 1; echo ${PIPESTATUS[0]}'
+	[ "${lines[1]}" = 141 ]
+	run -1 ringlock_ --holder mine
+}
+
 @test "without a command a lost lock is printed, and is 122" {
 	mkfifo out
 	command ringlock -j a >out 2>err 3>&- 8>&- 9>&- &
@@ -322,6 +332,7 @@ EOF
 	ended 143
 	await waits 0
 	run --separate-stderr -71 ringlock_ --for-pid 4194304 a
+	[[ $stderr = *'there is no such process' ]]
 	[ -n "$stderr" ]
 	echo >go
 	ended 0 "${HOLDERS[0]}"

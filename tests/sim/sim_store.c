@@ -125,6 +125,13 @@ step(struct world_node *n, struct replica_input *in)
 
 /* ---- the beginning ----------------------------------------------------- */
 
+/* Half of those whose clients want memory only; the others have leases. */
+static bool
+may_lose(const struct sim *sim)
+{
+	return sim->opt.is_in_memory && sim->opt.seed % 2 == 0;
+}
+
 void
 sim_store_reset(struct sim *sim)
 {
@@ -153,6 +160,7 @@ sim_store_reset(struct sim *sim)
 	w->rules.has_elections = sim->opt.has_elections;
 	w->rules.tie = (enum kv_tie)sim->opt.store_tie;
 	w->rules.is_in_memory = sim->opt.is_in_memory;
+	w->rules.may_lose = may_lose(sim);
 	w->rules.has_falling_views = sim->opt.disk_lost_ppm > 0;
 	w->tally = &tally;
 	w->tally_begin = tally.oks;
@@ -192,8 +200,9 @@ crash_disk(struct sim *sim, struct world_node *n)
 	size_t waiting = replica_disk_waiting(n->disk);
 
 	replica_disk_crash(n->disk,
-	    sim->opt.is_in_memory ? SIZE_MAX
-				  : (size_t)rng_below(&sim->rng, waiting + 1));
+	    sim->opt.is_in_memory && !may_lose(sim)
+		? SIZE_MAX
+		: (size_t)rng_below(&sim->rng, waiting + 1));
 }
 
 void

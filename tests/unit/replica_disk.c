@@ -226,6 +226,8 @@ keep_common(struct replica_disk *d)
 static void
 do_end(struct replica_disk *d, const struct op *op)
 {
+	struct kv_tip was = replica_disk_tip(d), is;
+
 	ENSURE(d->is_taking);
 	if (d->is_on_snapshot) {
 		log_drop(&d->log);
@@ -237,6 +239,8 @@ do_end(struct replica_disk *d, const struct op *op)
 	}
 	for (size_t i = 0; i < d->taken.count; i++)
 		log_add(&d->log, d->taken.record[i]);
+	is = log_tip(&d->log);
+	ENSURE(kv_tip_compare(&is, &was) >= 0);
 	d->taken.count = 0;
 	d->is_taking = false;
 	d->log.acked = num_max(d->log.acked, op->acked);

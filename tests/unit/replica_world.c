@@ -389,6 +389,17 @@ split(unsigned sides)
 			form(&side[s]);
 }
 
+/* How much of what the disk was given it has when the power fails. */
+static size_t
+kept_of(size_t waiting)
+{
+	if (w.rules.may_lose && draw(4) != 0)
+		return 0;
+	if (w.rules.is_in_memory && !w.rules.may_lose)
+		return SIZE_MAX;
+	return draw((unsigned)waiting + 1);
+}
+
 static void
 power_off(struct world_node *n)
 {
@@ -398,8 +409,7 @@ power_off(struct world_node *n)
 	n->is_up = false;
 	replica_world_drop_out(n);
 	replica_world_lost(n);
-	replica_disk_crash(n->disk,
-	    w.rules.is_in_memory ? SIZE_MAX : draw((unsigned)waiting + 1));
+	replica_disk_crash(n->disk, kept_of(waiting));
 }
 
 static void
@@ -502,7 +512,7 @@ step_node(struct world_node *n, unsigned choice)
 	else if (choice < 75)
 		order(n);
 	else if (choice < 85)
-		work_disk(n, draw(4));
+		work_disk(n, draw(w.rules.may_lose ? 2 : 4));
 	else if (choice < 97)
 		replica_world_ask(n);
 	else

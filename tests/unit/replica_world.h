@@ -11,7 +11,10 @@
  *  - what was refused is never applied;
  *  - what clients, watchers and holders of a lock saw is what lincheck
  *    believes (tests/check/lincheck.h);
- *  - no lease is over before its time.
+ *  - no lease is over before its time;
+ *  - an epoch goes on from no log that has less than somebody whom it counts
+ *    holds, in memory or on disk.  So what was acknowledged in memory is lost
+ *    only with all who held it, and what was on disk never.
  */
 #ifndef RK_REPLICA_WORLD_H
 #define RK_REPLICA_WORLD_H
@@ -34,7 +37,8 @@ struct replica_world {
 	bool has_voteless;  /* the last node has none */
 	/* ringd may lose its numbers where the store keeps its log. */
 	bool has_falling_views;
-	bool is_in_memory; /* then nobody loses what was not durable */
+	bool is_in_memory; /* then nobody loses what was not durable, */
+	bool may_lose;     /* or just that: no leases then, and no watches */
 	bool is_telling;
 };
 
@@ -42,6 +46,7 @@ struct replica_world_tally {
 	uint64_t opens, oks, refused, unknown, reads, fills, reloads, lends;
 	uint64_t expired, cuts, saves;
 	uint64_t gaps; /* of watchers */
+	uint64_t lost; /* ops that were done, in memory */
 	/* By lincheck. */
 	uint64_t judged, undecided, found, events, holds;
 };

@@ -177,7 +177,7 @@ ask_write(struct world_node *n)
 	wish->key = wish->other = (uint8_t)draw(WORLD_KEYS);
 	if (draw(3) == 0)
 		wish_for_that(n, wish);
-	else if (draw(8) == 0)
+	else if (!w.rules.may_lose && draw(8) == 0)
 		op->ttl_ns = (100 + draw(400)) * MS_NS;
 	else if (draw(4) == 0)
 		wish->other = (uint8_t)draw(WORLD_KEYS);
@@ -312,6 +312,8 @@ on_ok(const struct world_node *n, struct world_op *op, uint64_t rev)
 		    (unsigned)(op - w.op) + 1, (unsigned)op->node,
 		    (unsigned long long)rev,
 		    (unsigned long long)op->rev_before);
+	if (replica_world_is_lost(&op->seen))
+		return;
 	w.rev_told = num_max(w.rev_told, rev);
 	if (op->kind != WORLD_READ && w.tally->oks == w.tally_begin &&
 	    !w.rules.is_in_memory)
@@ -342,6 +344,9 @@ replica_world_answered(
 	replica_world_tell("n%u: op %u: %s rev %llu", (unsigned)n->id,
 	    (unsigned)cookie, replica_code_name(code),
 	    (unsigned long long)effect->answer.rev);
+	if (code == REPLICA_OK || code == REPLICA_CONFLICT)
+		replica_world_lost_answered(
+		    op, n, code == REPLICA_OK ? effect->answer.rev : 0);
 	replica_world_note_op(op, n, effect);
 	if (code == REPLICA_OK) {
 		on_ok(n, op, effect->answer.rev);
@@ -387,7 +392,8 @@ look_at_expiry(const struct world_node *n, uint64_t id)
 }
 
 static void
-look_at_command(struct world_node *n, const struct replica_command *c)
+look_at_command(struct world_node *n, const struct kv_tip *tip,
+    const struct replica_command *c)
 {
 	struct kv_command command;
 	struct kv_part part;
@@ -397,6 +403,10 @@ look_at_command(struct world_node *n, const struct replica_command *c)
 		return;
 	for (size_t i = 0; i < command.change_count; i++) {
 		kv_command_next(&command.changes, &part);
+		/* Whoever released it knows, and does not count on it. */
+		if (part.kind == KV_RELEASE &&
+		    kv_lease_find(n->replica->kv, part.lease) == NULL)
+			end_lease(part.lease);
 		if (part.kind == KV_EXPIRE)
 			look_at_expiry(n, part.lease);
 		if (part.kind != KV_PUT)
@@ -404,6 +414,7 @@ look_at_command(struct world_node *n, const struct replica_command *c)
 		memcpy(&op, part.value, 4);
 		ENSURE(op > 0 && op <= w.op_count);
 		w.op[op - 1].is_done = true;
+		w.op[op - 1].tip = *tip;
 		if (w.op[op - 1].is_refused)
 			replica_world_fail(
 			    "op %u was refused and is done", (unsigned)op);
@@ -418,6 +429,8 @@ look_at_record(struct world_node *n, const struct replica_record *record)
 	struct replica_commands commands;
 	struct replica_command command;
 
+	if (replica_world_is_lost(&record->tip))
+		return;
 	if (index->is_known) {
 		if (kv_tip_compare(&index->tip, &record->tip) != 0 ||
 		    index->sum != sum)
@@ -440,7 +453,7 @@ look_at_record(struct world_node *n, const struct replica_record *record)
 		return;
 	for (size_t i = 0; i < commands.count; i++) {
 		replica_wire_next_command(&commands.items, &command);
-		look_at_command(n, &command);
+		look_at_command(n, &record->tip, &command);
 	}
 }
 
@@ -450,7 +463,12 @@ look_at_state(struct world_node *n)
 	const struct kv *kv = replica_kv(n->replica);
 	struct world_index *index = &w.index[n->applied];
 
+	struct kv_tip tip;
+
 	if (kv == NULL || n->applied == 0)
+		return;
+	tip = replica_log_tip_at(n->replica, n->applied);
+	if (replica_world_is_lost(&tip))
 		return;
 	if (index->rev == 0)
 		index->rev = kv_rev(kv) + 1;
@@ -499,6 +517,7 @@ replica_world_look(struct world_node *n)
 	if (r->era.is_complete && r->era.acked >= r->era.open_index &&
 	    r->era.synced >= r->era.open_index)
 		n->is_sick = false;
+	replica_world_lost_look(n);
 	look_at_log(n);
 	replica_world_look_at_cut(n);
 	if (r->is_kv_void || r->is_dead)
@@ -579,6 +598,7 @@ replica_world_end(void)
 		if (w.op[i].is_open)
 			replica_world_fail(
 			    "op %u is never answered", (unsigned)i + 1);
+	replica_world_lost_end();
 	replica_world_watch_all();
 }
 
@@ -587,9 +607,11 @@ replica_world_forget(void)
 {
 	free(w.index);
 	free(w.op);
+	free(w.epoch);
 	if (w.history != NULL)
 		lincheck_destroy(w.history);
 	w.history = NULL;
 	w.index = NULL;
 	w.op = NULL;
+	w.epoch = NULL;
 }

@@ -73,6 +73,7 @@ begin(struct world_op *op, enum lincheck_outcome outcome)
 	int len = snprintf(name, sizeof name, "n%u", (unsigned)op->node);
 
 	op->is_told = true;
+	op->said = lincheck_count(book());
 	to->client = lincheck_word(book(), name, (size_t)len);
 	to->path = "op";
 	to->line = (uint64_t)(op - w.op) + 1;
@@ -197,6 +198,9 @@ replica_world_note_op(struct world_op *op, const struct world_node *n,
 {
 	enum replica_code code = effect->answer.code;
 
+	/* It may be, or not, as one that was never answered. */
+	if (replica_world_is_lost(&op->seen))
+		return;
 	if (op->kind == WORLD_READ && code == REPLICA_OK) {
 		note_read(op, n);
 		return;

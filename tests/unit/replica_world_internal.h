@@ -21,6 +21,7 @@ enum {
 	LARGE_BYTES = 256 << 10,
 	INDEXES_MAX = 1 << 14,
 	OPS_MAX = 1 << 13,
+	EPOCHS_MAX = 1 << 12,
 	LEASES_MAX = 256,
 	WATCHERS = 3,
 	CONTENDERS = 2,
@@ -84,7 +85,9 @@ struct world_node {
 	uint64_t salt;        /* says what of the rest this side never got */
 	unsigned next_ring, from;
 
-	uint64_t applied; /* that was looked at */
+	uint64_t applied;   /* that was looked at */
+	struct kv_tip held; /* the end of its log, in memory or on disk */
+	struct kv_epoch opened;
 	/* An ELECT without its CUT: all before this index; 0: there is none. */
 	uint64_t electing;
 	struct kv_epoch elect_epoch;
@@ -123,9 +126,14 @@ struct world_op {
 	uint64_t begin_stamp;
 	uint64_t begin_clock_ns; /* of its node */
 	uint32_t node;
-	bool is_open;    /* not yet answered */
-	bool is_refused; /* then it must not be done, ever */
-	bool is_done;    /* it was applied */
+	bool is_open;       /* not yet answered */
+	bool is_refused;    /* then it must not be done, ever */
+	bool is_done;       /* it was applied */
+	bool is_durable;    /* it was acknowledged, and not as held in memory */
+	struct kv_tip tip;  /* of the record that it was done by */
+	struct kv_tip seen; /* of the state that it was answered from */
+	uint64_t rev;       /* that it was told */
+	size_t said;        /* its place in the history, from 1; 0: none */
 	uint64_t begin_ns;
 	uint64_t rev_before; /* the highest that anybody had been told */
 	uint64_t lease;
@@ -140,6 +148,12 @@ struct world_index {
 	uint64_t rev;
 	bool has_digest;
 	uint32_t digest;
+};
+
+/* An epoch that was opened, and whose log it goes on from. */
+struct world_epoch {
+	struct kv_epoch id;
+	struct kv_tip base;
 };
 
 struct world_lease {
@@ -191,6 +205,9 @@ struct replica_world_state {
 	struct world_lease lease[LEASES_MAX];
 	size_t lease_count;
 
+	struct world_epoch *epoch; /* ids ascend */
+	size_t epoch_count;
+
 	struct lincheck *history;
 	uint64_t stamp;
 	uint64_t scanned; /* up to there we know what the store deleted */
@@ -207,6 +224,8 @@ unsigned replica_world_draw(unsigned bound);
 
 /* ---- replica_world_node.c ---------------------------------------------- */
 
+/* NULL: there is no such node. */
+struct world_node *replica_world_find(uint32_t id);
 /* A replica begins with what is on disk. */
 void replica_world_make(struct world_node *n);
 /* Takes an input, and carries out what comes of it. */
@@ -239,6 +258,18 @@ bool replica_world_read(const struct kv *kv, const struct kv_version *version,
     uint8_t *key, uint32_t *op);
 /* What everybody saw can be. */
 void replica_world_judge(void);
+
+/* ---- replica_world_lost.c ---------------------------------------------- */
+
+/* What this node holds, and whether it saw an epoch open without that. */
+void replica_world_lost_look(struct world_node *n);
+/* The record is in no log that an epoch since then goes on from. */
+bool replica_world_is_lost(const struct kv_tip *tip);
+/* An op was answered by this node, from its state. */
+void replica_world_lost_answered(
+    struct world_op *op, const struct world_node *n, uint64_t rev);
+/* What was acknowledged as durable is there. */
+void replica_world_lost_end(void);
 
 /* ---- replica_world_watch.c --------------------------------------------- */
 

@@ -128,7 +128,7 @@ replica_world_contend(struct world_node *n)
 	unsigned choice = replica_world_draw(10);
 
 	replica_world_lock_look();
-	if (c->asked != 0 || !n->is_up)
+	if (c->asked != 0 || !n->is_up || w.rules.may_lose)
 		return;
 	if (c->token == 0)
 		c->node = (unsigned)(n - w.node);

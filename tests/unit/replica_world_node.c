@@ -175,6 +175,7 @@ replica_world_make(struct world_node *n)
 	arena_init(&arena, n->memory, arena.used_bytes + (16 << 10));
 	n->replica = replica_create(&arena, &cfg);
 	n->applied = 0;
+	n->held = replica_disk_tip(n->disk);
 	n->is_room_due = true;
 	n->is_lent_due = n->is_reload_due = false;
 	replica_disk_load(n->disk, n->replica);
@@ -192,8 +193,8 @@ has_on_disk(
 	return n->is_sick || order > 0 || (order == 0 && tip.index >= index);
 }
 
-static struct world_node *
-find(uint32_t id)
+struct world_node *
+replica_world_find(uint32_t id)
 {
 	for (unsigned i = 0; i < w.rules.node_count; i++)
 		if (w.id[i] == id)
@@ -208,8 +209,8 @@ is_on_disks(const struct world_node *n, const struct kv_electorate *e)
 
 	for (size_t i = 0; i < e->count; i++) {
 		sum += e->voter[i].votes;
-		if (has_on_disk(
-			find(e->voter[i].id), &n->elect_epoch, n->electing))
+		if (has_on_disk(replica_world_find(e->voter[i].id),
+			&n->elect_epoch, n->electing))
 			good += e->voter[i].votes;
 	}
 	return 2 * good > sum;
@@ -221,8 +222,8 @@ is_on_disks_of_all(const struct world_node *n)
 	const struct kv_nodes *members = &n->replica->era.members;
 
 	for (size_t i = 0; i < members->count; i++)
-		if (!has_on_disk(
-			find(members->id[i]), &n->elect_epoch, n->electing))
+		if (!has_on_disk(replica_world_find(members->id[i]),
+			&n->elect_epoch, n->electing))
 			return false;
 	return true;
 }
@@ -256,7 +257,8 @@ is_majority(const struct kv_electorate *e, const struct world_node *n)
 	unsigned sum = 0, good = 0;
 
 	for (size_t i = 0; i < e->count; i++) {
-		const struct world_node *voter = find(e->voter[i].id);
+		const struct world_node *voter =
+		    replica_world_find(e->voter[i].id);
 
 		sum += e->voter[i].votes;
 		if (voter != n && !voter->is_sick)

@@ -104,7 +104,8 @@ pump(struct world_watcher *watcher, unsigned most)
 	const struct world_node *n = &w.node[watcher->node];
 	const struct kv *kv = n->is_up ? replica_kv(n->replica) : NULL;
 
-	if (kv == NULL || w.history == NULL || kv_rev(kv) < watcher->rev)
+	if (kv == NULL || w.history == NULL || w.rules.may_lose ||
+	    kv_rev(kv) < watcher->rev)
 		return;
 	if (!watcher->has_begun) {
 		begin(watcher, kv);

@@ -8,11 +8,19 @@
 #include "libcommon/base/ensure.h"
 #include "libcommon/base/num.h"
 
+#include "bin/cfgstored/replica_internal.h"
+#include "tests/unit/check.h"
 #include "tests/unit/replica_disk.h"
 
 #define MS_NS UINT64_C(1000000)
 
-enum { MESSAGES = 256, ASKED_MAX = 1024, SPARE_BYTES = 16 << 10, TICK_MS = 10 };
+enum {
+	MESSAGES = 256,
+	ASKED_MAX = 1024,
+	SPARE_BYTES = 16 << 10,
+	TICK_MS = 10,
+	SETTLES_MAX = 100000, /* messages, before nothing more happens */
+};
 
 struct message {
 	uint32_t sender;
@@ -22,11 +30,11 @@ struct message {
 
 struct node {
 	uint32_t id;
-	uint64_t run;
+	uint64_t inc, run;
 	struct replica *replica;
 	void *memory;
 	struct replica_disk *disk;
-	bool is_dirty;
+	bool is_dirty, is_held;
 	struct kv_writer lent;
 	bool is_lent_due;
 	bool is_member;
@@ -37,10 +45,11 @@ struct node {
 
 static struct game {
 	unsigned count, voters;
+	enum kv_tie tie;
 	uint64_t now_ns;
 	struct parse_view view;
 	uint64_t places; /* in the view's order */
-	bool is_held, fails_saves;
+	bool is_held, fails_saves, holds_saves;
 	struct node node[STORESTEP_NODES];
 	struct message message[MESSAGES];
 	size_t first, end;
@@ -82,6 +91,7 @@ note_answer(const struct replica_effect *effect)
 static bool
 take_save(struct node *n, const struct replica_effect *effect)
 {
+	CHECK(!n->replica->is_kv_void); /* half of it is no state */
 	n->saves++;
 	n->is_unsaved = g.fails_saves;
 	n->unsaved = effect->save.tip;
@@ -123,7 +133,7 @@ work_disk(struct node *n)
 {
 	struct replica_input in = { .kind = REPLICA_IN_ROOM };
 
-	if (!n->is_dirty || g.is_held)
+	if (!n->is_dirty || g.is_held || n->is_held)
 		return false;
 	n->is_dirty = false;
 	replica_disk_sync(n->disk, SIZE_MAX);
@@ -133,7 +143,7 @@ work_disk(struct node *n)
 	if (replica_disk_synced(n->disk, &in.tip))
 		step(n, &in);
 	in.kind = REPLICA_IN_SAVED;
-	if (replica_disk_save(n->disk, &in.tip))
+	if (!g.holds_saves && replica_disk_save(n->disk, &in.tip))
 		step(n, &in);
 	in.kind = REPLICA_IN_UNSAVED;
 	in.tip = n->unsaved;
@@ -184,10 +194,12 @@ deliver(void)
 static void
 settle(void)
 {
+	uint64_t last = g.places + SETTLES_MAX;
 	bool is_busy;
 
 	do {
 		is_busy = deliver();
+		ENSURE(g.places < last);
 		for (unsigned i = 0; i < g.count; i++) {
 			is_busy = lend(&g.node[i]) || is_busy;
 			is_busy = work_disk(&g.node[i]) || is_busy;
@@ -216,6 +228,7 @@ make(struct node *n)
 	cfg.node_count = g.voters;
 	for (unsigned i = 0; i < g.voters; i++)
 		cfg.node[i] = (struct kv_voter){ i + 1, 1 };
+	cfg.tie = g.tie;
 	cfg.run = ++n->run;
 	cfg.seed = 7;
 	cfg.kv =
@@ -249,7 +262,7 @@ tell_view(struct node *n, unsigned set)
 	for (unsigned i = 0; i < g.count; i++) {
 		if ((set >> i & 1) == 0)
 			continue;
-		inc[count] = 1;
+		inc[count] = g.node[i].inc;
 		id[count++] = i + 1;
 	}
 	view.view.id = g.view;
@@ -306,7 +319,19 @@ storestep_restart(uint32_t node)
 void
 storestep_crash(uint32_t node)
 {
+	g.node[node - 1].inc++;
 	begin_anew(&g.node[node - 1], 0);
+}
+
+void
+storestep_fence(uint32_t node, uint32_t about, uint64_t inc)
+{
+	struct replica_input in = { .kind = REPLICA_IN_FENCED };
+
+	in.fenced.node = about;
+	in.fenced.inc = inc;
+	step(&g.node[node - 1], &in);
+	settle();
 }
 
 void
@@ -317,9 +342,25 @@ storestep_hold_disks(bool is_held)
 }
 
 void
+storestep_hold_disk(uint32_t node, bool is_held)
+{
+	g.node[node - 1].is_held = is_held;
+	settle();
+}
+
+void
 storestep_fail_saves(bool is_failing)
 {
 	g.fails_saves = is_failing;
+}
+
+void
+storestep_hold_saves(bool is_holding)
+{
+	g.holds_saves = is_holding;
+	for (unsigned i = 0; i < g.count; i++)
+		g.node[i].is_dirty = true;
+	settle();
 }
 
 unsigned
@@ -338,28 +379,42 @@ storestep_fill_disk(uint32_t node, bool is_full)
 	settle();
 }
 
-void
-storestep_begin(unsigned count)
-{
-	storestep_begin_with_voters(count, count);
-}
-
-void
-storestep_begin_with_voters(unsigned count, unsigned voters)
+static void
+begin(unsigned count, unsigned voters, enum kv_tie tie)
 {
 	memset(&g, 0, sizeof g);
 	g.count = count;
 	g.voters = voters;
+	g.tie = tie;
 	g.now_ns = 1000 * MS_NS;
 	g.view.seq = 10;
 	for (unsigned i = 0; i < count; i++) {
 		g.node[i].id = i + 1;
+		g.node[i].inc = 1;
 		g.node[i].disk = replica_disk_open(1 << 20);
 		make(&g.node[i]);
 	}
 	storestep_view((1U << count) - 1);
 	/* Once more, and what a first start asks for is over. */
 	storestep_pass_ms(100);
+}
+
+void
+storestep_begin(unsigned count)
+{
+	begin(count, count, KV_TIE_NONE);
+}
+
+void
+storestep_begin_with_voters(unsigned count, unsigned voters)
+{
+	begin(count, voters, KV_TIE_NONE);
+}
+
+void
+storestep_begin_with_tie(unsigned count, enum kv_tie tie)
+{
+	begin(count, count, tie);
 }
 
 void
@@ -386,6 +441,12 @@ storestep_pass_ms(unsigned ms)
 				step(&g.node[i], &in);
 		settle();
 	}
+}
+
+uint64_t
+storestep_messages(void)
+{
+	return g.places;
 }
 
 uint64_t

@@ -25,25 +25,34 @@ enum {
 void storestep_begin(unsigned count);
 /* Only the first so many have a vote. */
 void storestep_begin_with_voters(unsigned count, unsigned voters);
+void storestep_begin_with_tie(unsigned count, enum kv_tie tie);
 void storestep_end(void);
 
 /* Everybody's view ends; who is in the set (bit id - 1) is in the next one. */
 void storestep_view(unsigned set);
 /* The process ends, and begins anew with what is on disk; not in the view. */
 void storestep_restart(uint32_t node);
-/* Its power fails: the same, without what was not durable. */
+/* Its power fails: the same, without what was not durable; comes back in its
+ * next incarnation (from 1). */
 void storestep_crash(uint32_t node);
+/* It hears that another is off in this incarnation. */
+void storestep_fence(uint32_t node, uint32_t about, uint64_t inc);
 /* All disks take nothing from now on, and then all again. */
 void storestep_hold_disks(bool is_held);
+void storestep_hold_disk(uint32_t node, bool is_held);
 
 /* Snapshots fail from now on, and then no longer. */
 void storestep_fail_saves(bool is_failing);
+/* They take their time from now on, and then all come to their end. */
+void storestep_hold_saves(bool is_holding);
 /* How many were asked for, failed or not. */
 unsigned storestep_saves(uint32_t node);
 /* Its disk says that there is no space, and then that there is. */
 void storestep_fill_disk(uint32_t node, bool is_full);
 
 void storestep_pass_ms(unsigned ms);
+/* How many messages the view has had. */
+uint64_t storestep_messages(void);
 uint64_t storestep_now_ms(void);
 
 /* What a client is told.  A code: REPLICA_CODES, while there is none yet. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The shell's replica, made anew in the same process and by the next one. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "libcommon/base/crc32c.h"
 #include "libcommon/base/num.h"
 #include "libcommon/base/text.h"
 #include "libcommon/os/cluster.h"
@@ -125,6 +128,119 @@ test_load_breaks_when_files_refuse(void)
 	end(&first);
 }
 
+static void
+check_foreign(const char *file)
+{
+	char bytes[WHY_BYTES];
+	struct text why;
+
+	text_init(&why, bytes, sizeof bytes);
+	second = (struct cfgstored){ .serve = &serve };
+	CHECK(cfgstored_create(&second));
+	CHECK_EQ(cfgstored_load(&second, &why), -EPROTONOSUPPORT);
+	CHECK(strstr(bytes, file) != NULL);
+	CHECK(strstr(bytes, "written by another version of cfgstored") != NULL);
+}
+
+/* Of a segment, with a right sum. */
+static void
+set_version(const char *name, uint8_t version)
+{
+	enum { SUMMED = 44 };
+	char path[sizeof dir + 64];
+	uint8_t bytes[64];
+	struct wrbuf wr;
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/cfg/%s", dir, name);
+	file = fopen(path, "r+");
+	if (!CHECK(file != NULL))
+		return;
+	CHECK_EQ(fread(bytes, 1, SUMMED, file), SUMMED);
+	bytes[19] = version; /* behind 16 of magic, of 4 the last */
+	wrbuf_init(&wr, bytes + SUMMED, 4);
+	wrbuf_u32(&wr, crc32c_more(0, bytes, SUMMED));
+	rewind(file);
+	CHECK_EQ(fwrite(bytes, 1, SUMMED + 4, file), SUMMED + 4);
+	CHECK_EQ(fclose(file), 0);
+}
+
+/* One COMMAND, of a node's first run, that holds this. */
+static size_t
+put_record(uint8_t *out, size_t size, const void *bytes, size_t len)
+{
+	const struct replica_commands commands = {
+		.node = 1, .run = 1, .count = 1
+	};
+	const struct replica_command command = {
+		.number = 1, .bytes = bytes, .len = len
+	};
+	struct wrbuf wr;
+
+	wrbuf_init(&wr, out, size);
+	replica_wire_put_commands(&wr, &commands);
+	replica_wire_put_command(&wr, &command);
+	return wr.len;
+}
+
+static void
+remove_files(void)
+{
+	char command[sizeof dir + 32];
+
+	snprintf(command, sizeof command, "rm -rf '%s/cfg'", dir);
+	CHECK_EQ(system(command), 0);
+}
+
+/* A log of one record, which is acknowledged. */
+static bool
+found_with(const void *bytes, size_t len)
+{
+	const struct kv_tip tip = { { 1, 1, 1, 1 }, 1 };
+	uint8_t record[64];
+
+	len = put_record(record, sizeof record, bytes, len);
+	remove_files();
+	if (!begin(&first))
+		return false;
+	CHECK_EQ(cfgstored_disk_found_empty(first.disk), 0);
+	CHECK_EQ(cfgstored_disk_append(first.disk, &tip, 1, record, len), 0);
+	end(&first);
+	return true;
+}
+
+/* It is neither damaged nor nothing: who can read it may come back. */
+static void
+test_load_refuses_what_another_version_wrote(void)
+{
+	static const char name[] = "log-00000000000000000001";
+	/* A grant as it once was, of no user. */
+	static const uint8_t grant[] = { 1, 0, 1, 7, 100 };
+
+	if (!found_with(grant, sizeof grant))
+		return;
+	check_foreign(name);
+	set_version(name, 9);
+	check_foreign(name);
+	set_version(name, 1);
+	check_foreign(name);
+	remove_files();
+}
+
+/* What the others made of it is not known: nobody is told of this state. */
+static void
+test_load_follows_no_more_behind_what_cannot_be_read(void)
+{
+	static const uint8_t nonsense[] = { 2, 0, 1, 0 };
+
+	if (!found_with(nonsense, sizeof nonsense) || !begin(&first))
+		return;
+	CHECK_EQ(first.found.health, CFGSTORED_DISK_GOOD);
+	CHECK(first.replica->is_lacking);
+	end(&first);
+	remove_files();
+}
+
 /* ---- requests ---------------------------------------------------------- */
 
 /* Of a client that is gone: all that is seen of it is whether it is free. */
@@ -192,6 +308,9 @@ main(int argc, char **argv)
 		CHECK_TEST(test_load_breaks_when_files_refuse),
 		CHECK_TEST(test_load_leaves_nobody_waiting),
 		CHECK_TEST(test_load_refuses_until_it_is_made),
+		CHECK_TEST(test_load_refuses_what_another_version_wrote),
+		CHECK_TEST(
+		    test_load_follows_no_more_behind_what_cannot_be_read),
 	};
 	char command[100];
 	int code;

@@ -15,7 +15,7 @@
 #include "bin/cfgstored/kv.h"
 #include "tests/unit/check.h"
 
-enum { COMMAND_BYTES = 1 << 16, SNAPSHOT_BYTES = 8 << 20 };
+enum { COMMAND_BYTES = 1 << 16, SNAPSHOT_BYTES = 8 << 20, UID = 4001 };
 
 static const struct kv_config small = { { 64, 8192, 4096, 8 }, 32, 8192 };
 
@@ -69,7 +69,8 @@ add(enum kv_part_kind kind, const char *key, const char *value, uint64_t lease,
 		.value = (const uint8_t *)value,
 		.value_len = value == NULL ? 0 : strlen(value),
 		.lease = lease,
-		.number = number };
+		.number = number,
+		.uid = UID };
 
 	kv_command_add(&command, &part);
 }
@@ -216,6 +217,7 @@ test_kv_leases(void)
 	CHECK_EQ(apply(kv), KV_DONE);
 	lease = result.rev;
 	CHECK_EQ(kv_lease_find(kv, lease)->ttl_ns, 15);
+	CHECK_EQ(kv_lease_find(kv, lease)->uid, UID);
 	begin(0, 1);
 	add(KV_RENEW, NULL, NULL, lease, 0);
 	CHECK_EQ(apply(kv), KV_DONE);
@@ -260,10 +262,16 @@ test_kv_limits(void)
 
 	author.number = 0;
 	CHECK_EQ(one(kv, KV_PUT, "a", "1234567"), KV_FULL);
+	CHECK_EQ(result.limit, KV_LIMIT_VALUE);
+	CHECK_EQ(result.wanted, 7);
 	CHECK_EQ(one(kv, KV_PUT, "a", "123456"), KV_DONE);
 	CHECK_EQ(one(kv, KV_PUT, "b", "123"), KV_FULL);
+	CHECK_EQ(result.limit, KV_LIMIT_BYTES);
+	CHECK_EQ(result.wanted, 11);
 	CHECK_EQ(one(kv, KV_PUT, "b", "12"), KV_DONE);
 	CHECK_EQ(one(kv, KV_PUT, "c", ""), KV_FULL);
+	CHECK_EQ(result.limit, KV_LIMIT_KEYS);
+	CHECK_EQ(result.wanted, 3);
 	/* Full, but this makes no more. */
 	begin(0, 2);
 	add(KV_PUT, "c", "123456", 0, 0);
@@ -368,24 +376,24 @@ test_kv_refuses(void)
 		int want;
 	} cases[] = {
 		{ "nothing", "", 0, KV_COMMAND_E_SYNTAX },
-		{ "version", "\2\0\0", 3, KV_COMMAND_E_SYNTAX },
-		{ "no parts", "\1\0\0", 3, 0 },
-		{ "behind it", "\1\0\0\0", 4, KV_COMMAND_E_SYNTAX },
-		{ "kind 0", "\1\0\1\0", 4, KV_COMMAND_E_SYNTAX },
-		{ "kind", "\1\0\1\177", 4, KV_COMMAND_E_SYNTAX },
-		{ "too many", "\1\0\201\10", 4, KV_COMMAND_E_LIMIT },
-		{ "cut", "\1\0\1\5\2a", 6, KV_COMMAND_E_SYNTAX },
-		{ "length", "\1\0\1\5\377\377\377\377\377\377\377\377\177a", 14,
+		{ "version", "\1\0\0", 3, KV_COMMAND_E_VERSION },
+		{ "no parts", "\2\0\0", 3, 0 },
+		{ "behind it", "\2\0\0\0", 4, KV_COMMAND_E_SYNTAX },
+		{ "kind 0", "\2\0\1\0", 4, KV_COMMAND_E_SYNTAX },
+		{ "kind", "\2\0\1\177", 4, KV_COMMAND_E_SYNTAX },
+		{ "too many", "\2\0\201\10", 4, KV_COMMAND_E_LIMIT },
+		{ "cut", "\2\0\1\5\2a", 6, KV_COMMAND_E_SYNTAX },
+		{ "length", "\2\0\1\5\377\377\377\377\377\377\377\377\177a", 14,
 		    KV_COMMAND_E_SYNTAX },
-		{ "del", "\1\0\1\5\1a", 6, 0 },
-		{ "empty key", "\1\0\1\5\0", 5, KV_COMMAND_E_LIMIT },
-		{ "twice", "\1\0\2\5\1a\5\1a", 9, KV_COMMAND_E_TWICE },
-		{ "a change as condition", "\1\1\0\5\1a", 6,
+		{ "del", "\2\0\1\5\1a", 6, 0 },
+		{ "empty key", "\2\0\1\5\0", 5, KV_COMMAND_E_LIMIT },
+		{ "twice", "\2\0\2\5\1a\5\1a", 9, KV_COMMAND_E_TWICE },
+		{ "a change as condition", "\2\1\0\5\1a", 6,
 		    KV_COMMAND_E_SYNTAX },
-		{ "prefix and more", "\1\0\2\6\1a\5\1b", 9,
+		{ "prefix and more", "\2\0\2\6\1a\5\1b", 9,
 		    KV_COMMAND_E_TWICE },
 		{ "no grant before",
-		    "\1\0\1\4\1a\0\377\377\377\377\377\377"
+		    "\2\0\1\4\1a\0\377\377\377\377\377\377"
 		    "\377\377\377\1",
 		    17, KV_COMMAND_E_TWICE },
 	};

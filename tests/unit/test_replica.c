@@ -26,6 +26,8 @@ enum {
 	LARGE,
 	LARGE_VOTELESS,
 	IN_MEMORY,
+	IN_MEMORY_LOSING,
+	IN_MEMORY_FENCED,
 };
 static const struct replica_world worlds[] = {
 	[ONE] = { WORLD, .node_count = 1 },
@@ -46,6 +48,10 @@ static const struct replica_world worlds[] = {
 	[LARGE_VOTELESS] = { WORLD, .node_count = 3, .has_large = true,
 	    .has_voteless = true },
 	[IN_MEMORY] = { WORLD, .node_count = 3, .is_in_memory = true },
+	[IN_MEMORY_LOSING] = { WORLD, .node_count = 3, .is_in_memory = true,
+	    .may_lose = true },
+	[IN_MEMORY_FENCED] = { WORLD, .node_count = 2, .tie = KV_TIE_FENCE,
+	    .is_in_memory = true, .may_lose = true, .has_losses = true },
 };
 
 static void
@@ -53,7 +59,7 @@ print_tally(size_t world, const struct replica_world_tally *tally)
 {
 	printf("# %zu: opens %llu oks %llu reads %llu refused %llu "
 	       "unknown %llu fills %llu lends %llu reloads %llu "
-	       "expired %llu cuts %llu saves %llu gaps %llu judged "
+	       "expired %llu cuts %llu saves %llu gaps %llu lost %llu judged "
 	       "%llu undecided %llu found %llu events %llu holds "
 	       "%llu\n",
 	    world, (unsigned long long)tally->opens,
@@ -64,7 +70,7 @@ print_tally(size_t world, const struct replica_world_tally *tally)
 	    (unsigned long long)tally->reloads,
 	    (unsigned long long)tally->expired, (unsigned long long)tally->cuts,
 	    (unsigned long long)tally->saves, (unsigned long long)tally->gaps,
-	    (unsigned long long)tally->judged,
+	    (unsigned long long)tally->lost, (unsigned long long)tally->judged,
 	    (unsigned long long)tally->undecided,
 	    (unsigned long long)tally->found, (unsigned long long)tally->events,
 	    (unsigned long long)tally->holds);
@@ -176,6 +182,13 @@ test_replica_in_memory(void)
 	play(IN_MEMORY);
 }
 
+static void
+test_replica_in_memory_that_is_lost(void)
+{
+	play(IN_MEMORY_LOSING);
+	play(IN_MEMORY_FENCED);
+}
+
 static int
 search(uint64_t first, uint64_t last)
 {
@@ -216,6 +229,7 @@ main(int argc, char **argv)
 		CHECK_TEST(test_replica_large),
 		CHECK_TEST(test_replica_large_of_who_has_no_vote),
 		CHECK_TEST(test_replica_in_memory),
+		CHECK_TEST(test_replica_in_memory_that_is_lost),
 	};
 
 	/* For search by hand: FIRST LAST of seeds, in all worlds. */

@@ -67,6 +67,37 @@ test_lost_write_is_done_again(void)
 	storestep_end();
 }
 
+static enum replica_code
+put_in_memory(const char *key)
+{
+	const uint64_t n = storestep_asked() + 1;
+
+	(void)storestep_put(1, key, "v", REPLICA_IN_MEMORY);
+	storestep_pass_ms(PASS_MS);
+	return storestep_answer(n).code;
+}
+
+/* Memory holds what the disk has soon, and not what it has when somebody made
+ * room on it. */
+static void
+test_lost_with_full_disks(void)
+{
+	uint64_t asked;
+
+	storestep_begin(3);
+	storestep_hold_disks(true);
+	storestep_fill_disk(2, true);
+	CHECK_EQ(put_in_memory("x"), REPLICA_OK);
+	storestep_fill_disk(3, true);
+	CHECK_EQ(put_in_memory("y"), REPLICA_CODES);
+	asked = storestep_asked();
+	storestep_fill_disk(2, false);
+	storestep_pass_ms(PASS_MS);
+	CHECK_EQ(storestep_answer(asked).code, REPLICA_OK);
+	storestep_hold_disks(false);
+	storestep_end();
+}
+
 /* Nobody waits for it in vain either. */
 static void
 test_lost_write_has_its_deadline(void)
@@ -158,6 +189,7 @@ main(int argc, char **argv)
 {
 	static const struct check_test tests[] = {
 		CHECK_TEST(test_lost_write_is_done_again),
+		CHECK_TEST(test_lost_with_full_disks),
 		CHECK_TEST(test_lost_write_has_its_deadline),
 		CHECK_TEST(test_lost_pieces_of_who_has_no_vote),
 	};

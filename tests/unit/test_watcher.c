@@ -190,11 +190,6 @@ test_filter(void)
 	CHECK(!watcher_filter_wants(&filter, WATCHER_JOIN, 2));
 	CHECK(watcher_filter_counts(WATCHER_DOWN));
 	CHECK(!watcher_filter_counts(WATCHER_READY));
-	CHECK(watcher_fields_are_valid("event,node,since_ms"));
-	CHECK(!watcher_fields_are_valid(""));
-	CHECK(!watcher_fields_are_valid("a,"));
-	CHECK(!watcher_fields_are_valid("a b"));
-	CHECK(!watcher_fields_are_valid("_a"));
 }
 
 int
