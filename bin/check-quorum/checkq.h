@@ -44,8 +44,8 @@ int checkq_once(const struct checkq_options *options);
 /* Waits, or holds: what main returns. */
 int checkq_stand(const struct checkq_options *options);
 
-/* Each of the fields, joined by commas, is one that checkq_once can print. */
-bool checkq_has_fields(const char *fields);
+/* What quorumd answers to "quorum", and so what -o may ask for. */
+extern const char checkq_fields[];
 
 /* The first condition that names a node which is not there; NULL: none. */
 const struct cond *checkq_stranger(

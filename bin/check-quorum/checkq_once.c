@@ -165,8 +165,9 @@ end_without(struct once *once)
 
 	if (o->show == CHECKQ_NAGIOS)
 		return checkq_show_nagios_unknown(&once->out,
-		    once->rc != 0 ? ask_strerror(once->rc)
-				  : "the daemon refused");
+		    once->rc != 0
+			? ask_explain_rc(o->rundir, "quorum", once->rc)
+			: "the daemon refused");
 	known_lose(&once->known);
 	/* Only a condition about the daemon can be judged. */
 	switch (cond_judge(o->conds, o->cond_count, &once->known)) {
@@ -178,8 +179,7 @@ end_without(struct once *once)
 		break;
 	}
 	if (once->rc != 0)
-		tool_warn(
-		    "%s/quorum.sock: %s", o->rundir, ask_strerror(once->rc));
+		tool_warn("%s", ask_explain_rc(o->rundir, "quorum", once->rc));
 	return code;
 }
 

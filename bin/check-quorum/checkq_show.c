@@ -5,46 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libcommon/base/num.h"
 #include "libcommon/base/word.h"
 #include "libcommon/os/ask.h"
 #include "libcommon/os/out.h"
 #include "libcommon/os/record.h"
 
-/* What quorumd answers to "quorum", and so what -o may ask for. */
-static const char *const names[] = { "quorate", "votes", "needed", "expected",
-	"basis", "view", "pos", "members", "self", "name", "coordinator",
-	"settled", "age_ms", "waiting_for", "why" };
+const char checkq_fields[] =
+    "quorate,votes,needed,expected,basis,view,pos,members,self,name,"
+    "coordinator,settled,age_ms,waiting_for,why";
 
 /* The first of a list's names: its length. */
 static size_t
 name_len(const char *list)
 {
 	return strcspn(list, ",");
-}
-
-static bool
-is_name(const char *bytes, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-		if (strlen(names[i]) == len &&
-		    memcmp(names[i], bytes, len) == 0)
-			return true;
-	return false;
-}
-
-bool
-checkq_has_fields(const char *fields)
-{
-	for (;;) {
-		size_t len = name_len(fields);
-
-		if (!is_name(fields, len))
-			return false;
-		if (fields[len] == '\0')
-			return true;
-		fields += len + 1;
-	}
 }
 
 /* As it was written: lists keep their escaped commas. */

@@ -287,7 +287,7 @@ be_away(struct stand *s, int rc)
 		return arm(s) == STEP_ON ? look_at_condition(s) : STEP_END;
 	if (s->is_held)
 		return lose(s, KNOWN_UNKNOWN);
-	tool_warn("%s/quorum.sock: %s", s->options->rundir, ask_strerror(rc));
+	tool_warn("%s", ask_explain_rc(s->options->rundir, "quorum", rc));
 	return end(s, (int)ask_exitcode(rc));
 }
 

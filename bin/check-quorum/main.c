@@ -112,9 +112,9 @@ find_show(bool has_conds)
 
 	if (count > 1)
 		return opt_usage(&program, "only one format can be printed");
-	if (options.fields != NULL && !checkq_has_fields(options.fields))
-		return opt_usage(
-		    &program, "--fields: %s: no such field", options.fields);
+	if (options.fields != NULL &&
+	    opt_check_fields(&program, options.fields, checkq_fields) != 0)
+		return OPT_E_USAGE;
 	if (given.is_nagios && has_conds)
 		return opt_usage(&program, "--nagios takes no condition");
 	if (options.fields != NULL)

@@ -414,7 +414,7 @@ is_final(int rc)
 static enum step
 give_up(struct listener *l)
 {
-	tool_warn("%s/ring.sock: %s", l->options->rundir, ask_strerror(l->rc));
+	tool_warn("%s", ask_explain_rc(l->options->rundir, "ring", l->rc));
 	return end(l, ask_exitcode(l->rc));
 }
 

@@ -45,8 +45,8 @@ msgsend_quorum_view(const char *rundir, char view[MSGSEND_VIEW_BYTES])
 	int rc = ask_open(&quorum, rundir, "quorum", deadline_ns);
 
 	if (rc != 0) {
-		tool_warn("%s/quorum.sock: %s: --require-quorum needs quorumd",
-		    rundir, ask_strerror(rc));
+		tool_warn("%s: --require-quorum needs it",
+		    ask_explain_rc(rundir, "quorum", rc));
 		return ask_exitcode(rc);
 	}
 	code = find_view(quorum, deadline_ns, view);

@@ -111,12 +111,11 @@ report_loss(const struct sender *s, int rc)
 	uint64_t lost = s->window.taken - s->window.answered;
 
 	if (lost > 0)
-		tool_warn("%s/ring.sock: %s: %llu messages were not confirmed",
-		    s->options->rundir, ask_strerror(rc),
+		tool_warn("%s: %llu messages were not confirmed",
+		    ask_explain_rc(s->options->rundir, "ring", rc),
 		    (unsigned long long)lost);
 	else
-		tool_warn(
-		    "%s/ring.sock: %s", s->options->rundir, ask_strerror(rc));
+		tool_warn("%s", ask_explain_rc(s->options->rundir, "ring", rc));
 }
 
 /* A connection, at last; else false, and code is set. */

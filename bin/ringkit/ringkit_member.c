@@ -17,7 +17,7 @@
 #include "bin/ringkit/ringkit.h"
 
 enum {
-	FIELDS_MAX = 16,
+	FIELD_BYTES = 16,
 	REQUEST_BYTES = 4096,
 };
 
@@ -46,8 +46,8 @@ open_member(void)
 	    &ask, opt_rundir(given.rundir), "member", ask_deadline_ns());
 
 	if (rc != 0)
-		tool_fail(
-		    ask_exitcode(rc), "member.sock: %s", ask_strerror(rc));
+		tool_fail(ask_exitcode(rc), "%s",
+		    ask_explain_rc(opt_rundir(given.rundir), "member", rc));
 	return ask;
 }
 
@@ -139,8 +139,8 @@ ask_change(struct ask *ask, struct text *request, const char *no)
 
 /* ---- members ----------------------------------------------------------- */
 
-static const char *const field_names[] = { "node", "name", "addr", "state",
-	"inc", "local", "version", "since_ms", "tags" };
+static const char field_names[] =
+    "node,name,addr,state,inc,local,version,since_ms,tags";
 
 static const struct opt members_opts[] = {
 	{ 'j', "json", OPT_FLAG, &given.is_json, NULL, NULL,
@@ -173,26 +173,23 @@ put_field(struct out *out, const struct ask_line *line, const char *key)
 		out_put(out, pair->value, pair->len);
 }
 
-static size_t
-split_fields(const char *fields[FIELDS_MAX])
+static void
+put_fields(struct out *out, const struct ask_line *line)
 {
-	size_t count = 0, known = 0;
-	char *list = strdup(given.fields), *rest = list;
+	const char *at = given.fields;
+	char name[FIELD_BYTES];
 
-	for (char *name; list != NULL && (name = strsep(&rest, ",")) != NULL;
-	     fields[count++] = field_names[known]) {
-		for (known = 0; known < ARRAY_COUNT(field_names) &&
-		     strcmp(field_names[known], name) != 0;
-		     known++)
-			;
-		if (known == ARRAY_COUNT(field_names) || count == FIELDS_MAX) {
-			(void)opt_usage(
-			    &members_program, "-o: %s: no such field", name);
-			exit(EXITCODE_USAGE);
-		}
+	for (;;) {
+		size_t len = strcspn(at, ",");
+
+		memcpy(name, at, len);
+		name[len] = '\0';
+		put_field(out, line, name);
+		if (at[len] == '\0')
+			return;
+		out_put(out, " ", 1);
+		at += len + 1;
 	}
-	free(list);
-	return count;
 }
 
 static void
@@ -216,21 +213,17 @@ put_human(struct out *out, const struct ask_line *line)
 }
 
 static void
-put_node(struct out *out, const struct ask_line *line, const char **fields,
-    size_t count)
+put_node(struct out *out, const struct ask_line *line)
 {
 	if (given.is_json) {
 		record_put_json(out, "kind", "node", line->word);
 		out_put(out, "}", 1);
 	} else if (given.is_record)
 		record_put(out, "node", line->word);
-	else if (count == 0)
+	else if (given.fields != NULL)
+		put_fields(out, line);
+	else
 		put_human(out, line);
-	for (size_t i = 0; i < count; i++) {
-		if (i > 0)
-			out_put(out, " ", 1);
-		put_field(out, line, fields[i]);
-	}
 	out_put(out, "\n", 1);
 	out_end(out);
 }
@@ -238,9 +231,7 @@ put_node(struct out *out, const struct ask_line *line, const char **fields,
 int
 ringkit_members(int argc, char **argv)
 {
-	const char *fields[FIELDS_MAX];
 	struct ask_line line;
-	size_t count = 0;
 	struct out out;
 	int first, rc = opt_parse(&members_program, argc, argv, &first);
 
@@ -251,16 +242,17 @@ ringkit_members(int argc, char **argv)
 	    given.is_json + given.is_record + (given.fields != NULL) > 1)
 		rc = opt_usage(
 		    &members_program, "-j, -l and -o exclude each other");
+	if (rc == 0 && given.fields != NULL)
+		rc = opt_check_fields(
+		    &members_program, given.fields, field_names);
 	if (rc != 0)
 		return tool_opt_exit(rc);
-	if (given.fields != NULL)
-		count = split_fields(fields);
 	if (out_open(&out, STDOUT_FILENO) != 0)
 		tool_fail(EXITCODE_OS, "out of memory");
 	struct ask *ask = open_member();
 	send_request(ask, "nodes\n", strlen("nodes\n"));
 	while (next_node(ask, &line))
-		put_node(&out, &line, fields, count);
+		put_node(&out, &line);
 	rc = out_flush(&out);
 	if (rc != 0)
 		tool_fail_output(rc);

@@ -148,7 +148,7 @@ ringkit_reload_await(const char *rundir, uint64_t digest, bool is_forced)
 	while (rc == 0 && clock_now_ns() < deadline_ns) {
 		look(ask, &now);
 		if (now.is_current && now.digest == digest &&
-		    (now.is_in_force || (is_forced && force(ask)))) {
+		    (is_forced ? force(ask) : now.is_in_force)) {
 			ask_close(ask);
 			return;
 		}
@@ -156,5 +156,6 @@ ringkit_reload_await(const char *rundir, uint64_t digest, bool is_forced)
 	}
 	tool_fail(EXITCODE_TRYAGAIN,
 	    "in force in the ring, not for quorum: do not start new nodes, "
-	    "do not restart any; quorum.sock says why, and run it again");
+	    "do not restart any; `check-quorum --why` says why; then run it "
+	    "again");
 }

@@ -340,12 +340,19 @@ gather_quorum(struct summary *sum, const char *rundir)
 static void
 show_store(struct summary *sum, const struct ask_line *line)
 {
+	const char *text = ask_value(line, "text");
+
 	put_word(&sum->rest, line, "state", "store  ");
-	put_word(&sum->rest, line, "why", "  ");
+	if (*text != '\0') {
+		out_put_string(&sum->rest, "  ");
+		out_put_string(&sum->rest, text);
+	}
 	put_word(&sum->rest, line, "rev", "  revision ");
 	put_word(&sum->rest, line, "keys", "  keys ");
 	put_word(&sum->rest, line, "bytes", "  bytes ");
 	put_word(&sum->rest, line, "electorate", "  voters ");
+	put_word(&sum->rest, line, "offered", "  offered ");
+	put_word(&sum->rest, line, "surplus", "  surplus ");
 	out_put(&sum->rest, "\n", 1);
 	out_end(&sum->rest);
 }
@@ -413,7 +420,7 @@ show_view(struct summary *sum)
 	}
 	if (sum->coordinator == NULL || *sum->coordinator == '\0')
 		return;
-	out_put_string(&sum->out, "  coordinator ");
+	out_put_string(&sum->out, "\ncoordinator ");
 	out_put_string(&sum->out, sum->coordinator);
 }
 
@@ -444,7 +451,8 @@ show_links(struct summary *sum)
 }
 
 /*
- * quorate  3/3 members  view 1.18 for 4d02h  coordinator alpha  2 links ok
+ * quorate  3/3 members  view 1.18 for 4d02h
+ * coordinator alpha  2 links ok
  * operational  3/3 members  view 1.18  2/2 links up    (without quorumd)
  */
 static void
@@ -510,8 +518,8 @@ ringkit_status(int argc, char **argv)
 		tool_fail(EXITCODE_OS, "out of memory");
 	rc = ask_open(&ask, rundir, "ring", ask_deadline_ns());
 	if (rc != 0)
-		tool_fail(ask_exitcode(rc), "%s/ring.sock: %s", rundir,
-		    ask_strerror(rc));
+		tool_fail(
+		    ask_exitcode(rc), "%s", ask_explain_rc(rundir, "ring", rc));
 	gather_quorum(&sum, rundir);
 	code = gather(&sum, ask);
 	ask_close(ask);

@@ -137,6 +137,7 @@ wait_any(const struct watches *all, uint64_t deadline_ns)
 	return 0;
 }
 
+/* A question goes out with the drain behind it. */
 static int
 wait_common(struct watches *all, uint64_t deadline_ns)
 {
@@ -144,9 +145,10 @@ wait_common(struct watches *all, uint64_t deadline_ns)
 		int rc = 0;
 
 		for (uint32_t i = 0; rc == 0 && i < all->count; i++) {
-			rc = drain(&all->watch[i]);
-			if (rc == 0 && all->watch[i].again_ns <= clock_now_ns())
+			if (all->watch[i].again_ns <= clock_now_ns())
 				rc = ask_watch(all, &all->watch[i]);
+			if (rc == 0)
+				rc = drain(&all->watch[i]);
 		}
 		if (rc != 0)
 			return rc;

@@ -61,13 +61,6 @@ set_nodes(const char *arg)
 }
 
 static bool
-set_fields(const char *arg)
-{
-	printer.fields = arg;
-	return watcher_fields_are_valid(arg);
-}
-
-static bool
 set_wait(const char *arg)
 {
 	if (*arg != '\0')
@@ -136,7 +129,7 @@ static const struct opt opts[] = {
 	    "end with 124 after so long" },
 	{ 'j', "json", OPT_FLAG, &printer.is_json, NULL, NULL,
 	    "print a JSON object an event" },
-	{ 'o', "fields", OPT_CALL, NULL, set_fields, "LIST",
+	{ 'o', "fields", OPT_STRING, &printer.fields, NULL, "LIST",
 	    "print only these values, event among them" },
 	{ '0', "null", OPT_FLAG, &printer.is_null, NULL, NULL,
 	    "end records with a NUL" },
@@ -225,6 +218,9 @@ check(int argc, char **argv, int first)
 		return opt_usage(&program, "%s", complaint);
 	if (printer.is_json && printer.fields != NULL)
 		return opt_usage(&program, "only one format can be printed");
+	if (printer.fields != NULL &&
+	    opt_check_fields(&program, printer.fields, watcher_fields) != 0)
+		return OPT_E_USAGE;
 	if (options.is_snapshot_only && options.is_live_only)
 		return opt_usage(
 		    &program, "--now and --no-snapshot leave nothing to print");

@@ -8,24 +8,10 @@
 
 enum { KEY_BYTES = 64 };
 
-bool
-watcher_fields_are_valid(const char *fields)
-{
-	static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
-	static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-
-	for (;;) {
-		size_t len = strspn(fields, name);
-
-		if (len == 0 || len >= KEY_BYTES ||
-		    strspn(fields, lower) == 0 ||
-		    strchr(",", fields[len]) == NULL)
-			return false;
-		if (fields[len] == '\0')
-			return true;
-		fields += len + 1;
-	}
-}
+const char watcher_fields[] =
+    "event,node,name,addr,state,inc,local,version,since_ms,tags,reason,why,"
+    "was,view,prev,members,joined,left,reasons,ms,coordinator,quorate,votes,"
+    "needed,expected,basis,pos,cursor,key,old,new,by,method,lost,seq,ts";
 
 static void
 put_field(

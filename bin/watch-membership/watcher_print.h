@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-#include "libcommon/base/attr.h"
 #include "libcommon/os/out.h"
 
 struct word;
@@ -17,8 +16,8 @@ struct watcher_printer {
 	struct out out;
 };
 
-/* Names of keys, at least one. */
-RK_MUST_CHECK bool watcher_fields_are_valid(const char *fields);
+/* The keys of all records, "event" first. */
+extern const char watcher_fields[];
 
 /* Uses word up. */
 void watcher_print(

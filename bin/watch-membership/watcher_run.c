@@ -199,8 +199,9 @@ give_up(struct watcher *w)
 {
 	bool has_said = w->rc == ASK_E_CLOSED && w->refusal[0] != '\0';
 
-	tool_warn("%s/%s.sock: %s", w->options->rundir, w->options->daemon,
-	    has_said ? w->refusal : ask_strerror(w->rc));
+	tool_warn("%s",
+	    ask_explain(w->options->rundir, w->options->daemon,
+		has_said ? w->refusal : ask_strerror(w->rc)));
 	return watcher_end(w, ask_exitcode(w->rc));
 }
 

@@ -91,6 +91,8 @@ view 1.8  members 1  coordinator 1  this is 1 (alpha)' ]
 	run -0 check-quorum -o waiting_for,why,members,name
 	[ "$output" = '- more\0040than\0040half 1,2,3 alpha' ]
 	fake_lose_quorum
+	run -64 check-quorum -o quorate,colour,votes
+	[ "${lines[0]}" = "check-quorum: --fields: colour: no such field, expected some of quorate,votes,needed,expected,basis,view,pos,members,self,name,coordinator,settled,age_ms,waiting_for,why" ]
 	run -1 check-quorum --fields=quorate,waiting_for
 	[ "$output" = "no beta,gamma" ]
 	check-quorum -j | jq -e '.waiting_for == ["beta","gamma"]' >/dev/null
@@ -495,7 +497,10 @@ notify_begin()
 	run -143 check-quorum --hold -- sh -c 'kill -TERM $$'
 	# What the command leaves behind is ended with it.
 	life_begin
-	background check-quorum --hold -- sh -c 'tail -f /dev/null >life & exit 3'
+	background check-quorum --hold -- sh -c '
+		exec >life
+		tail -f /dev/null &
+		exit 3'
 	timeout 60 cat life
 	ended 3
 }

@@ -94,6 +94,10 @@ run_store_examples()
 	examples watch-membership.1
 }
 
+@test "the examples of ringkit-recipes.7 do what is shown" {
+	examples ringkit-recipes.7
+}
+
 @test "the examples of ringkit-hooks.7 do what is shown" {
 	examples ringkit-hooks.7
 }

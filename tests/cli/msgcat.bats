@@ -472,7 +472,7 @@ caught_up()
 
 @test "no daemon is 69 at once, another protocol 76" {
 	run -69 msgcat --rundir="$PWD" "$group"
-	[[ $output == "msgcat: $PWD/ring.sock: No such file or directory" ]]
+	[[ $output == "msgcat: $PWD/ring.sock: No such file or directory, expected a running ringd" ]]
 	fake_daemon ring.sock < <(echo "ringkit proto=9 min=9")
 	run -76 msgcat --rundir="$PWD" "$group"
 	fake_daemon ring.sock < <(echo "ringkit proto=1 min=1"; echo nonsense)

@@ -328,7 +328,7 @@ EOF
 
 @test "--require-quorum without quorumd is 69 and says so" {
 	run -69 msgsend --require-quorum "$group" x
-	[[ $output == *"--require-quorum needs quorumd"* ]]
+	[[ $output == *"/quorum.sock: "*", expected a running quorumd: --require-quorum needs it" ]]
 }
 
 @test "--require-quorum sends in the view that has the quorum, else 75" {

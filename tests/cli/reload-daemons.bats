@@ -120,6 +120,66 @@ stop_all() # I
 	all_become 1,2 'quorate=yes votes=2 needed=1 expected=2 '
 }
 
+# starts I: all daemons of a node that was stopped.
+starts()
+{
+	start "$1"
+	memberd_starts "$1"
+	quorumd_starts "$1"
+}
+
+# heavy I: node I has three votes in the file.
+heavy()
+{
+	sed -i "/^\[node n$1\]/a votes = 3" ringkit.conf
+}
+
+@test "a file that was never agreed on: the record counts, until they agree" {
+	local i
+	cluster 3
+	all_become 1,2,3 'quorate=yes votes=3 needed=2 expected=3 '
+	for i in 1 2 3; do
+		stop_all "$i"
+	done
+	edit 3
+	heavy 1
+	starts 1
+	becomes 1 'quorate=no votes=1 needed=2 expected=3 '
+	q 1 why | grep '^item rule=reload .*never.*agreed.*the.*record'
+	gone "${Q[1]}"
+	quorumd_starts 1
+	becomes 1 'quorate=no votes=1 needed=2 expected=3 '
+	q 1 status | grep 'kind=config .*in_force=no'
+	# Enough by the record, and by the file.
+	starts 2
+	all_become 1,2 'quorate=yes votes=4 needed=3 expected=5 '
+	appears state1/quorumd.record ' config=.*/1:3,2:1,3:1/.* held=' >/dev/null
+	stop_all 1
+	stop_all 2
+	# One is all that is left; an operator says so.
+	edit 3
+	heavy 2
+	starts 2
+	becomes 2 'quorate=no votes=1 needed=3 expected=5 '
+	run reload 2
+	[ "$status" = 75 ]
+	reload 2 --force
+	becomes 2 'quorate=yes votes=3 needed=3 expected=5 '
+	q 2 status | grep 'kind=config .*in_force=yes'
+	kill -TERM "${Q[2]}"
+	wait "${Q[2]}"
+	sed 's/^name = test$/name = other/' ringkit.conf >other.conf
+	run timeout 60 "${AS_NOBODY[@]}" "$BIN/quorumd" -c other.conf \
+		--node n2 --rundir run2 --statedir state2
+	[ "$status" = 78 ]
+	[[ $output == *state2/quorumd.record\ is\ of\ another\ cluster* ]]
+	echo damaged >state2/quorumd.record
+	run timeout 60 "${AS_NOBODY[@]}" "$BIN/quorumd" -c ringkit.conf \
+		--node n2 --rundir run2 --statedir state2
+	[ "$status" = 73 ]
+	[[ $output == *state2/quorumd.record:\ damaged* ]]
+}
+
 @test "what would cost quorum, or needs a restart, changes nothing, anywhere" {
 	local digest
 	cluster 3

@@ -99,9 +99,12 @@ is_state() { [ "$(state "$1")" = "$2" ]; }
 	await is_state n2 member
 }
 
-@test "without memberd they end with 69" {
+@test "without memberd they end with 69, and say who is expected where" {
+	run -69 ringkit members --rundir=none
+	[ "$output" = 'ringkit members: none: No such file or directory, expected the --rundir of a running memberd' ]
 	mkdir empty
 	run -69 ringkit members --rundir=empty
+	[ "$output" = 'ringkit members: empty/member.sock: No such file or directory, expected a running memberd' ]
 	run -69 ringkit tag --rundir=empty a b
 	run -69 ringkit forget --rundir=empty n1
 	run -69 ringkit fence-confirm --rundir=empty n1

@@ -19,7 +19,7 @@ events() { cut -d' ' -f1 "$1" | tr '\n' ' '; }
 	[[ $output == "watch-membership (ringkit) "*" proto=1 fmt=1" ]]
 	local args
 	for args in --nonsense "-e views" "-e ''" "-e view," "-o ''" "-o A" \
-		"-o view,,x" "-j -o view" "--now --no-snapshot" "-n x" "-t x" \
+		"-o view,,event" "-o event,colour" "-j -o view" "--now --no-snapshot" "-n x" "-t x" \
 		"--heartbeat=0" "--wait-daemon=x" "operand" "--" "-N ''"; do
 		eval "run --separate-stderr -64 timeout 60 watch-membership $args"
 		[ -z "$output" ]
