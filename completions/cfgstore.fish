@@ -86,7 +86,7 @@ complete -c cfgstore -n '__cfgstore_is set' -l if-exists -d 'Only if there is su
 complete -c cfgstore -n '__cfgstore_is set' -l if-value -x -d 'Only if the key has that value'
 complete -c cfgstore -n '__cfgstore_is set cas' -s c -l chomp -d 'Take one line feed off the end of the value'
 complete -c cfgstore -n '__cfgstore_is set cas' -l literal -d 'Values are themselves, also - and @FILE'
-complete -c cfgstore -n '__cfgstore_is set cas' -l ttl -x -d 'The key goes after so long'
+complete -c cfgstore -n '__cfgstore_is set cas' -l ttl -x -d 'The key goes after so long, 100ms to a year'
 complete -c cfgstore -n '__cfgstore_is set cas' -l lease -x -d 'The key goes with that lease'
 complete -c cfgstore -n '__cfgstore_is set cas del txn edit revert import' -l lock -d 'Only while that lock is held; without: our own'
 complete -c cfgstore -n '__cfgstore_is set cas del txn edit revert import' -l durability -x -a 'disk memory' -d 'Disk, or memory: it may be lost in a power cut'
