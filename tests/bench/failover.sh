@@ -106,8 +106,7 @@ measure() # KIND
 		sample "$1" "$victim"
 		echo "$slowest_ms" >>"samples.$1"
 		return_node "$victim"
-		# no event: what comes next finds all at rest
-		sleep 0.3 # no event: see above
+		sleep 0.3 # no event: what comes next finds all at rest
 	done
 	sort -n "samples.$1" | awk -v words="bench=failover kind=$1 n=$nodes" '
 	function rank(p,   at) {

@@ -10,7 +10,8 @@
 #   BENCH_SIZES, BENCH_NODES, BENCH_LOSSES, BENCH_REPS, BENCH_MS
 #
 # Prints one row of key=value words, tab separated, for each measurement; then
-# a table of medians; then what deaths.sh, failover.sh and store.sh measure.
+# a table of medians; then what deaths.sh, failover.sh, calm.sh (a minute of it),
+# multicast.sh and store.sh measure.
 # Kinds take turns, so that a noisy machine is as noisy for each of them; foreign
 # is the share of the machine that others used.  ringd always encrypts; Corosync (udpu) does not
 # here.
@@ -122,5 +123,6 @@ done
 awk -f "$here/table.awk" "$nodes_dir/results"
 DEATHS=${DEATHS:-${BENCH_QUICK:+10}} bash "$here/deaths.sh"
 FAILOVER_KILLS=${FAILOVER_KILLS:-${BENCH_QUICK:+10}} bash "$here/failover.sh"
+CALM_S=${CALM_S:-60} CALM_WARM_S=${CALM_WARM_S:-15} bash "$here/calm.sh"
 MCAST_REPS=${MCAST_REPS:-${BENCH_QUICK:+1}} bash "$here/multicast.sh"
 STORE_REPS=${STORE_REPS:-${BENCH_QUICK:+1}} bash "$here/store.sh"

@@ -1,5 +1,5 @@
 # Rows of storeload -> a table of medians, ours beside etcd's, and which
-# targets are met.  Of etcd's two ways to be asked the better one counts.
+# targets are met.  Of the ways to ask a store, the best one counts.
 function median(list,    n, part, i, j, swap)
 {
 	n = split(list, part, " ")
@@ -27,11 +27,15 @@ function median(list,    n, part, i, j, swap)
 		    values[key, v["impl"], v["where"], name] " " v[name]
 	refused += v["refused"]
 }
-function at(key, impl, name, sign,    a, b)
+function at(key, impl, name, sign,    way, count, i, a, b)
 {
-	a = median(values[key, impl, "all", name])
-	b = median(values[key, impl, "leader", name])
-	return a == "" || (b != "" && (b - a) * sign > 0) ? b : a
+	count = split("all one shared one-shared", way, " ")
+	for (i = 1; i <= count; i++) {
+		b = median(values[key, impl, way[i], name])
+		if (a == "" || (b != "" && (b - a) * sign > 0))
+			a = b
+	}
+	return a
 }
 function show(x)
 {

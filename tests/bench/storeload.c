@@ -31,11 +31,12 @@ enum {
 
 static const char usage[] =
     "usage: storeload cfg|etcd put|memory|get|sync|watch|fill [-c CLIENTS]\n"
-    "           [-b BYTES] [-k KEYS] [-w WARM_MS] [-t MS] [-g GAP_US] "
-    "PLACE...\n"
-    "A place is the path of a cfg.sock, or HOST:PORT of an etcd; clients are\n"
-    "spread over all of them.  fill puts each of the keys once.  watch: the\n"
-    "first client puts, GAP_US apart, and the others are told of it.\n";
+    "           [-n CONNECTIONS] [-b BYTES] [-k KEYS] [-w WARM_MS] [-t MS]\n"
+    "           [-g GAP_US] PLACE...\n"
+    "A place is the path of a cfg.sock, or HOST:PORT of an etcd; connections\n"
+    "are spread over all of them, and clients over connections: one for each\n"
+    "if there is no -n.  fill puts each of the keys once.  watch: the first\n"
+    "client puts, GAP_US apart, and the others are told of it.\n";
 
 static const char magic[MAGIC_BYTES + 1] = "storeload-sample";
 
@@ -43,10 +44,11 @@ static struct {
 	const struct storeload_store *store;
 	enum storeload_verb verb;
 	bool is_fill, is_watch;
-	uint64_t clients, bytes, keys, warm_ms, span_ms, gap_us;
+	uint64_t clients, conns, bytes, keys, warm_ms, span_ms, gap_us;
 	const char *place[PLACES_MAX];
 	size_t places;
 	struct storeload_client *client;
+	struct storeload_conn *conn;
 	char *value;
 	struct rng rng;
 	uint64_t filled;
@@ -72,12 +74,21 @@ storeload_die(const char *what, const char *why)
 }
 
 void
-storeload_put(struct storeload_client *client, const void *bytes, size_t len)
+storeload_put(struct storeload_conn *conn, const void *bytes, size_t len)
 {
-	if (len > sizeof client->out - client->out_len)
+	if (len > sizeof conn->out - conn->out_len)
 		storeload_die("a request", "too long");
-	memcpy(client->out + client->out_len, bytes, len);
-	client->out_len += len;
+	memcpy(conn->out + conn->out_len, bytes, len);
+	conn->out_len += len;
+}
+
+struct storeload_client *
+storeload_find(const struct storeload_conn *conn, uint32_t stream)
+{
+	struct storeload_client *client = conn->client;
+	while (client != NULL && client->stream != stream)
+		client = client->next;
+	return client;
 }
 
 /* ---- samples ----------------------------------------------------------- */
@@ -143,11 +154,12 @@ report(const char *verb, uint64_t span_ns)
 {
 	qsort(load.sample, load.samples, sizeof *load.sample, by_size);
 	printf("bench=store\timpl=%s\top=%s\tclients=%" PRIu64
-	       "\tplaces=%zu\tbytes=%" PRIu64 "\trate=%.0f\tp50_us=%.0f"
+	       "\tconns=%" PRIu64 "\tplaces=%zu\tbytes=%" PRIu64
+	       "\trate=%.0f\tp50_us=%.0f"
 	       "\tp99_us=%.0f\tmax_us=%.0f\tsamples=%zu\trefused=%" PRIu64 "\n",
-	    load.store->name, verb, load.clients, load.places, load.bytes,
-	    (double)load.samples * 1e9 / (double)span_ns, us_at(500),
-	    us_at(990), us_at(1000), load.samples, load.refusals);
+	    load.store->name, verb, load.clients, load.conns, load.places,
+	    load.bytes, (double)load.samples * 1e9 / (double)span_ns,
+	    us_at(500), us_at(990), us_at(1000), load.samples, load.refusals);
 	if (load.refusals > 0)
 		fprintf(stderr, "storeload: %s\n", load.refusal);
 }
@@ -155,17 +167,17 @@ report(const char *verb, uint64_t span_ns)
 /* ---- clients ----------------------------------------------------------- */
 
 static void
-flush(struct storeload_client *client)
+flush(struct storeload_conn *conn)
 {
 	size_t at = 0;
-	while (at < client->out_len) {
-		ssize_t n = send(client->fd, client->out + at,
-		    client->out_len - at, MSG_NOSIGNAL);
+	while (at < conn->out_len) {
+		ssize_t n = send(
+		    conn->fd, conn->out + at, conn->out_len - at, MSG_NOSIGNAL);
 		if (n < 0 && errno != EINTR)
 			storeload_die("send", strerror(errno));
 		at += n < 0 ? 0 : (size_t)n;
 	}
-	client->out_len = 0;
+	conn->out_len = 0;
 }
 
 static uint64_t
@@ -189,7 +201,6 @@ ask(struct storeload_client *client, enum storeload_verb verb)
 	snprintf(request.key, sizeof request.key, "k%08" PRIu64, client->key);
 	if (!load.store->ask(client, &request))
 		storeload_die(load.store->name, "no such request");
-	flush(client);
 }
 
 /* Whoever is free asks the next. */
@@ -199,7 +210,7 @@ go_on(struct storeload_client *client, uint64_t now_ns)
 	bool is_over =
 	    load.is_fill ? load.filled >= load.keys : now_ns > load.last_ns;
 	if (client->sent_ns != 0 || is_over ||
-	    (load.store->greet == NULL && !client->is_greeted))
+	    (load.store->greet == NULL && !client->conn->is_greeted))
 		return;
 	if (!load.is_watch) {
 		ask(client, load.verb);
@@ -210,43 +221,58 @@ go_on(struct storeload_client *client, uint64_t now_ns)
 }
 
 static void
-hear(struct storeload_client *client)
+hear(struct storeload_conn *conn)
 {
-	ssize_t n = recv(client->fd, client->in + client->in_len,
-	    sizeof client->in - client->in_len, MSG_DONTWAIT);
+	ssize_t n = recv(conn->fd, conn->in + conn->in_len,
+	    sizeof conn->in - conn->in_len, MSG_DONTWAIT);
 	size_t taken;
 	if (n == 0)
 		storeload_die("recv", "the end");
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		storeload_die("recv", strerror(errno));
-	client->in_len += n < 0 ? 0 : (size_t)n;
-	while ((taken = load.store->take(client)) > 0) {
-		client->in_len -= taken;
-		memmove(client->in, client->in + taken, client->in_len);
-	}
-	if (client->in_len == sizeof client->in)
+	conn->in_len += n < 0 ? 0 : (size_t)n;
+	while ((taken = load.store->take(conn)) > 0)
+		conn->in_at += taken;
+	conn->in_len -= conn->in_at;
+	memmove(conn->in, conn->in + conn->in_at, conn->in_len);
+	conn->in_at = 0;
+	if (conn->in_len == sizeof conn->in)
 		storeload_die("recv", "a record that is too long");
-	flush(client);
+}
+
+static void
+add_clients(void)
+{
+	for (size_t i = load.clients; i-- > 0;) {
+		struct storeload_client *client = &load.client[i];
+		struct storeload_conn *conn = &load.conn[i % load.conns];
+		client->conn = conn;
+		client->stream = (uint32_t)i;
+		client->next = conn->client;
+		conn->client = client;
+		conn->is_shared = client->next != NULL;
+	}
 }
 
 static void
 open_all(int epoll)
 {
-	for (size_t i = 0; i < load.clients; i++) {
-		struct storeload_client *client = &load.client[i];
+	add_clients();
+	for (size_t i = 0; i < load.conns; i++) {
+		struct storeload_conn *conn = &load.conn[i];
 		const char *place = load.place[i % load.places];
 		struct epoll_event event = { .events = EPOLLIN,
-			.data.ptr = client };
-		client->fd = load.store->open(place);
-		if (client->fd < 0)
-			storeload_die(place, strerror(-client->fd));
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event) < 0)
+			.data.ptr = conn };
+		conn->fd = load.store->open(place);
+		if (conn->fd < 0)
+			storeload_die(place, strerror(-conn->fd));
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event) < 0)
 			storeload_die("epoll_ctl", strerror(errno));
 		if (load.store->greet != NULL)
-			load.store->greet(client);
+			load.store->greet(conn);
 		if (load.is_watch && i > 0)
-			ask(client, STORELOAD_WATCH);
-		flush(client);
+			ask(conn->client, STORELOAD_WATCH);
+		flush(conn);
 	}
 }
 
@@ -272,6 +298,8 @@ run(int epoll)
 			storeload_die("no answer", "any more");
 		for (size_t i = 0; i < load.clients; i++)
 			go_on(&load.client[i], now_ns);
+		for (size_t i = 0; i < load.conns; i++)
+			flush(&load.conn[i]);
 		int n = epoll_wait(
 		    epoll, event, CLIENTS_MAX, load.is_watch ? 1 : 100);
 		for (int i = 0; i < n; i++)
@@ -313,6 +341,7 @@ set_option(int option, uint64_t value)
 		uint64_t *to;
 	} numbers[] = {
 		{ 'c', &load.clients },
+		{ 'n', &load.conns },
 		{ 'b', &load.bytes },
 		{ 'k', &load.keys },
 		{ 'w', &load.warm_ms },
@@ -336,7 +365,7 @@ parse(int argc, char **argv)
 	load.store =
 	    strcmp(argv[1], "etcd") == 0 ? &storeload_etcd : &storeload_cfg;
 	optind = 3;
-	while ((option = getopt(argc, argv, "c:b:k:w:t:g:")) != -1)
+	while ((option = getopt(argc, argv, "c:n:b:k:w:t:g:")) != -1)
 		if (!set_option(option,
 			optarg == NULL ? 0 : strtoull(optarg, NULL, 10)))
 			return false;
@@ -344,8 +373,11 @@ parse(int argc, char **argv)
 		load.place[load.places++] = argv[optind++];
 	load.bytes =
 	    num_clamp(load.bytes, MAGIC_BYTES + 8, STORELOAD_VALUE_BYTES_MAX);
+	if (load.conns == 0 || load.is_watch)
+		load.conns = load.clients;
 	return load.places > 0 && load.clients >= 1 &&
-	    load.clients <= CLIENTS_MAX && load.keys > 0;
+	    load.clients <= CLIENTS_MAX && load.conns <= load.clients &&
+	    load.keys > 0;
 }
 
 int
@@ -356,11 +388,12 @@ main(int argc, char **argv)
 		return 64;
 	}
 	load.client = calloc(load.clients, sizeof *load.client);
+	load.conn = calloc(load.conns, sizeof *load.conn);
 	load.value = malloc(load.bytes);
 	load.sample = malloc(SAMPLES_MAX * sizeof *load.sample);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (load.client == NULL || load.value == NULL || load.sample == NULL ||
-	    epoll < 0)
+	if (load.client == NULL || load.conn == NULL || load.value == NULL ||
+	    load.sample == NULL || epoll < 0)
 		storeload_die("start", "memory");
 	memset(load.value, 'v', load.bytes);
 	memcpy(load.value, magic, MAGIC_BYTES);

@@ -27,36 +27,33 @@ open_unix(const char *place)
 	return fd;
 }
 
+/* The tag of each is its number on its connection. */
 static bool
 ask(struct storeload_client *client, const struct storeload_request *request)
 {
+	struct storeload_conn *conn = client->conn;
+	const bool is_put = request->verb == STORELOAD_PUT ||
+	    request->verb == STORELOAD_PUT_MEMORY;
 	char line[128];
 	int len = 0;
-	switch (request->verb) {
-	case STORELOAD_PUT:
-	case STORELOAD_PUT_MEMORY:
-		len = snprintf(line, sizeof line, "set key=%s%s len=%zu\n",
-		    request->key,
-		    request->verb == STORELOAD_PUT_MEMORY ? " durability=memory"
-							  : "",
+	if (conn->is_shared)
+		len = snprintf(line, sizeof line, "#%u ", client->stream);
+	if (request->verb == STORELOAD_WATCH)
+		len += snprintf(
+		    line + len, sizeof line - (size_t)len, "watch prefix=k\n");
+	else if (is_put)
+		len += snprintf(line + len, sizeof line - (size_t)len,
+		    "set key=%s%s len=%zu\n", request->key,
+		    request->verb == STORELOAD_PUT ? "" : " durability=memory",
 		    request->value_len);
-		break;
-	case STORELOAD_GET:
-		len = snprintf(line, sizeof line, "get key=%s\n", request->key);
-		break;
-	case STORELOAD_GET_SYNC:
-		len = snprintf(
-		    line, sizeof line, "get key=%s sync=yes\n", request->key);
-		break;
-	case STORELOAD_WATCH:
-		len = snprintf(line, sizeof line, "watch prefix=k\n");
-		break;
-	}
-	storeload_put(client, line, (size_t)len);
-	if (request->verb == STORELOAD_PUT ||
-	    request->verb == STORELOAD_PUT_MEMORY) {
-		storeload_put(client, request->value, request->value_len);
-		storeload_put(client, "\n", 1);
+	else
+		len += snprintf(line + len, sizeof line - (size_t)len,
+		    "get key=%s%s\n", request->key,
+		    request->verb == STORELOAD_GET ? "" : " sync=yes");
+	storeload_put(conn, line, (size_t)len);
+	if (is_put) {
+		storeload_put(conn, request->value, request->value_len);
+		storeload_put(conn, "\n", 1);
 	}
 	return true;
 }
@@ -74,32 +71,47 @@ data_len(const char *line, size_t len)
 }
 
 static bool
-is(const char *line, size_t len, const char *word)
+is(const char *line, const char *word)
 {
-	size_t word_len = strlen(word);
-	return len >= word_len && memcmp(line, word, word_len) == 0;
+	return strncmp(line, word, strlen(word)) == 0;
+}
+
+static void
+take_line(struct storeload_conn *conn, char *line, size_t all)
+{
+	struct storeload_client *client = conn->client;
+	if (!conn->is_greeted) {
+		conn->is_greeted = true;
+		return;
+	}
+	if (is(line, "ev ")) {
+		storeload_event(line, all);
+		return;
+	}
+	if (*line == '#') {
+		client = storeload_find(
+		    conn, (uint32_t)strtoul(line + 1, &line, 10));
+		line += *line == ' ';
+	}
+	if (client == NULL)
+		storeload_die("cfg", "an answer to nothing");
+	storeload_answer(client, is(line, "ok") ? NULL : line);
 }
 
 static size_t
-take(struct storeload_client *client)
+take(struct storeload_conn *conn)
 {
-	const char *lf = memchr(client->in, '\n', client->in_len);
+	char *line = conn->in + conn->in_at;
+	size_t have = conn->in_len - conn->in_at;
+	char *lf = memchr(line, '\n', have);
 	if (lf == NULL)
 		return 0;
-	size_t len = (size_t)(lf - client->in);
-	size_t all = len + 1 + data_len(client->in, len);
-	if (all > client->in_len)
+	size_t len = (size_t)(lf - line);
+	size_t all = len + 1 + data_len(line, len);
+	if (all > have)
 		return 0;
-	if (!client->is_greeted) {
-		client->is_greeted = true;
-	} else if (is(client->in, len, "ev ")) {
-		storeload_event(client->in, all);
-	} else if (is(client->in, len, "ok")) {
-		storeload_answer(client, NULL);
-	} else {
-		client->in[len] = '\0';
-		storeload_answer(client, client->in);
-	}
+	*lf = '\0';
+	take_line(conn, line, all);
 	return all;
 }
 

@@ -3,7 +3,8 @@
  * etcd's own protocol, gRPC over HTTP/2, as much of it as three requests take:
  * headers go out as literals that nobody has to remember, and of answers only
  * the frames are looked at.  An answer with a message is a good one: gRPC sends
- * errors as headers alone.
+ * errors as headers alone.  Requests of clients who share a connection are
+ * streams of it, and less at a time than the 64 KiB that etcd takes unasked.
  */
 #include <sys/socket.h>
 
@@ -58,7 +59,7 @@ add_byte(struct bytes *to, unsigned byte)
 /* ---- frames ------------------------------------------------------------ */
 
 static void
-put_frame(struct storeload_client *client, unsigned kind, unsigned flags,
+put_frame(struct storeload_conn *conn, unsigned kind, unsigned flags,
     uint32_t stream, const struct bytes *body)
 {
 	unsigned char header[FRAME_HEADER] = { (unsigned char)(body->len >> 16),
@@ -66,8 +67,8 @@ put_frame(struct storeload_client *client, unsigned kind, unsigned flags,
 		(unsigned char)kind, (unsigned char)flags };
 	uint32_t wire = htonl(stream);
 	memcpy(header + 5, &wire, sizeof wire);
-	storeload_put(client, header, sizeof header);
-	storeload_put(client, body->at, body->len);
+	storeload_put(conn, header, sizeof header);
+	storeload_put(conn, body->at, body->len);
 }
 
 static int
@@ -94,7 +95,7 @@ open_tcp(const char *place)
 }
 
 static void
-greet(struct storeload_client *client)
+greet(struct storeload_conn *conn)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 	struct bytes settings = { .len = 0 }, window = { .len = 0 };
@@ -102,11 +103,11 @@ greet(struct storeload_client *client)
 	/* No table of headers, so none has to be kept here. */
 	add(&settings, "\0\1\0\0\0\0", 6);
 	add(&window, &room, sizeof room);
-	storeload_put(client, preface, sizeof preface - 1);
-	put_frame(client, FRAME_SETTINGS, 0, 0, &settings);
-	put_frame(client, FRAME_WINDOW, 0, 0, &window);
-	client->is_greeted = true;
-	client->stream = 1;
+	storeload_put(conn, preface, sizeof preface - 1);
+	put_frame(conn, FRAME_SETTINGS, 0, 0, &settings);
+	put_frame(conn, FRAME_WINDOW, 0, 0, &window);
+	conn->is_greeted = true;
+	conn->stream = 1;
 }
 
 /* ---- requests ---------------------------------------------------------- */
@@ -134,8 +135,8 @@ put_headers(struct storeload_client *client, const char *path)
 	add_byte(&body, 0x00);
 	add_text(&body, "te");
 	add_text(&body, "trailers");
-	put_frame(
-	    client, FRAME_HEADERS, FLAG_END_HEADERS, client->stream, &body);
+	put_frame(client->conn, FRAME_HEADERS, FLAG_END_HEADERS, client->stream,
+	    &body);
 }
 
 /* A protobuf field of bytes. */
@@ -160,7 +161,7 @@ put_message(struct storeload_client *client, unsigned flags,
 	add_byte(&body, 0); /* not compressed */
 	add(&body, &len, sizeof len);
 	add(&body, message->at, message->len);
-	put_frame(client, FRAME_DATA, flags, client->stream, &body);
+	put_frame(client->conn, FRAME_DATA, flags, client->stream, &body);
 }
 
 static bool
@@ -170,6 +171,8 @@ ask(struct storeload_client *client, const struct storeload_request *request)
 	unsigned flags = FLAG_END_STREAM;
 	message.len = inner.len = 0;
 	client->has_answer = false;
+	client->stream = client->conn->stream;
+	client->conn->stream += 2;
 	switch (request->verb) {
 	case STORELOAD_PUT:
 		put_headers(client, "/etcdserverpb.KV/Put");
@@ -199,55 +202,66 @@ ask(struct storeload_client *client, const struct storeload_request *request)
 
 /* ---- answers ----------------------------------------------------------- */
 
-static void
-take_data(struct storeload_client *client, const char *body, size_t len)
+static struct storeload_client *
+find(const struct storeload_conn *conn, uint32_t stream)
 {
-	storeload_event(body, len);
-	client->has_answer = client->has_answer || len >= 5;
+	struct storeload_client *client = storeload_find(conn, stream);
+	if (client == NULL)
+		storeload_die("etcd", "an answer to nothing");
+	return client;
 }
 
 static void
-take_end(struct storeload_client *client, uint32_t stream)
+take_data(const struct storeload_conn *conn, uint32_t stream, const char *body,
+    size_t len)
 {
-	if (stream != client->stream)
-		storeload_die("etcd", "an answer to nothing");
-	client->stream += 2;
+	storeload_event(body, len);
+	if (len >= 5)
+		find(conn, stream)->has_answer = true;
+}
+
+static void
+take_end(const struct storeload_conn *conn, uint32_t stream)
+{
+	struct storeload_client *client = find(conn, stream);
 	storeload_answer(client, client->has_answer ? NULL : "refused by etcd");
 }
 
 static void
-acknowledge(struct storeload_client *client, unsigned kind, const char *body,
-    size_t len)
+acknowledge(
+    struct storeload_conn *conn, unsigned kind, const char *body, size_t len)
 {
 	struct bytes answer = { .len = 0 };
 	add(&answer, body, len);
-	put_frame(client, kind, FLAG_ACK, 0, &answer);
+	put_frame(conn, kind, FLAG_ACK, 0, &answer);
 }
 
 static size_t
-take(struct storeload_client *client)
+take(struct storeload_conn *conn)
 {
-	const unsigned char *in = (const unsigned char *)client->in;
-	if (client->in_len < FRAME_HEADER)
+	const char *at = conn->in + conn->in_at;
+	const unsigned char *in = (const unsigned char *)at;
+	size_t have = conn->in_len - conn->in_at;
+	if (have < FRAME_HEADER)
 		return 0;
 	size_t len = (size_t)in[0] << 16 | (size_t)in[1] << 8 | in[2];
-	if (client->in_len < FRAME_HEADER + len)
+	if (have < FRAME_HEADER + len)
 		return 0;
-	const char *body = client->in + FRAME_HEADER;
+	const char *body = at + FRAME_HEADER;
 	uint32_t stream = (uint32_t)in[5] << 24 | (uint32_t)in[6] << 16 |
 	    (uint32_t)in[7] << 8 | in[8];
 	bool is_ack = (in[4] & FLAG_ACK) != 0;
 	if (in[3] == FRAME_DATA)
-		take_data(client, body, len);
+		take_data(conn, stream, body, len);
 	else if (in[3] == FRAME_SETTINGS && !is_ack)
-		acknowledge(client, FRAME_SETTINGS, body, 0);
+		acknowledge(conn, FRAME_SETTINGS, body, 0);
 	else if (in[3] == FRAME_PING && !is_ack)
-		acknowledge(client, FRAME_PING, body, len);
+		acknowledge(conn, FRAME_PING, body, len);
 	else if (in[3] == FRAME_GOAWAY || in[3] == FRAME_RESET)
 		storeload_die("etcd", "the connection was ended");
 	if ((in[3] == FRAME_DATA || in[3] == FRAME_HEADERS) &&
 	    (in[4] & FLAG_END_STREAM) != 0)
-		take_end(client, stream);
+		take_end(conn, stream);
 	return FRAME_HEADER + len;
 }
 
