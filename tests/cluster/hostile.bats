@@ -95,9 +95,9 @@ adds_up()
 		--node n4 --rundir run4 --statedir state4 2>traitor.log
 	traitor=$!
 	appears log1 'view-installed .* members=1,2,3,4 '
-	# no event: it is to have its time; and it may die of its own lies
+	# It may die of its own lies.
 	for ((i = 0; i < ${TRAITOR_S:-4}; i++)); do
-		sleep 1 # no event: see above
+		sleep 1 # no event: it is to have its time
 		kill -0 "$traitor" 2>/dev/null && continue
 		tail -n 3 traitor.log
 		background "${AS_NOBODY[@]}" env TRAITOR=$((seed + i)) \

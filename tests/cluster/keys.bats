@@ -144,6 +144,9 @@ stage()
 	stage 1 install 2
 	holds 1 2 1
 	rotate 2 -n | grep '^next  switch 2$'
+	rotate 2 -n -j | jq -s -e 'map(select(.kind == "rotate")) |
+		length == 3 and all(.active == 1 and
+			(.keys | map(.[:2]) | sort) == ["1:", "2:"])'
 	# Whoever starts now has both.
 	slay 3
 	begin 3

@@ -46,24 +46,11 @@ links_config()
 	} >ringkit.conf
 }
 
-# comes I PATTERN: a line of the status of node I matches, soon.
-comes()
-{
-	local end=$((SECONDS + 60))
-	until ask "$1" status | grep -q -- "$2"; do
-		((SECONDS < end)) || {
-			echo "node $1: no $2"
-			ask "$1" status | grep -e kind=link -e kind=ring
-			return 1
-		}
-	done
-}
-
 # takes I PEER LINK: messages from I to PEER take that link alone.
 takes()
 {
-	comes "$1" "kind=link node=$2 link=$3 .* active=yes "
-	comes "$1" "kind=link node=$2 link=$((1 - $3)) .* active=no "
+	nodes_tells "$1" "kind=link node=$2 link=$3 .* active=yes "
+	nodes_tells "$1" "kind=link node=$2 link=$((1 - $3)) .* active=no "
 }
 
 all_take() # LINK
@@ -86,7 +73,7 @@ ring_begins()
 		first_started "$i"
 	done
 	for i in 1 2 3; do
-		comes "$i" 'kind=ring state=operational .* members=1,2,3 '
+		nodes_tells "$i" 'kind=ring state=operational .* members=1,2,3 '
 	done
 	[ "${LINKS:-2}" = 1 ] || all_take 0
 	load_begins 150
@@ -105,7 +92,7 @@ first_started() # I
 	ring_begins
 	nodes_cut 1,2,3 1,2,3
 	all_take 1
-	comes 1 'kind=link node=2 link=0 .* state=down '
+	nodes_tells 1 'kind=link node=2 link=0 .* state=down '
 	nodes_heal
 	all_take 0
 	load_undisturbed
@@ -120,7 +107,7 @@ first_started() # I
 	load_undisturbed
 
 	ip -n "$(nodes_netns bridge)" link set p3 down
-	comes 3 'kind=link node=1 link=0 .* state=unusable '
+	nodes_tells 3 'kind=link node=1 link=0 .* state=unusable '
 	takes 3 1 1
 	takes 1 3 1
 	takes 1 2 0
@@ -155,8 +142,7 @@ stays()
 	for i in 1 2 3; do
 		lines[i]=$(wc -l <"log$i.ringd")
 	done
-	# no event: none is to come
-	sleep "$2" # no event: see above
+	sleep "$2" # no event: none is to come
 	for i in 1 2 3; do
 		! tail -n "+$((lines[i] + 1))" "log$i.ringd" |
 			grep '^link-data ' || return
@@ -182,7 +168,7 @@ passes()
 {
 	local j
 	for j in 1 2 3; do
-		[ "$1" = "$j" ] || comes "$1" "kind=link node=$j .* mtu=$2 "
+		[ "$1" = "$j" ] || nodes_tells "$1" "kind=link node=$j .* mtu=$2 "
 	done
 }
 
@@ -196,7 +182,7 @@ passes()
 	nodes_narrow 1300
 	for i in 1 2 3; do
 		passes "$i" 1232
-		comes "$i" 'kind=ring .* frame_bytes=1184 '
+		nodes_tells "$i" 'kind=ring .* frame_bytes=1184 '
 	done
 	# What is said now arrives: in frames that fit, or in pieces.
 	"$RINGKIT_BUILD/tests/cli/publisher" -n 50 -w 8 -x 20000 -e run1 late \
@@ -204,7 +190,7 @@ passes()
 	nodes_heal
 	for i in 1 2 3; do
 		passes "$i" 1448
-		comes "$i" 'kind=ring .* frame_bytes=1400 '
+		nodes_tells "$i" 'kind=ring .* frame_bytes=1400 '
 	done
 	load_undisturbed
 	load_ends --accepted 1=late.accepted
@@ -219,17 +205,47 @@ passes()
 	for i in 1 2; do
 		first_started "$i"
 	done
-	comes 1 'kind=ring state=operational .* members=1,2 '
-	comes 1 'kind=ring .* frame_bytes=1400 '
+	nodes_tells 1 'kind=ring state=operational .* members=1,2 '
+	nodes_tells 1 'kind=ring .* frame_bytes=1400 '
 	nodes_narrow 1300 3
 	trio_launch 3 ringd
 	first_started 3
 	for i in 1 2 3; do
-		comes "$i" 'kind=ring state=operational .* members=1,2,3 '
-		comes "$i" 'kind=ring .* frame_bytes=1184 '
+		nodes_tells "$i" 'kind=ring state=operational .* members=1,2,3 '
+		nodes_tells "$i" 'kind=ring .* frame_bytes=1184 '
 	done
-	comes 1 "kind=link node=2 .* mtu=1448 "
-	comes 1 "kind=link node=3 .* mtu=1232 "
+	nodes_tells 1 "kind=link node=2 .* mtu=1448 "
+	nodes_tells 1 "kind=link node=3 .* mtu=1232 "
 	load_begins 150
 	load_ends
+}
+
+# counts_more I NAME N: a counter of node I has grown by so much.
+counts_more()
+{
+	local from now end=$((SECONDS + 60))
+	from=$(stat_of "$1" "$2")
+	until now=$(stat_of "$1" "$2") && ((now >= from + $3)); do
+		((SECONDS < end)) || {
+			echo "node $1: $2 $from, then $now"
+			return 1
+		}
+	done
+}
+
+nobody_is_gone()
+{
+	! grep -h '^peer-gone ' log?.ringd
+}
+
+# So patient that nobody is missed meanwhile.
+@test "what a firewall of one's own refuses proves nobody's death" {
+	LINKS=1 links_config 'token = 30s' 'dead_after = 30s'
+	LINKS=1 ring_begins
+	nodes_refuse 3 1
+	counts_more 3 udp_errors 30
+	nodes_heal
+	load_undisturbed
+	load_ends
+	nobody_is_gone
 }

@@ -40,8 +40,7 @@ work()
 		*) set="- $set" ;;
 		esac
 		echo "$name $begin $set" >>"history.h.$name.$$"
-		# no event: it is held for a while
-		sleep 0.05 # no event: see above
+		sleep 0.05 # no event: it is held for a while
 	done
 }
 
@@ -63,6 +62,5 @@ while [ -z "$over" ]; do
 	echo "$child" >"ringlock.$name"
 	wait "$child" || :
 	[ -z "$over" ] || wait "$child" || :
-	# no event: others want it, too
-	sleep 0.1 # no event: see above
+	sleep 0.1 # no event: others want it, too
 done

@@ -103,8 +103,7 @@ paused() # NODE
 	answers "$1" 69
 	background asked "$1" >"asked$1"
 	asking=$!
-	# no event: it is to be stopped so long
-	sleep "${PAUSE_S:-3}" # no event: see above
+	sleep "${PAUSE_S:-3}" # no event: it is to be stopped so long
 	resume_node "$1"
 	wait "$asking"
 	cat "asked$1"

@@ -13,10 +13,11 @@
 #   nodes_graph WAY...  of all datagrams just those of these ways, as in 2>3,
 #                       are lost from one moment on
 #   nodes_mute I        no ICMP leaves node I: nobody is told of closed ports
+#   nodes_refuse I J    node I's own firewall refuses what it sends to node J
 #   nodes_wire MS       on the first network each packet takes up to MS longer;
 #                       what was in a bridge is in a cable (wire.c)
 #   nodes_unwire        until then; or until nodes_down
-#   nodes_heal          ends all loss, cuts and muting
+#   nodes_heal          ends all loss, cuts, muting and refusals
 #   nodes_down
 #
 # nodes_dir must name a folder; node I has the address in nodes_addr[I].  Each
@@ -225,6 +226,18 @@ nodes_mute() # I
 	END
 }
 
+nodes_refuse() # I J
+{
+	(nodes_exec "$1" nft -f - <<-END)
+		table ip refuse {
+			chain output {
+				type filter hook output priority 0;
+				ip daddr ${nodes_addr[$2]} meta l4proto udp reject with icmp type port-unreachable
+			}
+		}
+	END
+}
+
 nodes_wire() # MS
 {
 	local i ends=() bridge ready=$nodes_dir/wire.ready
@@ -298,5 +311,19 @@ nodes_second()
 		ip -n "$(nodes_netns "$i")" addr add "${nodes_addr2[i]}/24" \
 			brd + dev eth1
 		ip -n "$(nodes_netns "$i")" link set eth1 up
+	done
+}
+
+# nodes_tells I PATTERN: a line of the status of node I matches, soon.
+nodes_tells()
+{
+	local end=$((SECONDS + 60))
+	until ask "$1" status | grep -q -- "$2"; do
+		((SECONDS < end)) || {
+			echo "node $1: no $2"
+			ask "$1" status | grep -e kind=link -e kind=ring \
+				-e kind=local
+			return 1
+		}
 	done
 }

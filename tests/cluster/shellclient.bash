@@ -43,8 +43,7 @@ use() # HISTORY COMMAND...
 		;;
 	esac
 	echo "$name $begin $end $asked${answer:+ -> $answer}"
-	# no event: others have their turn, too
-	sleep "0.0$((RANDOM % 8 + 1))" # no event: see above
+	sleep "0.0$((RANDOM % 8 + 1))" # no event: others have their turn, too
 }
 
 answer() # CODE WORDS
