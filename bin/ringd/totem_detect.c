@@ -495,6 +495,34 @@ totem_detect_timer(struct totem *t)
 	totem_timer_set(t, TOTEM_TIMER_DETECT, next);
 }
 
+/*
+ * At rest it is the token and its ACKs that most peers hear, so that the beats
+ * due by the timer are no longer due when it comes.  Whoever has just sent them
+ * puts it off; else it would wake the process once a rotation for nothing.
+ */
+void
+totem_detect_put_off(struct totem *t)
+{
+	uint64_t next = TOTEM_NEVER;
+
+	if (t->now_ns >= t->deadline[TOTEM_TIMER_DETECT])
+		return;
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		const struct totem_peer *peer = &t->peer[i];
+
+		if (i == t->self)
+			continue;
+		if (peer->is_suspect)
+			return;
+		if (peer->is_alive)
+			next = num_min(
+			    next, peer->heard_ns + totem_suspect_after(t, i));
+		next = num_min(next, beat_due(t, peer));
+	}
+	if (next != TOTEM_NEVER && next > t->deadline[TOTEM_TIMER_DETECT])
+		totem_timer_set(t, TOTEM_TIMER_DETECT, next);
+}
+
 /* A silence that was right by the old spans says nothing by the new ones. */
 void
 totem_detect_rebase(struct totem *t)

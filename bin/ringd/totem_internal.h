@@ -511,6 +511,7 @@ void totem_detect_heard(struct totem *t, uint32_t node);
 void totem_detect_row(
     struct totem *t, uint32_t node, const struct totem_row *row);
 void totem_detect_timer(struct totem *t);
+void totem_detect_put_off(struct totem *t); /* all that is due was just sent */
 void totem_detect_late(struct totem *t, uint64_t late_ns);
 /* The spans have changed: all silences begin now. */
 void totem_detect_rebase(struct totem *t);

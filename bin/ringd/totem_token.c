@@ -483,6 +483,8 @@ totem_token_visit(
 	totem_timer_stop(t, TOTEM_TIMER_HOLD_CANCEL);
 	t->hold_asks = 0;
 	totem_token_loss_restart(t);
+	if (t->was_idle)
+		totem_detect_put_off(t);
 	totem_pack_writable(t);
 	if (is_install)
 		totem_install(t);

@@ -132,6 +132,23 @@ scenario_13_idle_ring_holds(struct sim *sim)
 	scenario_end(sim);
 }
 
+/* Who needs no beat gets none, and no timer looks whether one is due: a
+ * rotation takes six steps of the core, and that timer would make them nine. */
+static void
+scenario_13_rest_is_not_disturbed(struct sim *sim)
+{
+	scenario_cluster(sim, 3);
+	scenario_run_ms(sim, 300);
+	uint64_t tokens = scenario_count(sim, 2, TOTEM_COUNT_TOKENS);
+	uint64_t steps = scenario_node(sim, 2)->steps;
+	scenario_run_ms(sim, 4000);
+	tokens = scenario_count(sim, 2, TOTEM_COUNT_TOKENS) - tokens;
+	steps = scenario_node(sim, 2)->steps - steps;
+	scenario_expect(
+	    sim, tokens >= 100 && steps < 7 * tokens, "a rest without timers");
+	scenario_end(sim);
+}
+
 /* What the holder has to say goes out with the token, not a rotation later. */
 static void
 scenario_13_holder_speaks_at_once(struct sim *sim)
@@ -390,6 +407,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_12_undeliverable_frame_does_not_spin),
 		SCENARIO(scenario_13_hold_cancel_is_lost),
 		SCENARIO(scenario_13_idle_ring_holds),
+		SCENARIO(scenario_13_rest_is_not_disturbed),
 		SCENARIO(scenario_13_holder_speaks_at_once),
 		SCENARIO(scenario_19_quick_token_needs_no_ack),
 		SCENARIO(scenario_14_sequence_numbers_near_2_32),
