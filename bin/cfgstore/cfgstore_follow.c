@@ -325,12 +325,11 @@ finish_hooks(struct cfgstore_follow *follow)
 	if (follow->hook == NULL || follow->code != EXITCODE_OK)
 		return;
 	follow->deadline_ns = UINT64_MAX;
-	while (step == CFGSTORE_ON) {
-		step = cfgstore_follow_look(follow);
-		if (step != CFGSTORE_ON || hook_is_idle(follow->hook))
-			return;
+	follow->is_finishing = true;
+	if (cfgstore_follow_look(follow) != CFGSTORE_ON)
+		return;
+	while (step == CFGSTORE_ON && !hook_is_idle(follow->hook))
 		step = cfgstore_follow_wait(follow, -1, UINT64_MAX);
-	}
 }
 
 enum exitcode

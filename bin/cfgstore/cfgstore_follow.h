@@ -79,6 +79,7 @@ struct cfgstore_follow {
 	bool is_filling;    /* the state is being told */
 	bool is_down;       /* and said so */
 	bool is_pinging;
+	bool is_finishing; /* only hooks have still to do something */
 	bool has_rev;
 	uint64_t rev; /* of the last that was whole */
 	/* How many of a revision's changes came over this connection, how many

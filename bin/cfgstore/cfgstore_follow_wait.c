@@ -176,6 +176,13 @@ wait_ms(const struct cfgstore_follow *follow, uint64_t until_ns)
 	return (int)((left_ns + CLOCK_MS_NS - 1) / CLOCK_MS_NS);
 }
 
+/* The look was at the end of the last hook: nothing more will happen. */
+static bool
+is_all_done(const struct cfgstore_follow *follow)
+{
+	return follow->is_finishing && hook_is_idle(follow->hook);
+}
+
 enum cfgstore_step
 cfgstore_follow_wait(struct cfgstore_follow *follow, int fd, uint64_t until_ns)
 {
@@ -192,7 +199,7 @@ cfgstore_follow_wait(struct cfgstore_follow *follow, int fd, uint64_t until_ns)
 	step = cfgstore_follow_look(follow);
 	if (step == CFGSTORE_ON && fd >= 0)
 		step = look_at_daemon(follow);
-	if (step != CFGSTORE_ON)
+	if (step != CFGSTORE_ON || is_all_done(follow))
 		return step;
 	if (follow->hook != NULL) {
 		fds[1].fd = -1;

@@ -112,6 +112,17 @@ skip_items(struct ask *ask)
 		;
 }
 
+/* Ends the program where there is none. */
+static void
+need_node(struct ask *ask, const char *name_or_id)
+{
+	struct ask_line line;
+
+	if (!find_node(ask, &line, name_or_id))
+		tool_fail(EXITCODE_DATA, "%s: no such node", name_or_id);
+	skip_items(ask);
+}
+
 static void
 put_request(struct text *out, const char *key, const char *value)
 {
@@ -314,6 +325,7 @@ change_tag(
 	char bytes[REQUEST_BYTES];
 	struct text request;
 
+	need_node(ask, node);
 	text_init(&request, bytes, sizeof bytes);
 	text_put(&request, "tag");
 	put_request(&request, "node", node);
@@ -391,17 +403,22 @@ get_operand(const struct opt_program *program, int argc, char **argv, int *code)
 int
 ringkit_forget(int argc, char **argv)
 {
-	char bytes[REQUEST_BYTES];
-	struct text request;
+	char bytes[REQUEST_BYTES], no_bytes[REQUEST_BYTES];
+	struct text request, no;
 	int code;
 	const char *node = get_operand(&forget_program, argc, argv, &code);
 
 	if (node == NULL)
 		return code;
+	struct ask *ask = open_member();
+	need_node(ask, node);
 	text_init(&request, bytes, sizeof bytes);
 	text_put(&request, "forget");
 	put_request(&request, "node", node);
-	return ask_change(open_member(), &request, "it is a member");
+	text_init(&no, no_bytes, sizeof no_bytes);
+	text_put(&no, node);
+	text_put(&no, ": it is a member");
+	return ask_change(ask, &request, no_bytes);
 }
 
 static const struct opt fence_opts[] = {

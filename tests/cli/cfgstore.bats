@@ -554,6 +554,12 @@ ready -' cfgstore watch --now --since "$first" -o event,value $key
 put 3' ]
 	run_once -n 0
 	[ "$(wc -l <log)" = 3 ]
+	local i # the command may end at any instant of the watch's own end
+	for i in {1..100}; do
+		rm state
+		run_once -n 0
+	done
+	[ "$(grep -c ready log)" = 101 ]
 	echo something else >state
 	run -65 run_once -n 0
 }

@@ -69,7 +69,8 @@ is_state() { [ "$(state "$1")" = "$2" ]; }
 	[[ $output == *'rack=x: expected a NAME'* ]]
 	run -65 ringkit tag rack "$(head -c 256 /dev/zero | tr '\0' x)"
 	run -65 ringkit tag -N n9 rack
-	run -64 ringkit tag -N n9 rack x
+	run --separate-stderr -65 ringkit tag -N n9 rack x
+	[ "$stderr" = 'ringkit tag: n9: no such node' ]
 }
 
 @test "fence-confirm: only who is gone, until it is back" {
@@ -86,7 +87,7 @@ is_state() { [ "$(state "$1")" = "$2" ]; }
 
 @test "forget: only who is gone" {
 	run --separate-stderr -1 ringkit forget n2
-	[ "$stderr" = 'ringkit forget: it is a member' ]
+	[ "$stderr" = 'ringkit forget: n2: it is a member' ]
 	ringkit tag -N n2 rack a
 	kill -KILL "$(node_pid 2)"
 	await is_state n2 lost
@@ -94,7 +95,8 @@ is_state() { [ "$(state "$1")" = "$2" ]; }
 	[ "$(ringkit members -o name,state,inc,tags | grep n2)" = 'n2 absent 0 -' ]
 	run --separate-stderr -1 ringkit fence-confirm n2
 	[ "$stderr" = 'ringkit fence-confirm: n2: it was never here' ]
-	run -64 ringkit forget n9
+	run --separate-stderr -65 ringkit forget n9
+	[ "$stderr" = 'ringkit forget: n9: no such node' ]
 	ringkit sandbox --start=2 "$NODES"
 	await is_state n2 member
 }
