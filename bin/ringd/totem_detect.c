@@ -456,11 +456,17 @@ judge(struct totem *t, uint32_t node, uint64_t *probes)
 	return TOTEM_NEVER;
 }
 
+/* When a quiet second is over. */
+static uint64_t
+calm_ns(const struct totem *t)
+{
+	return t->health_ns + HEALTH_QUIET_MS * TOTEM_MS;
+}
+
 static void
 calm_down(struct totem *t)
 {
-	if (t->health == 0 ||
-	    t->now_ns - t->health_ns < HEALTH_QUIET_MS * TOTEM_MS)
+	if (t->health == 0 || t->now_ns < calm_ns(t))
 		return;
 	t->health--;
 	t->health_ns = t->now_ns;
@@ -519,6 +525,8 @@ totem_detect_put_off(struct totem *t)
 			    next, peer->heard_ns + totem_suspect_after(t, i));
 		next = num_min(next, beat_due(t, peer));
 	}
+	if (t->health != 0)
+		next = num_min(next, calm_ns(t));
 	if (next != TOTEM_NEVER && next > t->deadline[TOTEM_TIMER_DETECT])
 		totem_timer_set(t, TOTEM_TIMER_DETECT, next);
 }

@@ -236,8 +236,9 @@ is_hearsay(const struct totem *t, const struct totem_join *join, uint32_t node)
 }
 
 /*
- * A stranger keeps out another who would come: one of the two goes, for all who
- * know neither the one with the larger id.
+ * A stranger keeps out another who would come: the other goes.  For whoever is
+ * kept out has failed to receive, and is alone with it; who keeps him out may
+ * be a majority.
  */
 static void
 choose(struct totem *t, uint32_t from, const struct totem_join *join)
@@ -248,7 +249,7 @@ choose(struct totem *t, uint32_t from, const struct totem_join *join)
 	for (uint32_t i = 0; i < t->table.count; i++) {
 		if (!(both >> i & 1) || join->why[i] != TOTEM_REASON_RECEIVE)
 			continue;
-		if (is_co_member(t, i) || from > i) {
+		if (is_co_member(t, i)) {
 			totem_gather_fail(
 			    t, TOTEM_BIT(from), TOTEM_REASON_CONNECTIVITY);
 			return;

@@ -301,6 +301,25 @@ scenario_11_the_one_keeps_the_other_out(struct sim *sim)
 	choose_of_two(sim, 4, "3");
 }
 
+/* Who starts again comes back to the majority, not to whom it keeps out. */
+static void
+scenario_11_the_kept_out_wins_nobody(struct sim *sim)
+{
+	scenario_cluster(sim, 5);
+	lose_large_frames_to(sim, 1);
+	scenario_send(sim, "2", 5, 1200, TOTEM_SAFE);
+	scenario_expect_ring(sim, "2345", 3000);
+	scenario_rules_end(sim);
+	scenario_expect_ring(sim, "1", 1000);
+	scenario_run_ms(sim, 300);
+	scenario_crash(sim, "5");
+	scenario_expect_ring(sim, "234", 1000);
+	scenario_start(sim, "5");
+	scenario_expect_ring(sim, "2345", 200);
+	scenario_expect_calm(sim, 3000);
+	scenario_end(sim);
+}
+
 /* Two who merge leave a third alone that would refuse one of them. */
 static void
 scenario_11_who_keeps_out_is_left_alone(struct sim *sim)
@@ -657,6 +676,7 @@ main(int argc, char **argv)
 		SCENARIO(scenario_11_kept_out_waits_to_be_invited),
 		SCENARIO(scenario_11_kept_out_for_no_longer_than_told),
 		SCENARIO(scenario_11_the_one_keeps_the_other_out),
+		SCENARIO(scenario_11_the_kept_out_wins_nobody),
 		SCENARIO(scenario_11_who_keeps_out_is_left_alone),
 		SCENARIO(scenario_merge_in_vain),
 		SCENARIO(scenario_merge_always_in_vain),
