@@ -99,27 +99,28 @@ started_ms()
 		date -f - +%s%3N | sort -n | tail -n 1
 }
 
-# rests SINCE_MS WAY...: for good; and in time, or $late says so.
+# stays WAY...: every ring is where it may stay, and no view comes.
+stays()
+{
+	local before
+	right "$@" || return
+	before=$(views_of_all)
+	sleep "${GRAPH_STAY_S:-1.5}" # no event: no view is to come for so long
+	right "$@" && [ "$(views_of_all)" = "$before" ]
+}
+
+# rests SINCE_MS WAY...: for good; and in time, or $late says so.  Where all are
+# right, one may still gather for what comes to nothing: its view is the last.
 rests()
 {
-	local since=$1 before last took excused end=$((SECONDS + 60))
+	local since=$1 last took excused end=$((SECONDS + 60))
 	shift
-	until right "$@"; do
+	until stays "$@"; do
 		((SECONDS < end)) || {
 			echo "no rest: $wrong"
 			return 1
 		}
 	done
-	before=$(views_of_all)
-	sleep "${GRAPH_STAY_S:-1.5}" # no event: no view is to come for so long
-	right "$@" || {
-		echo "it did not stay: $wrong"
-		return 1
-	}
-	[ "$(views_of_all)" = "$before" ] || {
-		echo "further views: $wrong"
-		return 1
-	}
 	last=$(last_ms)
 	took=$((last - since))
 	excused=$(paused_ms "$since" "$last" log?.ringd)
