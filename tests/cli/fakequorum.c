@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fakequorum SOCKET STATE EPOCH: a daemon that tells what its input says.
+/* fakequorum SOCKET STATE EPOCH [FD]: a daemon that tells what its input says.
  *
  * STATE is a file of records: exists lines and one ready, as they stand when
  * somebody asks; while there is none, who would watch is told "away".  Every
  * line of standard input is told to all who watch, with the next seq, a ts,
- * and is kept for cursors.  Requests go to standard output.  Ends with its
- * input.
+ * and is kept for cursors.  Requests go to standard output.  FD gets a line
+ * feed when it listens.  Ends with its input.
  */
 #include <errno.h>
 #include <poll.h>
@@ -238,7 +238,7 @@ main(int argc, char **argv)
 {
 	struct unixsock sock;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 64;
 	state_path = argv[2];
 	epoch = argv[3];
@@ -247,6 +247,8 @@ main(int argc, char **argv)
 	for (int i = 0; i < CLIENTS; i++)
 		clients[i].fd = -1;
 	if (unixsock_listen(&sock, argv[1], 0600, NULL) != 0)
+		return 1;
+	if (argc == 5 && write(atoi(argv[4]), "\n", 1) != 1)
 		return 1;
 	serve(sock.fd);
 	unixsock_close(&sock);

@@ -257,13 +257,8 @@ for option; do
 	--ready-fd=*) ready=\${option#*=} ;;
 	esac
 done
-"${RINGKIT_BUILD:?}/tests/cli/fakequorum" "\$socket" "$PWD/state" \
-	5f3c9a01 <"$PWD/control" >>"$PWD/requests" &
-until grep -q " 00010000 .*\$socket" /proc/net/unix; do
-	sleep 0.02 # no event: that it listens
-done
-echo >&"\$ready"
-wait
+exec "${RINGKIT_BUILD:?}/tests/cli/fakequorum" "\$socket" "$PWD/state" \
+	5f3c9a01 "\$ready" <"$PWD/control" >>"$PWD/requests"
 END
 	PATH=$PWD/bin:/usr/bin:/bin # without cfgstored, which asks, too
 	mkfifo control
