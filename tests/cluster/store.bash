@@ -167,18 +167,35 @@ judge_store()
 	same_everywhere
 }
 
-# Every node has the same keys, of the same revisions.
+# Every node has the same keys, of the same revisions and values.
 same_everywhere()
 {
-	local i first
-	first=$(ask_store 1 'list sync=yes' | tr -d '\0')
+	local i
+	list_of 1 >list.1
 	for ((i = 2; i <= trio_count; i++)); do
-		[ "$(ask_store "$i" 'list sync=yes' | tr -d '\0')" = "$first" ] || {
-			echo "node $i has another state than node 1"
-			diff <(ask_store 1 list) <(ask_store "$i" list) | head
-			return 1
-		}
+		same_as_first "$i" || return 1
 	done
+}
+
+# same_as_first I: what node I has is in list.1.  Leases of clients that were
+# killed still end now: what node 1 has by then is another list.1, to be met.
+same_as_first()
+{
+	local i=$1 end=$((SECONDS + 60))
+	until list_of "$i" >"list.$i" && cmp -s list.1 "list.$i"; do
+		list_of 1 >list.now || return 1
+		if cmp -s list.1 list.now || [ "$SECONDS" -ge "$end" ]; then
+			echo "node $i has another state than node 1"
+			diff list.1 "list.$i" | cut -c 1-200 | head
+			return 1
+		fi
+		mv list.now list.1
+	done
+}
+
+list_of() # I
+{
+	"$RINGKIT_BIN/cfgstore" list --json --sync --rundir="run$1"
 }
 
 # ---- what is done to them --------------------------------------------------
