@@ -7,6 +7,7 @@
 
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
+#include "libcommon/base/text.h"
 #include "libcommon/os/clock.h"
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
@@ -22,7 +23,7 @@
 
 static struct {
 	bool is_raw, is_single, has_hook_option;
-	const char *rundir;
+	const char *rundir, *unknown_events;
 } given;
 
 static struct watcher_options options = {
@@ -46,7 +47,9 @@ static struct watcher_printer printer;
 static bool
 add_events(const char *arg)
 {
-	return watcher_filter_events(&options.filter, arg);
+	if (!watcher_filter_events(&options.filter, arg))
+		given.unknown_events = arg;
+	return true;
 }
 
 static bool
@@ -198,6 +201,22 @@ hooks_complaint(void)
 	return NULL;
 }
 
+static int
+complain_of_events(void)
+{
+	char bytes[256];
+	struct text names;
+
+	text_init(&names, bytes, sizeof bytes);
+	for (int i = 0; i < WATCHER_OTHER; i++) {
+		text_put(&names, i == 0 ? "" : ",");
+		text_put(&names, watcher_event_name((enum watcher_event)i));
+	}
+	return opt_usage(&program,
+	    "--events: %s: no such event, expected some of %s",
+	    given.unknown_events, names.bytes);
+}
+
 /* 0 or OPT_E_USAGE. */
 static int
 check(int argc, char **argv, int first)
@@ -205,6 +224,8 @@ check(int argc, char **argv, int first)
 	bool has_dashes = first > 1 && strcmp(argv[first - 1], "--") == 0;
 	const char *complaint;
 
+	if (given.unknown_events != NULL)
+		return complain_of_events();
 	if (has_dashes && first == argc)
 		return opt_usage(&program, "a command must follow --");
 	if (first < argc && !has_dashes)

@@ -51,6 +51,12 @@ watcher_event_of(const char *name)
 	return find(name, strlen(name));
 }
 
+const char *
+watcher_event_name(enum watcher_event event)
+{
+	return event_names[event];
+}
+
 bool
 watcher_filter_events(struct watcher_filter *filter, const char *list)
 {

@@ -31,7 +31,11 @@ enum watcher_event {
 	WATCHER_OTHER, /* of a later version; must be last */
 };
 
+/* WATCHER_OTHER: none of ours. */
 enum watcher_event watcher_event_of(const char *name);
+
+/* A constant; of any but WATCHER_OTHER. */
+const char *watcher_event_name(enum watcher_event event);
 
 struct watcher_filter {
 	uint32_t events;       /* a bit each; 0: all */

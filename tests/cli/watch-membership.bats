@@ -27,6 +27,11 @@ events() { cut -d' ' -f1 "$1" | tr '\n' ' '; }
 	done
 }
 
+@test "an event that is none is told with all that are" {
+	run --separate-stderr -64 timeout 60 watch-membership -e view,views
+	[[ $stderr == *"--events: view,views: no such event, expected some of exists,"*,leave,join,view,*,tick$'\n'* ]]
+}
+
 @test "--now prints the state, whole, and ends with 0" {
 	watch-membership --now >out
 	[ "$(events out)" = 'exists exists exists ready ' ]
