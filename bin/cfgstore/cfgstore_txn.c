@@ -102,6 +102,9 @@ take_del(const struct cfgstore_file *file, struct word *word,
 	struct cfgstore_bytes bytes;
 
 	if (word_get(word, "prefix") != NULL) {
+		if (word_get(word, "key") != NULL)
+			cfgstore_file_fail(
+			    file, "expected one of key= and prefix=");
 		cfgstore_file_key(file, word, "prefix", &bytes);
 		cfgstore_write_del_prefix(write, &bytes);
 		return;

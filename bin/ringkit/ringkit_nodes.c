@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bin/ringkit/ringkit_nodes.h"
 
+#include <string.h>
+
 #include "libcommon/base/limits.h"
 #include "libcommon/os/child.h"
 #include "libcommon/os/fd.h"
@@ -98,13 +100,19 @@ stop_daemon(const struct ringkit_layout *layout, uint32_t daemon)
 	uint64_t deadline_ns = ringkit_deadline_ns(STOP_NS);
 	const char *name = ringkit_daemon_name(daemon);
 	struct ringkit_layout_plan node;
-	int pidfds[LIMIT_NODES + 1];
+	int rc, pidfds[LIMIT_NODES + 1];
 
 	for (uint32_t i = 1; i <= layout->nodes; i++) {
 		ringkit_layout_plan(layout, i, daemon, &node);
 		pidfds[i] = ringkit_pidfile_open(node.rundir, name);
-		if (pidfds[i] >= 0)
-			ringkit_process_ask_to_end(pidfds[i]);
+		if (pidfds[i] < 0)
+			continue;
+		rc = ringkit_process_ask_to_end(pidfds[i]);
+		if (rc == 0)
+			continue;
+		tool_warn(
+		    "node %u: %s cannot be ended: %s", i, name, strerror(-rc));
+		fd_close(&pidfds[i]);
 	}
 	for (uint32_t i = 1; i <= layout->nodes; i++)
 		if (pidfds[i] >= 0 &&

@@ -111,12 +111,13 @@ ringkit_process_wait(const struct ringkit_plan *plan,
 
 /* ---- ending ------------------------------------------------------------ */
 
-void
+int
 ringkit_process_ask_to_end(int pidfd)
 {
-	child_signal(pidfd, SIGTERM);
+	int rc = child_signal(pidfd, SIGTERM);
+
 	/* It may have been stopped. */
-	child_signal(pidfd, SIGCONT);
+	return rc != 0 ? rc : child_signal(pidfd, SIGCONT);
 }
 
 bool
@@ -125,7 +126,7 @@ ringkit_process_finish(int pidfd, uint64_t deadline_ns)
 	bool is_gone = child_ends_by(pidfd, deadline_ns);
 
 	if (!is_gone) {
-		child_signal(pidfd, SIGKILL);
+		(void)child_signal(pidfd, SIGKILL);
 		if (!child_ends_by(pidfd, UINT64_MAX))
 			tool_warn("cannot wait: %s", strerror(errno));
 	}

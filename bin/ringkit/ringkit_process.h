@@ -39,8 +39,11 @@ RK_MUST_CHECK enum exitcode ringkit_process_wait(
     const struct ringkit_plan *plan, struct ringkit_process *process,
     uint64_t deadline_ns);
 
-/* Asks the process to end, so that it leaves the ring. */
-void ringkit_process_ask_to_end(int pidfd);
+/*
+ * Asks the process to end, so that it leaves the ring.  -EPERM: it is another
+ * user's, and cannot be killed either.
+ */
+RK_MUST_CHECK int ringkit_process_ask_to_end(int pidfd);
 
 /*
  * Waits until it is gone; after deadline_ns it is killed.  false: it had to

@@ -10,6 +10,7 @@
 #include "libcommon/base/num.h"
 #include "libcommon/base/parse.h"
 #include "libcommon/os/ask.h"
+#include "libcommon/os/fd.h"
 #include "libcommon/os/opt.h"
 #include "libcommon/os/tool.h"
 
@@ -153,19 +154,25 @@ costs_quorum(const char *rundir)
 
 /* ---- ending ------------------------------------------------------------ */
 
-static void
+static enum exitcode
 stop(const char *rundir, const char *daemon)
 {
-	int pidfd = ringkit_pidfile_open(rundir, daemon);
+	int rc, pidfd = ringkit_pidfile_open(rundir, daemon);
 
 	if (pidfd < 0) {
 		tool_say("%s: does not run", daemon);
-		return;
+		return EXITCODE_OK;
 	}
-	ringkit_process_ask_to_end(pidfd);
+	rc = ringkit_process_ask_to_end(pidfd);
+	if (rc != 0) {
+		tool_warn("%s: cannot be ended: %s", daemon, strerror(-rc));
+		fd_close(&pidfd);
+		return EXITCODE_DENIED;
+	}
 	if (!ringkit_process_finish(
 		pidfd, ringkit_deadline_ns(given.timeout_ns)))
 		tool_warn("%s: did not leave, and was killed", daemon);
+	return EXITCODE_OK;
 }
 
 /* 0, or what opt_parse or opt_usage answered. */
@@ -199,6 +206,7 @@ ringkit_up(int argc, char **argv)
 int
 ringkit_down(int argc, char **argv)
 {
+	enum exitcode code = EXITCODE_OK;
 	const char *rundir;
 	int rc = parse(&down, argc, argv);
 
@@ -207,7 +215,8 @@ ringkit_down(int argc, char **argv)
 	rundir = opt_rundir(given.rundir);
 	if (!given.is_forced && costs_quorum(rundir))
 		return EXITCODE_TRYAGAIN;
-	for (uint32_t i = RINGKIT_DAEMONS; i-- > 0;)
-		stop(rundir, ringkit_daemon_name(i));
-	return EXITCODE_OK;
+	/* Nothing is taken away from under one that stays. */
+	for (uint32_t i = RINGKIT_DAEMONS; code == EXITCODE_OK && i-- > 0;)
+		code = stop(rundir, ringkit_daemon_name(i));
+	return (int)code;
 }

@@ -34,6 +34,12 @@ static struct ringlock_options options = {
 };
 
 static bool
+set_pid(const char *arg)
+{
+	return parse_u64(arg, strlen(arg), 1, INT_MAX, &given.pid) == 0;
+}
+
+static bool
 set_kill_on_loss(const char *arg)
 {
 	int yes;
@@ -84,7 +90,7 @@ static const struct opt opts[] = {
 	    "of --on-stuck=watchdog (default: /dev/watchdog)" },
 	{ '\0', "contain", OPT_FLAG, &options.is_contained, NULL, NULL,
 	    "as root: CMD in a PID namespace that dies with us" },
-	{ '\0', "for-pid", OPT_COUNT, &given.pid, NULL, "PID",
+	{ '\0', "for-pid", OPT_CALL, NULL, set_pid, "PID",
 	    "hold it for this process, from behind" },
 	{ '\0', "holder", OPT_FLAG, &given.is_holder, NULL, NULL,
 	    "print who holds it; 1: nobody" },
@@ -135,8 +141,6 @@ check_numbers(void)
 	if (lock->prio > LOCK_PRIO_MAX)
 		return opt_usage(
 		    &program, "--prio: expected 0 to %d", LOCK_PRIO_MAX);
-	if (given.pid > INT_MAX)
-		return opt_usage(&program, "--for-pid: no such process");
 	if (given.value != NULL && strlen(given.value) > LOCK_VALUE_BYTES_MAX)
 		return opt_usage(&program, "--value: at most %d bytes",
 		    LOCK_VALUE_BYTES_MAX);

@@ -166,7 +166,9 @@ static void
 hold(struct ringlock *h, const struct lock_effect *effect)
 {
 	print(h, "held", effect);
-	if (h->options->lock.has_work)
+	if (h->options->lock.has_work && h->unheard_code != 0)
+		h->failed_code = h->unheard_code;
+	else if (h->options->lock.has_work)
 		start_work(h, effect);
 	if (h->failed_code != 0)
 		return;

@@ -19,10 +19,13 @@ child_open(pid_t pid)
 	return errno == ESRCH ? -ENOENT : -errno;
 }
 
-void
+int
 child_signal(int pidfd, int signo)
 {
-	(void)syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0);
+	if (syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) == 0 ||
+	    errno == ESRCH)
+		return 0;
+	return -errno;
 }
 
 bool

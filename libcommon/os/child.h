@@ -13,8 +13,8 @@
 /* A descriptor of the process, close-on-exec; -ENOENT: there is none. */
 RK_MUST_CHECK int child_open(pid_t pid);
 
-/* That it is gone already does no harm. */
-void child_signal(int pidfd, int signo);
+/* 0, also if it is gone already; -errno, as EPERM: it is another user's. */
+int child_signal(int pidfd, int signo);
 
 /* It has ended by deadline_ns, whether or not anybody has reaped it. */
 bool child_ends_by(int pidfd, uint64_t deadline_ns);

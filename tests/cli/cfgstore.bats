@@ -337,6 +337,8 @@ $key/c " cfgstore list -p $key
 	prints '' cfgstore list -p $key
 	run -64 cfgstore txn <<<$'put key=a value=1\nput key=a value=2'
 	[[ $output = *'changed twice'* ]]
+	run -65 cfgstore txn <<<"del key=$key/a prefix=$key/"
+	[[ $output = *'1: expected one of key= and prefix=' ]]
 }
 
 @test "history tells the newest first, revert brings it back" {

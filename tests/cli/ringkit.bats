@@ -394,6 +394,23 @@ EOF
 	[[ $output == *"see $PWD/run/ringd.log"* ]]
 }
 
+@test "down says so when the daemons are another user's" {
+	[ "$(id -u)" = 0 ] || skip "needs root, to be two users"
+	ringkit keygen -o key
+	printf '[cluster]\nname = t\nkey_file = key\n[node solo]\nid = 9\nlink0 = 127.0.0.9:%s\n' \
+		"$port" >conf
+	ringkit up -c conf --statedir="$PWD/state" --rundir="$PWD/run" 3>&-
+	# Where anybody can read it.
+	seen=$(mktemp -d)
+	cp run/ringd.pid "$seen"
+	chmod -R a+rX "$seen"
+	run -77 timeout 60 setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$RINGKIT_BIN/ringkit" down --force --rundir="$seen"
+	rm -r "$seen"
+	[[ $output == *"ringd: cannot be ended: Operation not permitted" ]]
+	kill -0 "$(cut -d' ' -f1 run/ringd.pid)"
+}
+
 @test "up and down take the other daemons along" {
 	suite bin
 	PATH=$PWD/bin:$PATH

@@ -30,7 +30,7 @@ teardown() { lock_stop; }
 		"--contain a" "--kill-on-loss maybe a true" \
 		"--kill-on-loss no a" "--on-stuck panic a true" \
 		"--kill-on-loss no --on-stuck watchdog a true" \
-		"--on-stuck reboot a" "--for-pid 99999999999 a"; do
+		"--on-stuck reboot a" "--for-pid 99999999999 a" "--for-pid 0 a"; do
 		eval "run --separate-stderr -64 ringlock $args"
 		[ -z "$output" ]
 		[[ $stderr == "ringlock: "* ]]
@@ -317,6 +317,15 @@ EOF
 		run -0 ringlock_ -w 60s a -- true
 		wait $! || [ "$how" != 'exit 0' ]
 	done
+}
+
+@test "a script that cannot be told that it got it goes on without" {
+	bash -c '
+		ringlock --for-pid $$ a >/dev/full
+		[ $? = 74 ] || exit 98
+		ringlock --for-pid $$ a >&-
+		[ $? = 74 ] || exit 97
+		ringlock -w 60s a -- true || exit' 3>&- 8>&- 9>&-
 }
 
 @test "a script that does not get it is told why" {
