@@ -16,6 +16,14 @@ enum { LINE_BYTES = 2048 };
 
 /* ---- taken ------------------------------------------------------------- */
 
+/* One that we were started with is only waited for. */
+static bool
+is_wished(const struct quorumd *d, const struct quorum_config *cfg)
+{
+	return d->is_pending &&
+	    quorum_config_version(cfg) == quorum_config_version(&d->next);
+}
+
 static bool
 refuses(void *arg, const struct cluster_conf *conf, struct text *why)
 {
@@ -24,7 +32,8 @@ refuses(void *arg, const struct cluster_conf *conf, struct text *why)
 
 	quorumd_make_config(&next, conf);
 	return quorum_config_mistake(&next, 0, why) ||
-	    quorum_config_clash(&d->cfg, &next, 0, why);
+	    (!is_wished(d, &next) &&
+		quorum_config_clash(&d->cfg, &next, 0, why));
 }
 
 void

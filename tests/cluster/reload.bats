@@ -332,6 +332,28 @@ detect() # I KEY
 	exec {fd}>&-
 }
 
+@test "other rules, and a node gone for good: the others go on by force" {
+	local s=$DIR/s
+	# shellcheck disable=SC2154 # slot is of ringd_nodes
+	ringkit sandbox --only=ringd,memberd,quorumd \
+		--port=$((20000 + slot * 8 + BATS_TEST_NUMBER)) 3 "$s" >/dev/null
+	ringkit sandbox --stop "$s"
+	printf '[quorum]\nlast_man_standing = yes\n' >>"$s/ringkit.conf"
+	ringkit sandbox --start=1 "$s"
+	ringkit sandbox --start=2 "$s"
+	echo watch >input
+	first_match 'members=1,2( |$)' 60 nc -U "$s/1/member.sock"
+	run ringkit reload --rundir "$s/1" --force
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *'not asked: n3'* ]]
+	echo watch >input
+	first_match 'quorate=yes.* votes=2 ' 60 nc -U "$s/1/quorum.sock"
+	printf 'status\nquit\n' | timeout 60 nc -U "$s/1/quorum.sock" |
+		grep 'kind=config state=current .*in_force=yes'
+	ringkit sandbox --stop "$s"
+}
+
 @test "votes and nodes reach all daemons; what costs the quorum has to be forced" {
 	local s=$DIR/s
 	# shellcheck disable=SC2154 # slot is of ringd_nodes
